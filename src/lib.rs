@@ -1,0 +1,16 @@
+//! Borderpost watches what leaves data-centre hosts: which user data, to which jurisdiction, under which rule.
+//!
+//! The rooms and the one direction in which data travels through them are described in ARCHITECTURE.md.
+
+pub mod capture;
+pub mod config;
+pub mod content;
+pub mod engine;
+pub mod export;
+pub mod flow;
+pub mod geo;
+pub mod model;
+pub mod policy;
+pub mod proto;
+pub mod scan;
+pub mod wire;

@@ -1,0 +1,94 @@
+//! Findings: user data that was recognised. The matched value never gets in here.
+
+use std::sync::Arc;
+
+use super::packet::names;
+
+names! {
+    /// Data classes, the unit of policy (transfer reference, section 2).
+    DataClass {
+        /// Government identifiers: passports, licences, national ids.
+        GovernmentId = "government-id",
+        /// Account and card numbers.
+        FinancialAccount = "financial-account",
+        /// Hardware and installation identifiers.
+        DeviceId = "device-id",
+        /// Advertising identifiers.
+        AdId = "ad-id",
+        /// Names, birth dates, postal addresses, telephone numbers, e-mail addresses.
+        Contact = "contact",
+        /// IP addresses and cookies of users.
+        NetworkId = "network-id",
+        /// Passwords, tokens, sessions.
+        Credential = "credential",
+        /// User ids and names on a platform.
+        AccountId = "account-id",
+        /// Positions.
+        Geolocation = "geolocation",
+        /// Country of residence, nationality, account region.
+        Residence = "residence",
+        /// Diagnoses, medical records, prescriptions.
+        Health = "health",
+        /// Genomic and other omic data.
+        Genomic = "genomic",
+        /// Face, finger, iris records.
+        Biometric = "biometric",
+        /// Photographs and scans.
+        Image = "image",
+        /// Values from an operator's own list.
+        Custom = "custom",
+    }
+}
+
+names! {
+    /// How sure a finding is. Scores and cuts: signatures reference, section 1.
+    Level {
+        /// Score 35 to 59.
+        Low = "low",
+        /// Score 60 to 84.
+        Medium = "medium",
+        /// Score 85 and more.
+        High = "high",
+    }
+}
+
+/// A confidence score from 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Confidence(pub u8);
+
+impl Confidence {
+    /// The level of this score, `None` below the lowest.
+    pub const fn level(self) -> Option<Level> {
+        match self.0 {
+            85.. => Some(Level::High),
+            60..=84 => Some(Level::Medium),
+            35..=59 => Some(Level::Low),
+            _ => None,
+        }
+    }
+}
+
+/// One match of one signature. `masked` and `digest` are computed where the value was seen; the value is not kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Signature id.
+    pub signature: Arc<str>,
+    /// Class of the signature.
+    pub class: DataClass,
+    /// Score.
+    pub confidence: Confidence,
+    /// Offset of the value within the document, octets.
+    pub offset: u64,
+    /// Length of the value, octets, as matched.
+    pub length: u32,
+    /// The shape of the value with everything telling replaced by `*`.
+    pub masked: String,
+    /// Keyed digest: equal values under one key have equal digests. Hex.
+    pub digest: String,
+    /// Key path, form field, multipart name, column or header the value stood in.
+    pub field: Option<String>,
+    /// What the value was found in, outermost first: `http-request-body/gzip/json`.
+    pub document: String,
+    /// Whether the value is from a range reserved for tests and fiction.
+    pub test_value: bool,
+}

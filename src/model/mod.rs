@@ -1,0 +1,33 @@
+//! The nouns of Borderpost. Rooms hold verbs; everything that passes from one room to another is defined here, so that
+//! sibling rooms need not know each other (ARCHITECTURE.md tells which room may use which).
+//!
+//! Types that can hold captured payload ([`Frame`], [`Packet`], [`Segment`]) have no `Debug`: payload must not reach a log
+//! line or a panic message by accident.
+
+mod country;
+mod document;
+mod event;
+mod finding;
+mod flow;
+mod frame;
+mod limits;
+mod packet;
+mod place;
+mod problem;
+mod summary;
+mod time;
+mod verdict;
+
+pub use country::*;
+pub use document::*;
+pub use event::*;
+pub use finding::*;
+pub use flow::*;
+pub use frame::*;
+pub use limits::*;
+pub use packet::*;
+pub use place::*;
+pub use problem::*;
+pub use summary::*;
+pub use time::*;
+pub use verdict::*;
