@@ -1,1 +1,1 @@
-//! The engine room.
+//! x

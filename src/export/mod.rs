@@ -1,1 +1,16 @@
-//! The export room.
+//! Events and counts on their way out: tables for people, the JSON summary, JSON lines, CSV and Prometheus text.
+//!
+//! Every writer here is deterministic: ordered maps in, the same octets out. None of them can print a matched value, because
+//! none is given one (see `model::Finding`).
+
+mod csv;
+mod events;
+mod metrics;
+mod summary;
+mod tables;
+
+pub use csv::{FLOW_COLUMNS, FlowTableWriter};
+pub use events::EventWriter;
+pub use metrics::{MetricsInput, render_metrics};
+pub use summary::summary_json;
+pub use tables::{TableInput, Trail, render_tables};

@@ -8,9 +8,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::packet::names;
-use super::{
-    Country, Direction, Evidence, Finding, Initiator, RuleRef, Scope, Timestamp, Tunnel, UninspectedReason, Verdict,
-};
+use super::{Country, Evidence, Finding, Initiator, RuleRef, Scope, Timestamp, Tunnel, UninspectedReason, Verdict};
 
 names! {
     /// How the server's name became known, most trustworthy first.
@@ -96,7 +94,7 @@ pub struct FlowView {
     /// Time of the last packet so far.
     pub last: Timestamp,
     /// Location and control and what is behind them.
-    pub destination: Destination,
+    pub destination: Arc<Destination>,
     /// How much was read.
     pub inspection: Inspection,
     /// The gravest verdict so far.
@@ -174,6 +172,18 @@ pub enum EventBody {
     Notice(String),
 }
 
+impl EventBody {
+    /// The `event_type` of the contract.
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Finding(_) => "finding",
+            Self::Violation { .. } => "violation",
+            Self::Notice(_) => "notice",
+        }
+    }
+}
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -181,8 +191,6 @@ pub struct Event {
     pub time: Timestamp,
     /// The flow it is about.
     pub flow: Option<Arc<FlowView>>,
-    /// Which way the octets went that caused it.
-    pub direction: Option<Direction>,
     /// What happened.
     pub body: EventBody,
 }

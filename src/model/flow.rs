@@ -142,17 +142,8 @@ mod tests {
         let tcp = (end("128.232.110.120", 34855), end("66.35.250.204", 80));
         assert_eq!(community_id(6, tcp.0, tcp.1), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
         assert_eq!(community_id(6, tcp.1, tcp.0), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
-        assert_eq!(
-            community_id(17, end("192.168.1.52", 54585), end("8.8.8.8", 53)),
-            "1:d/FP5EW3wiY1vCndhwleRRKHowQ="
-        );
-        assert_eq!(
-            community_id(1, end("192.168.0.89", 8), end("192.168.0.1", 0)),
-            "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="
-        );
-        assert_eq!(
-            community_id(1, end("192.168.0.1", 0), end("192.168.0.89", 0)),
-            "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="
-        );
+        assert_eq!(community_id(17, end("192.168.1.52", 54585), end("8.8.8.8", 53)), "1:d/FP5EW3wiY1vCndhwleRRKHowQ=");
+        assert_eq!(community_id(1, end("192.168.0.89", 8), end("192.168.0.1", 0)), "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
+        assert_eq!(community_id(1, end("192.168.0.1", 0), end("192.168.0.89", 0)), "1:X0snYXpgwiv9TZtqg64sgzUn6Dk=");
     }
 }

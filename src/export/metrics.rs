@@ -1,0 +1,247 @@
+//! Counts as Prometheus text exposition, names and labels as the contract fixes them (docs/metrics.md). Label values come from
+//! closed sets: codes, signatures, rules, reasons; past [`SERIES_MAX`] a family folds new ones into `other` and says so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prometheus::core::{AtomicU64, GenericCounter, GenericCounterVec};
+use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
+
+use crate::model::{CaptureSummary, Country, Counts, DataClass, Limits, RuleRef, UninspectedReason, Verdict};
+
+/// Series one family may have before new label values are folded into `other`.
+pub(super) const SERIES_MAX: usize = 10_000;
+
+type CounterVec = GenericCounterVec<AtomicU64>;
+
+/// What the metrics are made of.
+pub struct MetricsInput<'a> {
+    /// Captures or interfaces.
+    pub captures: &'a [CaptureSummary],
+    /// All counts.
+    pub counts: &'a Counts,
+    /// Every signature with its class: pre-created at 0.
+    pub signatures: &'a [(Arc<str>, DataClass)],
+    /// Every rule: pre-created at 0.
+    pub rules: &'a [Arc<RuleRef>],
+    /// Locations that are pre-created: home and unknown.
+    pub locations: &'a [Country],
+    /// Databases by name with build time, seconds since the epoch.
+    pub databases: &'a [(String, u64)],
+    /// Budgets.
+    pub limits: &'a Limits,
+    /// When the configuration was taken up, seconds since the epoch on the packet clock.
+    pub config_time_seconds: f64,
+}
+
+/// A counter family with a cap on its series.
+struct Family {
+    counters: CounterVec,
+    series: std::collections::BTreeSet<Vec<String>>,
+    labels: usize,
+    folded: GenericCounter<AtomicU64>,
+}
+
+struct Families {
+    registry: Registry,
+    folded: CounterVec,
+}
+
+impl Families {
+    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family, prometheus::Error> {
+        let counters = CounterVec::new(Opts::new(format!("borderpost_{name}"), help), labels)?;
+        self.registry.register(Box::new(counters.clone()))?;
+        let folded = self.folded.with_label_values(&[&format!("borderpost_{name}")]);
+        Ok(Family { counters, series: Default::default(), labels: labels.len(), folded })
+    }
+
+    fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+        let gauges = GaugeVec::new(Opts::new(format!("borderpost_{name}"), help), labels)?;
+        self.registry.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+}
+
+impl Family {
+    fn add(&mut self, labels: &[&str], value: u64) {
+        let key: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+        if self.series.contains(&key) || self.series.len() < SERIES_MAX {
+            self.counters.with_label_values(labels).inc_by(value);
+            self.series.insert(key);
+        } else {
+            self.counters.with_label_values(&vec!["other"; self.labels]).inc_by(value);
+            self.folded.inc();
+        }
+    }
+}
+
+/// The metrics as Prometheus text, sorted.
+///
+/// # Errors
+/// Only when two families clash, which a test excludes.
+pub fn render_metrics(input: &MetricsInput<'_>) -> Result<String, prometheus::Error> {
+    let registry = Registry::new();
+    let folded = CounterVec::new(
+        Opts::new(
+            "borderpost_label_values_folded_total",
+            "Label values folded into `other` because a family had too many series.",
+        ),
+        &["metric"],
+    )?;
+    registry.register(Box::new(folded.clone()))?;
+    let families = Families { registry, folded };
+    state(&families, input)?;
+    traffic(&families, input)?;
+    judgements(&families, input)?;
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&families.registry.gather(), &mut text)?;
+    String::from_utf8(text).map_err(|_| prometheus::Error::Msg("metrics are not UTF-8".to_owned()))
+}
+
+fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
+    let build = families.gauge("build_info", "Always 1; the version is in the label.", &["version"])?;
+    build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1.0);
+    let budget = families.gauge("memory_budget_bytes", "Octets a pool may hold.", &["pool"])?;
+    let used = families.gauge("memory_used_bytes", "Octets a pool holds.", &["pool"])?;
+    for (pool, max) in [
+        ("reassembly", input.limits.held_bytes_max),
+        ("fragments", input.limits.fragment_bytes_max),
+        ("documents", input.limits.document_bytes_max),
+    ] {
+        budget.with_label_values(&[pool]).set(max as f64);
+        // A replay that has ended holds nothing.
+        used.with_label_values(&[pool]).set(0.0);
+    }
+    let built = families.gauge(
+        "geo_database_build_timestamp_seconds",
+        "Build time of a loaded country database, seconds since the epoch.",
+        &["database"],
+    )?;
+    for (name, time) in input.databases {
+        built.with_label_values(&[name.as_str()]).set(*time as f64);
+    }
+    let reload =
+        families.gauge("config_last_reload_successful", "Whether the last configuration was taken up.", &[])?;
+    reload.with_label_values::<&str>(&[]).set(1.0);
+    let reload = families.gauge(
+        "config_last_reload_success_timestamp_seconds",
+        "When the configuration was last taken up, seconds since the epoch; in a replay on the packet clock.",
+        &[],
+    )?;
+    reload.with_label_values::<&str>(&[]).set(input.config_time_seconds);
+    let active = families.gauge("flows_active", "Flows tracked now.", &[])?;
+    active.with_label_values::<&str>(&[]).set(0.0);
+    Ok(())
+}
+
+fn traffic(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
+    let counts = input.counts;
+    let mut packets =
+        families.counter("capture_packets_total", "Frames taken from an interface or capture file.", &["interface"])?;
+    let mut dropped = families.counter(
+        "capture_dropped_packets_total",
+        "Frames lost before they could be read, by reason.",
+        &["interface", "reason"],
+    )?;
+    // The interface of a replayed frame is its file: numbered, since a path is no closed set.
+    for (index, capture) in input.captures.iter().enumerate() {
+        let interface = format!("file{index}");
+        packets.add(&[&interface], capture.packets);
+        dropped.add(&[&interface, "damaged"], u64::from(!capture.complete));
+    }
+    let mut errors = families.counter(
+        "decode_errors_total",
+        "Frames or packets that could not be decoded.",
+        &["layer", "reason"],
+    )?;
+    for ((layer, reason), count) in &counts.decode_errors {
+        errors.add(&[layer, reason], *count);
+    }
+    let mut flows = families.counter("flows_total", "Flows seen.", &["proto"])?;
+    for (proto, count) in [("tcp", counts.flows_tcp), ("udp", counts.flows_udp), ("other", counts.flows_other)] {
+        flows.add(&[proto], count);
+    }
+    let mut evicted =
+        families.counter("flows_evicted_total", "Flows that ended early for want of room.", &["reason"])?;
+    evicted.add(&["table-full"], 0);
+    for (reason, count) in &counts.flows_evicted {
+        evicted.add(&[reason], *count);
+    }
+    let mut gaps = families.counter("reassembly_gaps_total", "Gaps in reassembled TCP streams.", &[])?;
+    gaps.add(&[], counts.reassembly_gaps);
+    let mut limits = families.counter("limits_reached_total", "Times a limit stopped inspection.", &["limit"])?;
+    for (limit, count) in &counts.limits_reached {
+        limits.add(&[limit], *count);
+    }
+    Ok(())
+}
+
+fn judgements(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
+    let counts = input.counts;
+    let mut egress = families.counter(
+        "egress_bytes_total",
+        "IP octets from local to non-local addresses, by jurisdiction and verdict of the flow.",
+        &["dst_location", "dst_control", "verdict"],
+    )?;
+    for location in input.locations {
+        for verdict in Verdict::ALL {
+            egress.add(&[location.as_str(), location.as_str(), verdict.as_str()], 0);
+        }
+    }
+    for ((to, verdict), bytes) in &counts.egress_by_verdict {
+        egress.add(&[to.location.as_str(), to.control.as_str(), verdict.as_str()], *bytes);
+    }
+    let mut unread = families.counter(
+        "egress_uninspected_bytes_total",
+        "Outbound octets that were not read, by reason.",
+        &["dst_location", "reason"],
+    )?;
+    for location in input.locations {
+        for reason in UninspectedReason::ALL {
+            unread.add(&[location.as_str(), reason.as_str()], 0);
+        }
+    }
+    for ((location, reason), tally) in &counts.uninspected {
+        unread.add(&[location.as_str(), reason.as_str()], tally.bytes);
+    }
+    let mut findings = families.counter(
+        "findings_total",
+        "User data found in outbound traffic.",
+        &["signature", "data_class", "dst_location"],
+    )?;
+    for (signature, class) in input.signatures {
+        for location in input.locations {
+            findings.add(&[signature, class.as_str(), location.as_str()], 0);
+        }
+    }
+    for (key, tally) in &counts.findings {
+        findings.add(&[&key.signature, key.class.as_str(), key.to.location.as_str()], tally.count);
+    }
+    let mut violations = families.counter(
+        "violations_total",
+        "Crossings that a rule forbids.",
+        &["policy", "rule", "severity", "dst_location"],
+    )?;
+    for rule in input.rules {
+        for location in input.locations {
+            violations.add(&[&rule.policy, &rule.rule, rule.severity.as_str(), location.as_str()], 0);
+        }
+    }
+    let mut by_labels: BTreeMap<[&str; 4], u64> = BTreeMap::new();
+    for (key, tally) in &counts.violations {
+        let labels = [key.rule.policy.as_str(), &key.rule.rule, key.rule.severity.as_str(), key.to.location.as_str()];
+        *by_labels.entry(labels).or_default() += tally.count;
+    }
+    for (labels, count) in by_labels {
+        violations.add(&labels, count);
+    }
+    let mut conflicts = families.counter(
+        "jurisdiction_conflicts_total",
+        "Flows whose evidence disagrees on the location.",
+        &["between"],
+    )?;
+    for (between, count) in &counts.jurisdiction_conflicts {
+        conflicts.add(&[between], *count);
+    }
+    Ok(())
+}
