@@ -1,1 +1,29 @@
-//! The capture room.
+//! The capture room: files, and what comes through standard input, become frames in time order.
+//!
+//! ```text
+//! paths ─▶ input ─▶ compressed ─▶ pcap │ pcapng ─▶ filter ─▶ merge ─▶ Frame
+//!          octets    gzip, zstd     records         BPF       k-way
+//! ```
+//!
+//! [`Captures`] is the whole surface: open it, take frames until there are none, ask what was read. What a file is, is
+//! decided by its first octets, never by its name. Buffers are bounded whatever a file claims ([`RECORD_BYTES_MAX`]), and a
+//! file that is damaged or cut short gives every whole frame before the damage and then says what is wrong, and where.
+//!
+//! [`write`] goes the other way: it makes captures for tests, examples and benchmarks.
+
+mod compressed;
+mod filter;
+mod input;
+mod merge;
+mod pcap;
+mod pcapng;
+mod pcapng_blocks;
+mod source;
+pub mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use merge::{Captures, OpenError};
+pub use pcapng_blocks::{ResolvedName, Secrets};
+pub use source::RECORD_BYTES_MAX;
