@@ -1,1 +1,188 @@
-//! x
+//! The engine introduces the inner rooms to each other: a frame goes in, events and counts come out. The same engine serves
+//! replay and live capture.
+//!
+//! ```text
+//!            ┌ lane 0: flow ▸ proto ▸ content ▸ scan ▸ geo ▸ policy ┐
+//! wire ──────┤ lane 1: ...                                          ├──▸ events in order of packets
+//! (1 thread) └ lane 7: ...                                          ┘
+//! ```
+//!
+//! **Lanes.** Packets are spread over a fixed number of lanes by a symmetric hash of their flow. Each lane has its own flow
+//! table, memory of names and share of every budget; worker threads run lanes. Because the number of lanes does not depend on the
+//! number of threads, neither does anything a lane decides: replays with one thread and with ten print the same octets.
+//!
+//! **Batches.** The reader decodes frames into batches of a fixed number of frames. After a batch, every lane's clock is advanced to
+//! the batch's latest time, and the events of all lanes are put in the order of the packets that caused them.
+//!
+//! **Names.** Which name a flow's server has may only be known from a DNS answer in another lane. Packets from or to the DNS ports are
+//! therefore shown to all lanes; those that do not own the flow only learn names.
+
+mod batch;
+mod document;
+mod judge;
+mod lane;
+mod ledger;
+mod names;
+mod workers;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::geo::Locator;
+use crate::model::{Counts, Event, Frame, Limits, Packet, Segment, Timestamp, ip_proto};
+use crate::policy::PolicySet;
+use crate::scan::Catalogue;
+use crate::wire::Decoder;
+
+use batch::{Batch, Task};
+use workers::Workers;
+
+/// Lanes packets are spread over. A constant, so that results do not depend on the number of threads.
+pub const LANES: usize = 8;
+
+/// Frames in a batch.
+const BATCH_FRAMES: u64 = 4096;
+
+/// Everything that decides, immutable and shared by all lanes. A reload swaps the whole of it.
+pub struct Rules {
+    /// Signatures.
+    pub catalogue: Arc<Catalogue>,
+    /// Jurisdictions.
+    pub locator: Arc<Locator>,
+    /// Policies.
+    pub policy: Arc<PolicySet>,
+    /// Key of the digests in findings.
+    pub digest_key: [u8; 32],
+}
+
+/// What the engine is asked to do beyond counting.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    /// Worker threads; 1 works in the calling thread.
+    pub threads: usize,
+    /// Whether to emit an event for every flow that ends.
+    pub flow_events: bool,
+}
+
+/// Frames in, events and counts out.
+pub struct Engine {
+    decoder: Decoder,
+    workers: Workers,
+    pending: Vec<Batch>,
+    frames_pending: u64,
+    packets: u64,
+    now: Timestamp,
+    saw_local: bool,
+    rules: Arc<Rules>,
+}
+
+impl Engine {
+    /// An engine with its lanes, and threads if more than one is asked for.
+    pub fn new(rules: Arc<Rules>, limits: &Limits, options: EngineOptions) -> Self {
+        let workers = Workers::start(&rules, limits, options);
+        Self {
+            decoder: Decoder::new(limits),
+            pending: workers.empty_batches(),
+            workers,
+            frames_pending: 0,
+            packets: 0,
+            now: Timestamp::default(),
+            saw_local: false,
+            rules,
+        }
+    }
+
+    /// Takes one frame. Events of earlier frames may come out.
+    pub fn feed(&mut self, frame: &Frame<'_>, out: &mut dyn FnMut(Event)) {
+        self.now = self.now.max(frame.time);
+        let Self { decoder, pending, packets, saw_local, rules, .. } = self;
+        decoder.decode(frame, &mut |packet| spread(pending, packets, saw_local, rules, &packet));
+        self.frames_pending += 1;
+        if self.frames_pending == BATCH_FRAMES {
+            self.turn(out);
+        }
+    }
+
+    /// Ends all flows and returns the counts of the run.
+    pub fn finish(mut self, out: &mut dyn FnMut(Event)) -> Outcome {
+        let Self { decoder, pending, packets, saw_local, rules, .. } = &mut self;
+        decoder.finish(&mut |packet| spread(pending, packets, saw_local, rules, &packet));
+        self.turn(out);
+        let mut counts = self.workers.finish(out);
+        self.decoder.counts().add_to(&mut counts);
+        Outcome { counts, saw_local: self.saw_local }
+    }
+
+    fn turn(&mut self, out: &mut dyn FnMut(Event)) {
+        self.frames_pending = 0;
+        self.workers.submit(&mut self.pending, self.now, out);
+    }
+}
+
+/// What a run came to.
+pub struct Outcome {
+    /// All counts.
+    pub counts: Counts,
+    /// Whether any packet had a local end: if none had, nothing could count as egress.
+    pub saw_local: bool,
+}
+
+fn spread(pending: &mut [Batch], packets: &mut u64, saw_local: &mut bool, rules: &Rules, packet: &Packet<'_>) {
+    let number = *packets;
+    *packets += 1;
+    if !*saw_local {
+        *saw_local = rules.locator.is_local(packet.src) || rules.locator.is_local(packet.dst);
+    }
+    let threads = pending.len();
+    let own = lane_of(packet);
+    if let Some(batch) = pending.get_mut(own % threads) {
+        batch.push(number, own as u8, Task::Own, packet);
+    }
+    if carries_names(packet) {
+        for lane in (0..LANES).filter(|&lane| lane != own) {
+            if let Some(batch) = pending.get_mut(lane % threads) {
+                batch.push(number, lane as u8, Task::Learn, packet);
+            }
+        }
+    }
+}
+
+/// Whether a packet may hold DNS answers that other lanes need: DNS over UDP (answers only) or TCP, by port. Found by content
+/// on other ports, names serve the lane that found them.
+fn carries_names(packet: &Packet<'_>) -> bool {
+    let dns_port = |port| matches!(port, 53 | 5353);
+    match &packet.segment {
+        Segment::Udp(datagram) => {
+            // RFC 1035, section 4.1.1: QR is the top bit of the third octet, ANCOUNT octets 6 and 7.
+            dns_port(packet.src_port)
+                && datagram.payload.get(2).is_some_and(|flags| flags & 0x80 != 0)
+                && datagram.payload.get(6..8).is_some_and(|count| count != [0, 0])
+        }
+        Segment::Tcp(_) => dns_port(packet.src_port) || dns_port(packet.dst_port),
+        _ => false,
+    }
+}
+
+/// The lane of a packet's flow: the same for both directions, for every packet of the flow, on every machine. Ports of ICMP are
+/// types and codes and differ between directions, so only addresses count there. Not keyed: an attacker who steers all flows
+/// into one lane gains what one flow gives him anyway, the budget of one lane.
+fn lane_of(packet: &Packet<'_>) -> usize {
+    let ports = match packet.proto {
+        ip_proto::ICMP | ip_proto::ICMPV6 => 0,
+        _ => u64::from(packet.src_port) + u64::from(packet.dst_port) + (u64::from(packet.src_port ^ packet.dst_port) << 20),
+    };
+    let (a, b) = (fold(packet.src), fold(packet.dst));
+    let mixed = (a.wrapping_add(b) ^ (a ^ b).rotate_left(29) ^ ports.rotate_left(17) ^ u64::from(packet.proto))
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 56) as usize % LANES
+}
+
+fn fold(addr: IpAddr) -> u64 {
+    match addr {
+        IpAddr::V4(v4) => u64::from(v4.to_bits()).wrapping_mul(0xff51_afd7_ed55_8ccd),
+        IpAddr::V6(v6) => {
+            let bits = v6.to_bits();
+            ((bits >> 64) as u64).wrapping_mul(0xff51_afd7_ed55_8ccd) ^ (bits as u64).wrapping_mul(0xc4ce_b9fe_1a85_ec53)
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A document being read: an unwrapper in front, one scan for every document within it behind.
+
+use crate::content::{TextSink, Unwrapper};
+use crate::model::{DocumentStart, Finding, Limits, Text, UninspectedReason};
+use crate::scan::{DocumentScan, Scanner};
+
+/// An open document of a flow.
+pub(super) struct OpenDocument {
+    pub(super) id: u32,
+    unwrapper: Unwrapper,
+    inside: Inside,
+    /// Set when the document budget was used up: the rest is not read.
+    given_up: bool,
+    /// What the lane's budget was last told.
+    held: usize,
+}
+
+/// What has been entered: the document itself and documents within it, outermost first.
+struct Inside {
+    scans: Vec<DocumentScan>,
+    labels: Vec<String>,
+}
+
+/// What reading a document brought to light.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) findings: Vec<Finding>,
+    pub(super) unread: Vec<(UninspectedReason, u64)>,
+}
+
+impl OpenDocument {
+    pub(super) fn new(id: u32, start: &DocumentStart, limits: &Limits) -> Self {
+        let label = start.kind.as_str().to_owned();
+        let scan = DocumentScan::new(&label);
+        Self {
+            id,
+            unwrapper: Unwrapper::new(start, limits),
+            inside: Inside { scans: vec![scan], labels: vec![label] },
+            given_up: false,
+            held: 0,
+        }
+    }
+
+    pub(super) fn octets(&mut self, octets: &[u8], scanner: &mut Scanner, reading: &mut Reading) {
+        if self.given_up {
+            reading.unread.push((UninspectedReason::ScanLimit, octets.len() as u64));
+            return;
+        }
+        self.unwrapper.octets(octets, &mut Sink { inside: &mut self.inside, scanner, reading });
+    }
+
+    pub(super) fn gap(&mut self, len: u64, scanner: &mut Scanner, reading: &mut Reading) {
+        if !self.given_up {
+            self.unwrapper.gap(len, &mut Sink { inside: &mut self.inside, scanner, reading });
+        }
+    }
+
+    /// Reads what is still held back for context.
+    pub(super) fn end(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
+        if !self.given_up {
+            let mut sink = Sink { inside: &mut self.inside, scanner, reading };
+            self.unwrapper.end(&mut sink);
+            while !sink.inside.scans.is_empty() {
+                sink.leave();
+            }
+        }
+    }
+
+    /// Stops reading for want of memory; what was read so far is reported.
+    pub(super) fn give_up(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
+        self.end(scanner, reading);
+        self.given_up = true;
+        self.inside = Inside { scans: Vec::new(), labels: Vec::new() };
+    }
+
+    /// Octets allocated now, and by how much that differs from the last time.
+    pub(super) fn settle_held(&mut self) -> (usize, isize) {
+        let now = if self.given_up {
+            0
+        } else {
+            self.unwrapper.held_bytes() + self.inside.scans.iter().map(DocumentScan::held_bytes).sum::<usize>()
+        };
+        let change = now as isize - self.held as isize;
+        self.held = now;
+        (now, change)
+    }
+
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+}
+
+struct Sink<'a> {
+    inside: &'a mut Inside,
+    scanner: &'a mut Scanner,
+    reading: &'a mut Reading,
+}
+
+impl TextSink for Sink<'_> {
+    fn enter(&mut self, label: &str, _name: Option<&str>) {
+        let path = self.inside.labels.last().map_or_else(|| label.to_owned(), |outer| format!("{outer}/{label}"));
+        self.inside.scans.push(DocumentScan::new(&path));
+        self.inside.labels.push(path);
+    }
+
+    fn text(&mut self, text: Text<'_>) {
+        if let Some(scan) = self.inside.scans.last_mut() {
+            let findings = &mut self.reading.findings;
+            self.scanner.text(scan, text, &mut |finding| findings.push(finding));
+        }
+    }
+
+    fn leave(&mut self) {
+        self.inside.labels.pop();
+        if let Some(mut scan) = self.inside.scans.pop() {
+            let findings = &mut self.reading.findings;
+            self.scanner.end(&mut scan, &mut |finding| findings.push(finding));
+        }
+    }
+
+    fn unread(&mut self, len: u64, reason: UninspectedReason) {
+        self.reading.unread.push((reason, len));
+    }
+}

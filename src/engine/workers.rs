@@ -1,0 +1,205 @@
+//! Threads that run lanes. With one thread everything happens in the caller's; the steps and their order are the same.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::batch::Batch;
+use super::lane::{Lane, Tagged};
+use super::{EngineOptions, LANES, Rules};
+use crate::model::{Counts, Event, Limits, Timestamp};
+
+/// Batches a worker may be behind before the reader waits for it.
+const BATCHES_IN_FLIGHT: usize = 3;
+
+pub(super) enum Workers {
+    Inline(Crew),
+    Threads(Vec<Worker>, usize),
+}
+
+pub(super) struct Worker {
+    jobs: Option<SyncSender<(Batch, Timestamp)>>,
+    done: Receiver<(Batch, Vec<Tagged>)>,
+    thread: JoinHandle<(Crew, Vec<Tagged>)>,
+}
+
+/// The lanes of one thread: lane numbers `first`, `first + step`, ...
+pub(super) struct Crew {
+    lanes: Vec<Lane>,
+    step: usize,
+}
+
+impl Crew {
+    fn run(&mut self, batch: &Batch, now: Timestamp) -> Vec<Tagged> {
+        batch.for_each(|number, lane, task, packet| {
+            if let Some(lane) = self.lanes.get_mut(usize::from(lane) / self.step) {
+                lane.ingest(number, task, packet);
+            }
+        });
+        let mut events = Vec::new();
+        for lane in &mut self.lanes {
+            lane.advance(now);
+            lane.take_events(&mut events);
+        }
+        events
+    }
+
+    fn finish(&mut self) -> Vec<Tagged> {
+        let mut events = Vec::new();
+        for lane in &mut self.lanes {
+            lane.finish();
+            lane.take_events(&mut events);
+        }
+        events
+    }
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for lane in &self.lanes {
+            counts.merge(&lane.counts());
+        }
+        counts
+    }
+}
+
+impl Workers {
+    pub(super) fn start(rules: &Arc<Rules>, limits: &Limits, options: EngineOptions) -> Self {
+        let threads = options.threads.clamp(1, LANES);
+        let share = share(limits);
+        let mut crews = (0..threads).map(|first| Crew {
+            lanes: (first..LANES).step_by(threads).map(|number| Lane::new(number as u8, rules, &share, options)).collect(),
+            step: threads,
+        });
+        if threads == 1
+            && let Some(crew) = crews.next()
+        {
+            return Self::Inline(crew);
+        }
+        Self::Threads(crews.map(Worker::start).collect(), 0)
+    }
+
+    pub(super) fn empty_batches(&self) -> Vec<Batch> {
+        let threads = match self {
+            Self::Inline(_) => 1,
+            Self::Threads(workers, _) => workers.len(),
+        };
+        (0..threads).map(|_| Batch::default()).collect()
+    }
+
+    /// Hands over one batch for each thread (left empty) and emits the events of batches that are done.
+    pub(super) fn submit(&mut self, batches: &mut [Batch], now: Timestamp, out: &mut dyn FnMut(Event)) {
+        match self {
+            Self::Inline(crew) => {
+                if let Some(batch) = batches.first_mut() {
+                    let events = crew.run(batch, now);
+                    batch.clear();
+                    emit(events, out);
+                }
+            }
+            Self::Threads(workers, in_flight) => {
+                if *in_flight == BATCHES_IN_FLIGHT {
+                    let spare = collect(workers, out);
+                    *in_flight -= 1;
+                    for ((worker, batch), mut spare) in workers.iter().zip(batches.iter_mut()).zip(spare) {
+                        spare.clear();
+                        worker.submit(std::mem::replace(batch, spare), now);
+                    }
+                } else {
+                    for (worker, batch) in workers.iter().zip(batches.iter_mut()) {
+                        worker.submit(std::mem::take(batch), now);
+                    }
+                }
+                *in_flight += 1;
+            }
+        }
+    }
+
+    /// Waits for all work, ends all flows, and sums up.
+    pub(super) fn finish(self, out: &mut dyn FnMut(Event)) -> Counts {
+        match self {
+            Self::Inline(mut crew) => {
+                emit(crew.finish(), out);
+                crew.counts()
+            }
+            Self::Threads(mut workers, in_flight) => {
+                for _ in 0..in_flight {
+                    collect(&workers, out);
+                }
+                let mut counts = Counts::default();
+                let mut events = Vec::new();
+                for worker in &mut workers {
+                    worker.jobs = None;
+                }
+                for worker in workers {
+                    match worker.thread.join() {
+                        Ok((crew, last)) => {
+                            counts.merge(&crew.counts());
+                            events.extend(last);
+                        }
+                        Err(panic) => std::panic::resume_unwind(panic),
+                    }
+                }
+                emit(events, out);
+                counts
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn start(mut crew: Crew) -> Self {
+        let (jobs, inbox) = sync_channel::<(Batch, Timestamp)>(BATCHES_IN_FLIGHT);
+        let (outbox, done) = sync_channel(BATCHES_IN_FLIGHT);
+        let thread = std::thread::spawn(move || {
+            for (batch, now) in inbox {
+                let events = crew.run(&batch, now);
+                if outbox.send((batch, events)).is_err() {
+                    break;
+                }
+            }
+            let last = crew.finish();
+            (crew, last)
+        });
+        Self { jobs: Some(jobs), done, thread }
+    }
+
+    fn submit(&self, batch: Batch, now: Timestamp) {
+        if let Some(jobs) = &self.jobs {
+            // A send fails only when the worker panicked; `finish` joins it and passes the panic on.
+            let _ = jobs.send((batch, now));
+        }
+    }
+}
+
+/// Takes the oldest batch back from every worker, and emits its events in order.
+fn collect(workers: &[Worker], out: &mut dyn FnMut(Event)) -> Vec<Batch> {
+    let mut events = Vec::new();
+    let mut spare = Vec::with_capacity(workers.len());
+    for worker in workers {
+        // A worker that panicked gives nothing; `finish` passes the panic on.
+        let (batch, more) = worker.done.recv().unwrap_or_default();
+        events.extend(more);
+        spare.push(batch);
+    }
+    emit(events, out);
+    spare
+}
+
+fn emit(mut events: Vec<Tagged>, out: &mut dyn FnMut(Event)) {
+    // Stable: events of one packet keep the order in which its lane made them.
+    events.sort_by_key(|tagged| (tagged.number, tagged.lane));
+    for tagged in events {
+        out(tagged.event);
+    }
+}
+
+/// The limits of one lane: an equal share of every budget that is a total.
+fn share(limits: &Limits) -> Limits {
+    let part = |total: usize| (total / LANES).max(1);
+    Limits {
+        flows_max: part(limits.flows_max),
+        held_bytes_max: part(limits.held_bytes_max),
+        document_bytes_max: part(limits.document_bytes_max),
+        ..limits.clone()
+    }
+}

@@ -1,0 +1,13 @@
+//! The committed captures are what the generator makes: nobody edits them by hand, and a change of the generator shows.
+
+#[path = "generator/mod.rs"]
+mod generator;
+
+#[test]
+fn committed_captures_are_what_the_generator_makes() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    for made in generator::all() {
+        let committed = std::fs::read(dir.join(made.name)).unwrap_or_default();
+        assert!(committed == made.octets, "{} differs: cargo run --example make-captures", made.name);
+    }
+}
