@@ -3,6 +3,7 @@
 //! The rooms and the one direction in which data travels through them are described in ARCHITECTURE.md.
 
 pub mod capture;
+pub mod cli;
 pub mod config;
 pub mod content;
 pub mod engine;

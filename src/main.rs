@@ -1,1 +1,5 @@
-fn main() {}
+//! The `borderpost` program: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    borderpost::cli::run()
+}

@@ -1,0 +1,25 @@
+//! `borderpost check`: everything that decides is loaded and validated, every problem at once; then what is loaded is printed.
+
+use std::fmt::Write as _;
+
+use super::args::CommonArgs;
+use super::rules::{self, Loaded};
+use super::{Done, Failure, print};
+
+pub(super) fn check(args: CommonArgs) -> Result<Done, Failure> {
+    let settings = rules::settings(args.flags(), args.config.as_deref())?;
+    let loaded = Loaded::load(settings)?;
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{}", loaded.settings);
+    for database in loaded.locator.databases() {
+        let _ = writeln!(text, "database {database}");
+    }
+    let _ = writeln!(text, "signatures {}", loaded.catalogue.signatures().count());
+    for rule in loaded.policy.rules() {
+        let _ = writeln!(text, "rule {}/{} severity {} version {}", rule.policy, rule.rule, rule.severity, rule.version);
+    }
+    let _ = writeln!(text, "all valid");
+    print(&text)?;
+    Ok(Done::Well)
+}

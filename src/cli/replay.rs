@@ -1,0 +1,197 @@
+//! `borderpost replay`: captures in, tables or JSON and the files that were asked for out.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::{FailOn, ReplayArgs};
+use super::rules::{self, Loaded};
+use super::{Done, Failure, colour, print, say, width};
+use crate::capture::Captures;
+use crate::engine::{Engine, EngineOptions, Outcome, Rules};
+use crate::export::{
+    EventWriter, FlowTableWriter, MetricsInput, TableInput, Trail, render_metrics, render_tables, summary_json,
+};
+use crate::model::{CaptureSummary, Country, Event, EventBody};
+
+type Sink = Box<dyn Write>;
+
+/// Where events go.
+struct Outputs {
+    events: Option<EventWriter<Sink>>,
+    flows: Option<FlowTableWriter<Sink>>,
+    trail: Trail,
+    /// The first failure of a sink; the replay goes on, so that the summary is still right.
+    failure: Option<io::Error>,
+}
+
+impl Outputs {
+    fn take(&mut self, event: &Event) {
+        self.trail.note(event);
+        let is_flow = matches!(event.body, EventBody::Flow);
+        let mut result = Ok(());
+        if let Some(writer) = &mut self.events {
+            result = writer.write(event);
+        }
+        if let (true, Some(writer), Some(flow)) = (is_flow, &mut self.flows, &event.flow) {
+            result = result.and(writer.add(flow));
+        }
+        if let Err(error) = result {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    fn finish(self) -> Result<Trail, Failure> {
+        let mut result = self.failure.map_or(Ok(()), Err);
+        if let Some(writer) = self.events {
+            result = result.and(writer.finish().map(drop));
+        }
+        if let Some(writer) = self.flows {
+            result = result.and(writer.finish());
+        }
+        match result {
+            // The reader of our standard output had enough: no failure.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Runtime(format!("output: {error}"))),
+            _ => Ok(self.trail),
+        }
+    }
+}
+
+pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
+    let settings = rules::settings(args.flags(), args.common.config.as_deref())?;
+    let loaded = Loaded::load(settings)?;
+    let settings = &loaded.settings;
+    let mut captures = Captures::open(&args.captures, settings.filter.as_deref())
+        .map_err(|error| Failure::Runtime(error.to_string()))?;
+    let rules = Arc::new(Rules {
+        catalogue: loaded.catalogue.clone(),
+        locator: loaded.locator.clone(),
+        policy: loaded.policy.clone(),
+        digest_key: settings.digest_key().unwrap_or_else(|| captures.key_material()),
+    });
+    let paths = args.captures.iter().map(|path| path.display().to_string()).collect();
+    let mut outputs = Outputs {
+        events: settings.events.as_deref().map(create).transpose()?.map(|sink| EventWriter::new(sink, paths)),
+        flows: settings.flows.as_deref().map(create).transpose()?.map(FlowTableWriter::new),
+        trail: Trail::default(),
+        failure: None,
+    };
+    let metrics = settings.metrics.as_deref().map(create).transpose()?;
+
+    let options = EngineOptions {
+        threads: settings.threads,
+        flow_events: outputs.events.is_some() || outputs.flows.is_some(),
+    };
+    let mut engine = Engine::new(rules, &settings.limits, options);
+    let progress = progress_bar(settings.quiet, captures.total_bytes());
+    let mut frames = 0u64;
+    while let Some(frame) = captures.next_frame() {
+        engine.feed(&frame, &mut |event| outputs.take(&event));
+        frames += 1;
+        if frames.is_multiple_of(4096)
+            && let Some(bar) = &progress
+        {
+            bar.set_position(captures.position());
+        }
+    }
+    let outcome = engine.finish(&mut |event| outputs.take(&event));
+    if let Some(bar) = &progress {
+        bar.finish_and_clear();
+    }
+    let trail = outputs.finish()?;
+    let summaries = captures.summaries();
+    diagnose(&loaded, &outcome, &summaries);
+    if let Some(sink) = metrics {
+        write_metrics(sink, &loaded, &outcome, &summaries)?;
+    }
+    if settings.json {
+        print(&format!("{:#}\n", summary_json(&summaries, &outcome.counts)))?;
+    } else if !settings.quiet && settings.events.as_deref() != Some(Path::new("-")) {
+        let attribution = loaded.locator.attribution();
+        print(&render_tables(&TableInput {
+            captures: &summaries,
+            counts: &outcome.counts,
+            trail: &trail,
+            attribution: &attribution,
+            colour: colour(),
+            width: width(),
+        }))?;
+    }
+    if summaries.iter().any(|summary| !summary.complete) {
+        return Ok(Done::Damaged);
+    }
+    if settings.fail_on_violation && !outcome.counts.violations.is_empty() {
+        return Ok(Done::Violations);
+    }
+    Ok(Done::Well)
+}
+
+/// What the user should know beside the data.
+fn diagnose(loaded: &Loaded, outcome: &Outcome, summaries: &[CaptureSummary]) {
+    for summary in summaries {
+        if let Some(error) = &summary.error {
+            say(&format!("{}: {error}", summary.path));
+        }
+    }
+    if !outcome.saw_local && outcome.counts.frames.ip > 0 {
+        say("no packet has an end in the monitored networks, so nothing counts as egress: name them with --local CIDR");
+    }
+    if loaded.settings.home.is_none() && loaded.settings.policies.is_empty() {
+        say("no policy: verdicts stay undetermined; give --home CC or --policy");
+    }
+}
+
+fn write_metrics(
+    mut sink: Sink,
+    loaded: &Loaded,
+    outcome: &Outcome,
+    summaries: &[CaptureSummary],
+) -> Result<(), Failure> {
+    let signatures: Vec<_> = loaded.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
+    let rules: Vec<_> = loaded.policy.rules().cloned().collect();
+    let databases: Vec<_> = loaded.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch)).collect();
+    let mut locations = vec![Country::UNKNOWN];
+    locations.extend(loaded.settings.home);
+    let first = summaries.iter().filter_map(|summary| summary.span).map(|(first, _)| first).min().unwrap_or_default();
+    let text = render_metrics(&MetricsInput {
+        captures: summaries,
+        counts: &outcome.counts,
+        signatures: &signatures,
+        rules: &rules,
+        locations: &locations,
+        databases: &databases,
+        limits: &loaded.settings.limits,
+        config_time_seconds: (first.nanos() / 1_000_000) as f64 / 1000.0,
+    })
+    .map_err(|error| Failure::Runtime(format!("metrics: {error}")))?;
+    sink.write_all(text.as_bytes())
+        .and_then(|()| sink.flush())
+        .map_err(|error| Failure::Runtime(format!("metrics: {error}")))
+}
+
+/// A file for an output, or standard output for `-`.
+fn create(path: &Path) -> Result<Sink, Failure> {
+    if path == Path::new("-") {
+        return Ok(Box::new(BufWriter::new(io::stdout())));
+    }
+    match File::create(path) {
+        Ok(file) => Ok(Box::new(BufWriter::with_capacity(1 << 16, file))),
+        Err(error) => Err(Failure::Runtime(format!("{}: {error}", path.display()))),
+    }
+}
+
+/// On stderr when that is a terminal; by octets read, or by a spinner where their number is unknown.
+fn progress_bar(quiet: bool, total_bytes: Option<u64>) -> Option<ProgressBar> {
+    if quiet || !io::stderr().is_terminal() {
+        return None;
+    }
+    let bar = total_bytes.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left") {
+        bar.set_style(style);
+    }
+    Some(bar)
+}
