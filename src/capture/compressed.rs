@@ -115,7 +115,7 @@ impl Read for Gzip {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    self.failed = Some(format!("gzip data damaged near its octet {at}: {error}"))
+                    self.failed = Some(format!("gzip data damaged near its octet {at}: {error}"));
                 }
             }
             if written > 0 {

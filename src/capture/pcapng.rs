@@ -4,8 +4,8 @@
 //! The walk over the blocks is here; what is inside the smaller ones is in `pcapng_blocks`. Why the loop is our own, see
 //! `pcap`; here libpcap would also refuse every file whose interfaces differ in link type, and hides secrets and names.
 //!
-//! Where the lengths of a block are wrong, the walk ends: nothing tells where the next one begins. Where a block is whole
-//! but its inside is wrong (an unknown interface, an option that runs past the end), the block is left out and noted, the
+//! Where the length of a block cannot be, the walk ends: nothing tells where the next one begins. Where a block is whole but
+//! something about it is wrong (its second length, an unknown interface, an option that runs past the end), that is noted, the
 //! walk goes on, and the capture counts as damaged.
 
 use crate::model::Timestamp;
@@ -127,7 +127,7 @@ impl PcapngReader {
             if !body_skipped || !self.input.fill(BLOCK_TRAILER) {
                 return Err(self.cut(begin, padded));
             }
-            self.check_trailer(total, 0)?;
+            self.check_trailer(begin, total, 0);
             self.held = BLOCK_TRAILER;
             return Ok(Step::NoFrame);
         }
@@ -140,7 +140,7 @@ impl PcapngReader {
         if !self.input.fill(padded) {
             return Err(self.cut(begin, padded as u64));
         }
-        self.check_trailer(total, padded - BLOCK_TRAILER)?;
+        self.check_trailer(begin, total, padded - BLOCK_TRAILER);
         self.held = padded;
         let inside = BLOCK_HEADER..padded - BLOCK_TRAILER;
         let result = match kind {
@@ -159,9 +159,7 @@ impl PcapngReader {
             ),
         };
         if let Err(fault) = result {
-            let block = self.blocks + 1;
-            self.damage
-                .note(|| format!("block {block} at offset {begin}: {fault}"));
+            self.note(begin, || fault);
         }
         Ok(if self.head.is_some() {
             Step::Frame
@@ -178,14 +176,23 @@ impl PcapngReader {
         )
     }
 
-    fn check_trailer(&self, total: u32, at: usize) -> Result<(), String> {
-        match self.order.u32_at(self.input.octets(), at) {
-            Some(trailer) if trailer == total => Ok(()),
-            trailer => Err(format!(
-                "lengths at its two ends differ: {total} and {}",
-                trailer.unwrap_or_default()
-            )),
+    /// The length after the body is for reading backwards; going forwards, one that differs is a fault to read past.
+    fn check_trailer(&mut self, begin: u64, total: u32, at: usize) {
+        let trailer = self
+            .order
+            .u32_at(self.input.octets(), at)
+            .unwrap_or_default();
+        if trailer != total {
+            self.note(begin, || {
+                format!("lengths at its two ends differ: {total} and {trailer}")
+            });
         }
+    }
+
+    fn note(&mut self, begin: u64, fault: impl FnOnce() -> Fault) {
+        let block = self.blocks + 1;
+        self.damage
+            .note(|| format!("block {block} at offset {begin}: {}", fault()));
     }
 
     fn body(&self, inside: std::ops::Range<usize>) -> &[u8] {

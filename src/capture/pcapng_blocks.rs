@@ -50,7 +50,7 @@ enum Resolution {
     /// Ticks are whole multiples of a nanosecond: powers of ten up to the ninth.
     Multiply(u64),
     /// Ticks are finer than nanoseconds: this many are one.
-    Divide(u64),
+    Divide(u128),
     /// Ticks are this negative power of two of a second.
     PowerOfTwo(u8),
 }
@@ -62,15 +62,14 @@ impl Resolution {
         match u32::from(exponent) {
             _ if octet & 0x80 != 0 => Self::PowerOfTwo(exponent),
             power @ 0..=9 => Self::Multiply(10_u64.pow(9 - power)),
-            // Past 10^19 a tick count of 64 bits is less than a nanosecond whatever it says.
-            power => Self::Divide(10_u64.checked_pow(power - 9).unwrap_or(u64::MAX)),
+            power => Self::Divide(10_u128.checked_pow(power - 9).unwrap_or(u128::MAX)),
         }
     }
 
     fn nanos(self, ticks: u64) -> u128 {
         match self {
             Self::Multiply(factor) => u128::from(ticks) * u128::from(factor),
-            Self::Divide(divisor) => u128::from(ticks / divisor),
+            Self::Divide(divisor) => u128::from(ticks) / divisor,
             Self::PowerOfTwo(exponent) => {
                 (u128::from(ticks) * u128::from(NANOS_PER_SECOND)) >> exponent
             }
@@ -113,7 +112,7 @@ impl Interface {
         for option in options(rest, order) {
             match option {
                 Ok((9, [resolution, ..])) => {
-                    interface.resolution = Resolution::from_option(*resolution)
+                    interface.resolution = Resolution::from_option(*resolution);
                 }
                 Ok((14, value)) => {
                     // The registry says signed since 2020; earlier writers used small positive numbers only.
