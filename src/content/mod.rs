@@ -1,1 +1,120 @@
-//! The content room.
+//! The content room: documents unwrapped, within a budget, into text with field names.
+//!
+//! A [`Unwrapper`] is one open document. It is push-driven: octets are fed as they come, in any segmentation, and text
+//! comes out through a [`TextSink`] in the order of the input. What comes out does not depend on the segmentation: pieces
+//! may be cut differently, but every octet has the same offset and field, and stands between the same `enter`s and `leave`s.
+//!
+//! ```text
+//! document ─▶ probe (announced codings, magic, media type, the look of the first octets) ─▶ reader
+//!   coding     gzip, deflate, br, zstd, base64, quoted-printable, charset: octets in, an inner document out
+//!   container  multipart, form, JSON, XML, CSV, HTTP head: text with field names, inner documents
+//!   plain      everything else, as it is: other rooms know magics and binary patterns
+//! ```
+//!
+//! What is neither given as text nor inside something that is, is [`TextSink::unread`] with the reason; nothing is dropped
+//! in silence. Text means "scan this": binary data comes as text too. Keys, brackets, separators and part headers are text
+//! without a field, so that the neighbourhood of a value is visible.
+//!
+//! Adding a coding or format touches its own file and one line in `probe`.
+
+mod base64;
+mod brotli;
+mod budget;
+mod charset;
+mod coded;
+mod csv;
+mod deflate;
+mod document;
+mod form;
+mod http_head;
+mod json;
+mod media_type;
+mod multipart;
+mod percent;
+mod plain;
+mod probe;
+mod quoted_printable;
+mod value;
+mod xml;
+mod zstd;
+
+#[cfg(test)]
+mod tests;
+
+use crate::model::{DocumentStart, Limits, Text, UninspectedReason};
+
+use budget::{Budget, Cx, Lost};
+use document::{Document, Hint};
+
+/// Takes what unwrapping finds, in document order.
+pub trait TextSink {
+    /// A document within the current one begins: a coding removed (`gzip`, `base64`), a format read (`json`, `form`), a part
+    /// of a container (`part`). `label` is a word for the document path, `name` the name of the part, field or file if it
+    /// has one. Offsets start anew at 0.
+    fn enter(&mut self, label: &str, name: Option<&str>);
+    /// A piece of text of the innermost open document.
+    fn text(&mut self, text: Text<'_>);
+    /// The innermost open document ends.
+    fn leave(&mut self);
+    /// Octets of the *outermost* document's input that could not be read. Where the octets were inside a coding, the
+    /// share of the coded input, rounded up. Gaps are not repeated here: their source has counted them.
+    fn unread(&mut self, len: u64, reason: UninspectedReason);
+}
+
+/// One open document. Call `octets` and `gap` in stream order, then `end` once.
+pub struct Unwrapper {
+    document: Document,
+    budget: Budget,
+    lost: Lost,
+    fed: u64,
+    reported: u64,
+}
+
+impl Unwrapper {
+    /// A document of which nothing has come yet. Allocates next to nothing.
+    pub fn new(start: &DocumentStart, limits: &Limits) -> Self {
+        Self {
+            document: Document::new(Hint::of_start(start)),
+            budget: Budget::new(limits),
+            lost: Lost::default(),
+            fed: 0,
+            reported: 0,
+        }
+    }
+
+    /// The next octets.
+    pub fn octets(&mut self, octets: &[u8], out: &mut dyn TextSink) {
+        self.fed += octets.len() as u64;
+        self.document.octets(octets, &mut Cx { out, budget: &mut self.budget, lost: &mut self.lost });
+        self.settle(out);
+    }
+
+    /// `len` octets are missing here. Codings end (what follows is unread), containers start again at their next boundary.
+    pub fn gap(&mut self, len: u64, out: &mut dyn TextSink) {
+        self.document.gap(len, &mut Cx { out, budget: &mut self.budget, lost: &mut self.lost });
+        self.settle(out);
+    }
+
+    /// No more octets come. Everything held is given out; afterwards nothing is held.
+    pub fn end(&mut self, out: &mut dyn TextSink) {
+        self.document.end(&mut Cx { out, budget: &mut self.budget, lost: &mut self.lost });
+        self.settle(out);
+    }
+
+    /// Octets of memory allocated for this document: decompressor windows, held octets, key paths. An estimate, never far
+    /// below the truth.
+    pub fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.document.held_bytes()
+    }
+
+    fn settle(&mut self, out: &mut dyn TextSink) {
+        self.budget.forget_scratch();
+        for (reason, len) in self.lost.take() {
+            let len = len.min(self.fed - self.reported);
+            if len > 0 {
+                self.reported += len;
+                out.unread(len, reason);
+            }
+        }
+    }
+}

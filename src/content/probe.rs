@@ -1,0 +1,204 @@
+//! The registry: what a document is, from what was announced and from its first octets. A new coding or format gets a line
+//! here and a file of its own.
+
+use crate::model::{Coding, DocumentKind};
+
+use super::base64::Base64;
+use super::brotli::Brotli;
+use super::charset::{self, Charset};
+use super::coded::{Coded, Decoder};
+use super::csv::{self, Csv};
+use super::deflate::{Framing, Inflater};
+use super::document::{Document, Hint, Layer, Reader};
+use super::form::Form;
+use super::http_head::HttpHead;
+use super::json::Json;
+use super::media_type::parameter;
+use super::multipart;
+use super::plain::Plain;
+use super::quoted_printable::QuotedPrintable;
+use super::xml::Xml;
+use super::zstd::Zstd;
+
+/// Octets on which the decision is made, or all if the document is shorter.
+pub(super) const PROBE_LEN: usize = 1024;
+
+/// What a document turned out to be.
+pub(super) enum Found {
+    /// Text or binary data as it is.
+    Plain(Box<dyn Reader>),
+    /// A coding or container, and its word for the document path.
+    Nested(&'static str, Box<dyn Reader>),
+    /// A coding that cannot be removed.
+    Undecodable,
+}
+
+/// Octets that begin a coding or file of a known kind (signatures of file formats), with the coding if it is one.
+const MAGICS: [(&[u8], Option<Layer>); 18] = [
+    (b"\x1f\x8b\x08", Some(Layer::Content(Coding::Gzip))),
+    (b"\x28\xb5\x2f\xfd", Some(Layer::Content(Coding::Zstd))),
+    (b"\xff\xd8\xff", None),
+    (b"\x89PNG\r\n\x1a\n", None),
+    (b"GIF8", None),
+    (b"RIFF", None),
+    (b"II*\0", None),
+    (b"MM\0*", None),
+    (b"%PDF-", None),
+    (b"PK\x03\x04", None),
+    (b"\0\0\0\x18ftyp", None),
+    (b"\0\0\0\x1cftyp", None),
+    (b"\0\0\0\x20ftyp", None),
+    (b"\0\0\0\x24ftyp", None),
+    (b"BZh", None),
+    (b"\xfd7zXZ\0", None),
+    (b"SQLite format 3\0", None),
+    (b"@\n\x1e\rANSI ", None),
+];
+
+/// Whether the octets begin like a file of a known binary kind.
+pub(super) fn has_magic(head: &[u8]) -> bool {
+    MAGICS.iter().any(|(magic, _)| head.starts_with(magic))
+}
+
+/// Whether the octets look like text: UTF-8 that may be cut at the end, without control characters.
+pub(super) fn is_text(head: &[u8]) -> bool {
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            let valid = head.get(..error.valid_up_to()).unwrap_or(&[]);
+            std::str::from_utf8(valid).unwrap_or("")
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+}
+
+/// Without space and byte order mark before the first character.
+pub(super) fn trim_start(head: &[u8]) -> &[u8] {
+    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start()
+}
+
+/// Whether nothing in the octets can change what the document is.
+pub(super) fn knows_at_once(hint: &Hint) -> bool {
+    matches!(hint.kind, Some(DocumentKind::HttpRequestHead | DocumentKind::HttpResponseHead))
+}
+
+/// Decides. `complete` tells that `head` is the whole document.
+pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
+    if let Some(layer) = hint.layers.pop() {
+        return coded(layer, hint);
+    }
+    match hint.kind {
+        Some(DocumentKind::HttpRequestHead) => return Found::Nested("head", Box::new(HttpHead::new(true))),
+        Some(DocumentKind::HttpResponseHead) => return Found::Nested("head", Box::new(HttpHead::new(false))),
+        _ => {}
+    }
+    if let Some((_, Some(layer))) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return coded(*layer, hint);
+    }
+    if let Some(multipart) = multipart::of_media_type(&hint, head) {
+        return Found::Nested("multipart", Box::new(multipart));
+    }
+    if has_magic(head) {
+        return Found::Plain(Box::new(Plain::new(hint.field, false)));
+    }
+    if !hint.utf8 && let Some(encoding) = charset::detect(parameter(&hint.media_type, "charset").as_deref(), head) {
+        return coded(Layer::Charset(encoding), hint);
+    }
+    let essence = hint.essence();
+    let subtype = essence.rsplit(['/', '+']).next().unwrap_or("");
+    let start = trim_start(head);
+    if looks_like_json(start) || (is_text(head) && matches!(subtype, "json" | "x-ndjson" | "jsonlines" | "json-seq")) {
+        return Found::Nested("json", Box::new(Json::new(hint.field.as_deref())));
+    }
+    if essence == "application/x-www-form-urlencoded" || (essence.is_empty() && looks_like_form(head)) {
+        return Found::Nested("form", Box::new(Form::new(hint.field)));
+    }
+    let html = subtype == "html" || (subtype != "xml" && looks_like_html(start));
+    if html || (subtype == "xml" && start.starts_with(b"<")) || looks_like_xml(start) {
+        let label = if html { "html" } else { "xml" };
+        return Found::Nested(label, Box::new(Xml::new(hint.field, html)));
+    }
+    let delimiter = match subtype {
+        "tab-separated-values" => Some(b'\t'),
+        "csv" => csv::detect(head, complete).or(Some(b',')),
+        _ => csv::detect(head, complete),
+    };
+    if let Some(delimiter) = delimiter {
+        return Found::Nested("csv", Box::new(Csv::new(delimiter, hint.field)));
+    }
+    Found::Plain(Box::new(Plain::new(hint.field, is_text(head))))
+}
+
+/// The reader for a coded document.
+fn coded(layer: Layer, mut hint: Hint) -> Found {
+    let (label, decoder): (_, Box<dyn Decoder>) = match layer {
+        Layer::Content(coding @ Coding::Gzip) => (coding.as_str(), Box::new(Inflater::new(Framing::Gzip))),
+        Layer::Content(coding @ Coding::Deflate) => (coding.as_str(), Box::new(Inflater::new(Framing::Deflate))),
+        Layer::Content(coding @ Coding::Brotli) => (coding.as_str(), Box::new(Brotli::new())),
+        Layer::Content(coding @ Coding::Zstd) => (coding.as_str(), Box::new(Zstd::default())),
+        Layer::Content(Coding::Unknown) => return Found::Undecodable,
+        Layer::Base64 => ("base64", Box::new(Base64::default())),
+        Layer::QuotedPrintable => ("quoted-printable", Box::new(QuotedPrintable::default())),
+        Layer::Charset(encoding) => {
+            hint.utf8 = true;
+            ("charset", Box::new(Charset::new(encoding)))
+        }
+    };
+    // What is inside begins anew: the head of a message is not coded.
+    hint.kind = None;
+    Found::Nested(label, Box::new(Coded::new(decoder, Document::new(hint))))
+}
+
+/// An object or array whose next significant octet fits.
+fn looks_like_json(start: &[u8]) -> bool {
+    let inside = |start: &[u8]| start.get(1..).map(<[u8]>::trim_ascii_start).unwrap_or(&[]).to_owned();
+    match start.first() {
+        Some(b'{') => matches!(inside(start).first(), Some(b'"' | b'}')),
+        Some(b'[') => {
+            let inside = inside(start);
+            match inside.first() {
+                Some(b'{' | b'[' | b'"') => true,
+                // `[1, 2]`, not `[2026-01-02 ...] a line of a log`.
+                Some(b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
+                    let word = inside.iter().position(|octet| !octet.is_ascii_alphanumeric() && !b"+-.".contains(octet));
+                    let (word, rest) = inside.split_at(word.unwrap_or(inside.len()));
+                    let literal = std::str::from_utf8(word).is_ok_and(|word| {
+                        matches!(word, "true" | "false" | "null") || word.parse::<f64>().is_ok_and(f64::is_finite)
+                    });
+                    literal && rest.trim_ascii_start().starts_with(b",")
+                }
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// At least two `name=value` pairs in the alphabet of forms and nothing else.
+fn looks_like_form(head: &[u8]) -> bool {
+    let alphabet = |octet: &u8| octet.is_ascii_alphanumeric() || b"%+&=-_.*~[]()!'@:/,;".contains(octet);
+    let head = head.trim_ascii_end();
+    if !head.iter().all(alphabet) {
+        return false;
+    }
+    let mut pairs = head.split(|&octet| octet == b'&');
+    let is_pair = |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|len| (1..=64).contains(&len));
+    pairs.next().is_some_and(is_pair) && pairs.next().is_some_and(|pair| is_pair(pair) || head.len() == PROBE_LEN)
+}
+
+fn looks_like_html(start: &[u8]) -> bool {
+    [b"<!doctype html".as_slice(), b"<html"]
+        .iter()
+        .any(|tag| start.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag)))
+}
+
+/// `<?xml`, or an element that ends and is followed by another or by its end tag.
+fn looks_like_xml(start: &[u8]) -> bool {
+    if start.starts_with(b"<?xml") {
+        return true;
+    }
+    let element = start.first() == Some(&b'<') && start.get(1).is_some_and(u8::is_ascii_alphabetic);
+    let rest = memchr::memchr(b'>', start).and_then(|end| start.get(end..)).unwrap_or(&[]);
+    element && rest.windows(2).any(|pair| pair[0] == b'<' && (pair[1] == b'/' || pair[1].is_ascii_alphabetic()))
+}
