@@ -1,0 +1,375 @@
+//! The catalogue: all signatures, checked and compiled. Immutable; shared by every worker.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use serde::Deserialize;
+
+use super::matcher::{Anchor, Matcher, class, is_word, lint};
+use super::scanner::examine;
+use super::signature::{Edge, Signature, Verdict, nearest, read, unescape, with_nearest};
+use super::validate::{Validator, validator};
+use super::words::{Hit, Lexicon, ListId, fold, word_end};
+use crate::model::Problem;
+
+/// The built-in signatures: file name and text.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("signatures/account.toml", include_str!("signatures/account.toml")),
+    ("signatures/americas.toml", include_str!("signatures/americas.toml")),
+    ("signatures/asia.toml", include_str!("signatures/asia.toml")),
+    ("signatures/contact.toml", include_str!("signatures/contact.toml")),
+    ("signatures/device.toml", include_str!("signatures/device.toml")),
+    ("signatures/europe.toml", include_str!("signatures/europe.toml")),
+    ("signatures/geo.toml", include_str!("signatures/geo.toml")),
+    ("signatures/health.toml", include_str!("signatures/health.toml")),
+    ("signatures/images.toml", include_str!("signatures/images.toml")),
+    ("signatures/money.toml", include_str!("signatures/money.toml")),
+    ("signatures/network.toml", include_str!("signatures/network.toml")),
+    ("signatures/travel.toml", include_str!("signatures/travel.toml")),
+    ("signatures/us.toml", include_str!("signatures/us.toml")),
+];
+
+/// Context words by concept.
+const CONTEXT: &str = include_str!("context.toml");
+
+/// The list whose words speak against.
+const NEGATIVE: &str = "negative";
+
+/// Octets of a key that are looked at, from its end.
+pub(super) const KEY_OCTETS_MAX: usize = 64;
+
+/// Words of a key that are tried, from its end.
+const KEY_WORDS_MAX: usize = 4;
+
+/// What is precomputed for a signature.
+pub(super) struct Compiled {
+    pub(super) validator: Option<Validator>,
+    /// Context lists, sorted.
+    pub(super) lists: Vec<ListId>,
+    /// The list of its own labels.
+    pub(super) labels: Option<ListId>,
+    pub(super) extend: Option<Box<[bool; 256]>>,
+}
+
+/// Signatures that other parts of a barcode are reported as.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) number: Option<u16>,
+    pub(super) name: Option<u16>,
+    pub(super) birth: Option<u16>,
+    pub(super) street: Option<u16>,
+    pub(super) element: Option<u16>,
+}
+
+/// All signatures, compiled.
+pub struct Catalogue {
+    signatures: Vec<Signature>,
+    pub(super) compiled: Vec<Compiled>,
+    /// Patterns that begin where no word goes on.
+    pub(super) starting: Matcher,
+    /// Patterns that begin anywhere.
+    pub(super) free: Matcher,
+    /// Patterns of values of keys.
+    pub(super) keyed: Matcher,
+    pub(super) anchors: Vec<Anchor>,
+    pub(super) lexicon: Lexicon,
+    /// Signatures with edge `key`, by key: lower case, words joined.
+    keys: HashMap<Box<str>, Vec<u16>>,
+    /// Bit for the last two octets of those keys, 5 bits each; keys beyond ASCII always pass.
+    key_tails: Box<[u32; 32]>,
+    pub(super) negative: ListId,
+    /// What the gate does at an octet.
+    pub(super) gates: Box<[u8; 256]>,
+    pub(super) parts: Parts,
+}
+
+/// An octet of a word.
+pub(super) const GATE_WORD: u8 = 1;
+/// A pattern may begin with it, if no word octet stands before it. [`GATE_WORD`] shifted left.
+pub(super) const GATE_START: u8 = 2;
+/// A pattern may begin with it anywhere.
+pub(super) const GATE_FREE: u8 = 4;
+/// It ends a key.
+pub(super) const GATE_KEY: u8 = 8;
+/// It is an anchor.
+pub(super) const GATE_ANCHOR: u8 = 16;
+
+impl Catalogue {
+    /// The built-in signatures.
+    ///
+    /// # Errors
+    /// Every problem of the embedded files: none, as the tests see to.
+    pub fn built_in() -> Result<Self, Vec<Problem>> {
+        Self::load(&[])
+    }
+
+    /// The built-in signatures and an operator's, given as file names and TOML texts.
+    ///
+    /// # Errors
+    /// All problems at once, with file and line: unknown keys and names, ids given twice, patterns that are wrong or could
+    /// make scanning slow, examples that are not decided as they say.
+    pub fn load(extra: &[(String, String)]) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut signatures: Vec<Signature> = Vec::new();
+        for (file, text) in BUILT_IN {
+            signatures.extend(read(file, text, &mut problems));
+        }
+        let own = signatures.len();
+        for (file, text) in extra {
+            signatures.extend(read(file, text, &mut problems));
+        }
+        for signature in signatures.iter().skip(own) {
+            let check = |problem: Result<(), String>, what: &str| {
+                problem.err().map(|m| Problem::line(&signature.file, signature.line, format!("{}: {what}: {m}", signature.id)))
+            };
+            problems.extend(check(lint(&signature.pattern, signature.anchor.is_some()), "pattern"));
+            problems.extend(check(signature.extend.as_deref().map_or(Ok(()), |e| class(e).map(|_| ())), "extend"));
+        }
+        signatures.sort_by(|a, b| a.id.cmp(&b.id));
+        for pair in signatures.windows(2) {
+            if let [a, b] = pair
+                && a.id == b.id
+            {
+                let (first, second) = if a.file.starts_with("signatures/") { (a, b) } else { (b, a) };
+                let message = format!("{}: this id is taken by {}:{}", second.id, first.file, first.line);
+                problems.push(Problem::line(&second.file, second.line, message));
+            }
+        }
+        let context = contexts(&mut problems);
+        for signature in &signatures {
+            for list in &signature.context {
+                if !context.iter().any(|(name, _)| name == list) {
+                    let message = format!("{}: unknown context list {list:?}", signature.id);
+                    let hint = nearest(list, context.iter().map(|(name, _)| name.as_str()));
+                    problems.push(with_nearest(Problem::line(&signature.file, signature.line, message), hint));
+                }
+            }
+        }
+        if !problems.is_empty() {
+            problems.sort();
+            return Err(problems);
+        }
+        let catalogue = Arc::new(Self::compile(signatures, &context).map_err(|m| vec![Problem::file("signatures", m)])?);
+        problems = catalogue.check_examples(|s| !s.file.starts_with("signatures/"));
+        if !problems.is_empty() {
+            problems.sort();
+            return Err(problems);
+        }
+        Arc::into_inner(catalogue).ok_or_else(Vec::new)
+    }
+
+    fn compile(signatures: Vec<Signature>, context: &[(String, Vec<String>)]) -> Result<Self, String> {
+        let mut lexicon = Lexicon::default();
+        let mut keys: HashMap<Box<str>, Vec<u16>> = HashMap::new();
+        for (list, (_, words)) in (0..).zip(context) {
+            for word in words {
+                lexicon.add(word, list);
+            }
+        }
+        let list_of = |name: &str| context.iter().position(|(n, _)| n == name).map_or(ListId::MAX, |i| i as ListId);
+        let mut compiled = Vec::new();
+        let mut next_list = context.len() as ListId;
+        for (index, signature) in (0..).zip(&signatures) {
+            let mut lists: Vec<ListId> = signature.context.iter().map(|n| list_of(n)).collect();
+            lists.sort_unstable();
+            let labels = (!signature.labels.is_empty()).then_some(next_list);
+            next_list += ListId::from(labels.is_some());
+            for label in &signature.labels {
+                if let Some(list) = labels {
+                    lexicon.add(label, list);
+                }
+                if signature.edge == Edge::Key {
+                    let key: String = fold(label).chars().filter(|c| c.is_alphanumeric()).collect();
+                    let entry = keys.entry(key.into_boxed_str()).or_default();
+                    if !entry.contains(&index) {
+                        entry.push(index);
+                    }
+                }
+            }
+            compiled.push(Compiled {
+                validator: signature.validator.as_deref().and_then(validator),
+                lists,
+                labels,
+                extend: signature.extend.as_deref().map(class).transpose()?,
+            });
+        }
+        let mut key_tails = Box::new([0_u32; 32]);
+        for key in keys.keys() {
+            if let [.., a, b] = key.as_bytes()
+                && let Some(row) = key_tails.get_mut(usize::from(a & 31))
+            {
+                *row |= 1 << (b & 31);
+            }
+        }
+        let group = |wanted: fn(Edge) -> bool| -> Vec<(u16, &str, bool)> {
+            (0..)
+                .zip(&signatures)
+                .filter(|(_, s)| s.anchor.is_none() && wanted(s.edge))
+                .map(|(i, s)| (i, s.pattern.as_str(), matches!(s.edge, Edge::Word)))
+                .collect()
+        };
+        let starting =
+            Matcher::new(&group(|e| matches!(e, Edge::Word | Edge::Start | Edge::Line | Edge::Document)))?;
+        let free = Matcher::new(&group(|e| e == Edge::Free))?;
+        let keyed = Matcher::new(&group(|e| e == Edge::Key))?;
+        let anchors = (0..)
+            .zip(&signatures)
+            .filter_map(|(i, s)| s.anchor.map(|octet| Anchor::new(i, &s.pattern, octet)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut gates = Box::new([0; 256]);
+        for (octet, gate) in (0..=255_u8).zip(gates.iter_mut()) {
+            *gate = if is_word(octet) { GATE_WORD } else { 0 }
+                | if starting.begins_with(octet) { GATE_START } else { 0 }
+                | if free.begins_with(octet) { GATE_FREE } else { 0 }
+                | if matches!(octet, b':' | b'=') { GATE_KEY } else { 0 }
+                | if anchors.iter().any(|a| a.octet == octet) { GATE_ANCHOR } else { 0 };
+        }
+        let index = |id: &str| signatures.iter().position(|s| &*s.id == id).map(|i| i as u16);
+        let parts = Parts {
+            number: index("us-dl-number"),
+            name: index("user-name-keyed"),
+            birth: index("dob-us"),
+            street: index("us-postal-address"),
+            element: index("us-aamva-element"),
+        };
+        let negative = list_of(NEGATIVE);
+        Ok(Self {
+            signatures,
+            compiled,
+            starting,
+            free,
+            keyed,
+            anchors,
+            lexicon,
+            keys,
+            key_tails,
+            negative,
+            gates,
+            parts,
+        })
+    }
+
+    /// Decides the examples of some signatures.
+    pub(super) fn check_examples(self: &Arc<Self>, which: impl Fn(&Signature) -> bool) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (index, signature) in (0..).zip(&self.signatures).filter(|(_, s)| which(s)) {
+            for example in &signature.examples {
+                let problem = |message: String| Problem::line(&signature.file, example.line, format!("{}: {message}", signature.id));
+                let Some(mut text) = unescape(&example.text) else {
+                    problems.push(problem("an escape in the example is none of \\n \\r \\t \\\\ \\\" \\xNN".into()));
+                    continue;
+                };
+                let mut found = examine(self, index, &text);
+                if found.is_none() && signature.edge == Edge::Key {
+                    // Examples of keyed values may be the value alone.
+                    let key = signature.labels.first().map(String::as_str).unwrap_or_default();
+                    text = [b"\"", key.as_bytes(), b"\":\"", &text, b"\""].concat();
+                    found = examine(self, index, &text);
+                }
+                let expected = match example.verdict {
+                    Verdict::Match => Some(true),
+                    Verdict::Shape => None,
+                    Verdict::Check => Some(false),
+                };
+                if found != expected {
+                    let did = match found {
+                        Some(true) => "is accepted",
+                        Some(false) => "is accepted by the pattern and refused by the validator",
+                        None => "is refused by the pattern",
+                    };
+                    problems.push(problem(format!("the example {:?} {did}", example.text)));
+                }
+            }
+        }
+        problems
+    }
+
+    /// All signatures, sorted by id.
+    pub fn signatures(&self) -> impl Iterator<Item = &Signature> {
+        self.signatures.iter()
+    }
+
+    /// The signature of an id.
+    pub fn get(&self, id: &str) -> Option<&Signature> {
+        let at = self.signatures.binary_search_by(|s| (*s.id).cmp(id)).ok()?;
+        self.signatures.get(at)
+    }
+
+    pub(super) fn at(&self, index: u16) -> Option<(&Signature, &Compiled)> {
+        Some((self.signatures.get(usize::from(index))?, self.compiled.get(usize::from(index))?))
+    }
+
+    /// Appends the signatures that take the value of a key: those with a label that the key is, or ends with
+    /// (`current_user_id` ends with `user id`).
+    pub(super) fn keyed_by(&self, key: &[u8], found: &mut Vec<u16>) {
+        let key = key.get(key.len().saturating_sub(KEY_OCTETS_MAX)..).unwrap_or_default();
+        let end = key.iter().rposition(|b| b.is_ascii_alphabetic() || *b >= 0x80).map_or(0, |i| i + 1);
+        let key = key.get(..end).unwrap_or_default();
+        let [.., a, b] = key else { return };
+        if *b >= 0x80 {
+            let folded: String = fold(&String::from_utf8_lossy(key)).chars().filter(|c| c.is_alphanumeric()).collect();
+            found.extend(self.keys.get(folded.as_str()).into_iter().flatten());
+            return;
+        }
+        // A separator before the last letter ("x_a") is no tail of a key.
+        if self.key_tails.get(usize::from(a & 31)).is_none_or(|row| row >> (b & 31) & 1 == 0) {
+            return;
+        }
+        // Words in lower case, joined, with the starts of the last few.
+        let mut joined = [0_u8; KEY_OCTETS_MAX];
+        let mut length = 0;
+        let mut starts = [0; KEY_WORDS_MAX];
+        let mut words = 0;
+        let mut at = 0;
+        while let Some(octet) = key.get(at) {
+            if !octet.is_ascii_alphabetic() {
+                at += 1;
+                continue;
+            }
+            let end = word_end(key, at, key.len());
+            starts.rotate_right(1);
+            if let Some(slot) = starts.first_mut() {
+                *slot = length;
+            }
+            words += 1;
+            for octet in key.get(at..end).unwrap_or_default() {
+                if let Some(slot) = joined.get_mut(length) {
+                    *slot = octet.to_ascii_lowercase();
+                    length += 1;
+                }
+            }
+            at = end;
+        }
+        for start in starts.into_iter().take(words) {
+            let suffix = joined.get(start..length).and_then(|s| std::str::from_utf8(s).ok()).unwrap_or_default();
+            if let Some(signatures) = self.keys.get(suffix) {
+                for signature in signatures {
+                    if !found.contains(signature) {
+                        found.push(*signature);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a word belongs to one of some lists.
+    pub(super) fn is_in(&self, hit: Hit, lists: &[ListId]) -> bool {
+        let of = self.lexicon.lists(hit);
+        lists.iter().any(|l| of.binary_search(l).is_ok())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct RawContext(std::collections::BTreeMap<String, Vec<String>>);
+
+/// The context lists, in order of names.
+fn contexts(problems: &mut Vec<Problem>) -> Vec<(String, Vec<String>)> {
+    match toml::from_str::<RawContext>(CONTEXT) {
+        Ok(raw) => raw.0.into_iter().collect(),
+        Err(error) => {
+            problems.push(Problem::file("context.toml", error.message()));
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Many patterns as one automaton that is only ever started where a match may begin.
+//!
+//! The usual way, an unanchored search for all patterns at once, makes an automaton whose states multiply: bounded repeats that
+//! may begin anywhere overlap with themselves, and text made for it drops a lazy DFA to a few megabytes a second. Here the
+//! scanner's gate finds the octets where some pattern can begin (a word that starts with two octets some pattern starts with:
+//! [`Matcher::may_start`]) and walks the automaton from there. Its states are bounded by the patterns themselves, so a
+//! modest cache holds all that text can reach.
+
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::{start, syntax};
+use regex_automata::{Anchored, MatchKind};
+
+/// Octets that one pattern may match (what `extend` adds is not counted).
+pub(super) const PATTERN_OCTETS_MAX: usize = 192;
+
+/// States that a pattern may have alone.
+const PATTERN_STATES_MAX: usize = 20_000;
+
+/// Octets of the cache of states of one automaton.
+const CACHE_OCTETS: usize = 16 << 20;
+
+/// Ends kept of one walk.
+const ENDS_MAX: usize = 64;
+
+/// Patterns compiled together.
+pub(super) struct Matcher {
+    dfa: DFA,
+    /// Signature of each pattern.
+    signatures: Vec<u16>,
+    /// Whether the pattern's end must be the end of a word.
+    word_end: Vec<bool>,
+    all_word_end: bool,
+    /// Bit for each pair of octets that a match may begin with.
+    pairs: Box<[u64]>,
+    first: [bool; 256],
+}
+
+/// A worker's states of a [`Matcher`].
+pub(super) struct States {
+    cache: Cache,
+    start: Option<regex_automata::hybrid::LazyStateID>,
+    clears: usize,
+}
+
+/// Whether an octet belongs to a word, for edges.
+pub(super) const fn is_word(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || octet == b'_'
+}
+
+fn syntax_config() -> syntax::Config {
+    syntax::Config::new().unicode(false).utf8(false)
+}
+
+/// Compiles patterns.
+fn compile(patterns: &[&str], reverse: bool) -> Result<DFA, String> {
+    let nfa = thompson::Compiler::new()
+        .syntax(syntax_config())
+        .configure(thompson::Config::new().utf8(false).reverse(reverse).nfa_size_limit(Some(64 << 20)))
+        .build_many(patterns)
+        .map_err(|e| message(&e))?;
+    DFA::builder()
+        .configure(
+            DFA::config()
+                .match_kind(MatchKind::All)
+                .cache_capacity(CACHE_OCTETS)
+                .skip_cache_capacity_check(true)
+                .minimum_cache_clear_count(None),
+        )
+        .build_from_nfa(nfa)
+        .map_err(|e| message(&e))
+}
+
+/// An error and what caused it, in one line.
+fn message(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_string()
+}
+
+/// Refuses a pattern that could make scanning slow or wrong.
+pub(super) fn lint(pattern: &str, anchored: bool) -> Result<(), String> {
+    let hir = syntax::parse_with(pattern, &syntax_config()).map_err(|e| message(&e))?;
+    let properties = hir.properties();
+    if !properties.look_set().is_empty() {
+        return Err("anchors and word boundaries are not for patterns: say where a match may begin with edge".into());
+    }
+    if properties.minimum_len().is_none_or(|n| n == 0) {
+        return Err("the pattern matches nothing at all, or the empty text".into());
+    }
+    let octets_max = if anchored { 2 * PATTERN_OCTETS_MAX } else { PATTERN_OCTETS_MAX };
+    if properties.maximum_len().is_none_or(|n| n > octets_max) {
+        return Err(format!(
+            "the pattern may match more than {octets_max} octets: bound its repeats, and let extend take the rest"
+        ));
+    }
+    let dfa = compile(&[pattern], false)?;
+    if reachable(&dfa, PATTERN_STATES_MAX) > PATTERN_STATES_MAX {
+        return Err(format!("the pattern alone needs more than {PATTERN_STATES_MAX} states: simplify it"));
+    }
+    Ok(())
+}
+
+/// Counts the states that can be reached, up to a little more than `max`.
+fn reachable(dfa: &DFA, max: usize) -> usize {
+    let mut cache = dfa.create_cache();
+    let Ok(start) = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes)) else { return usize::MAX };
+    let mut seen = hashbrown::HashSet::new();
+    let mut todo = vec![start];
+    seen.insert(start);
+    while let Some(state) = todo.pop() {
+        for octet in dfa.byte_classes().representatives(0..=255) {
+            let Some(octet) = octet.as_u8() else { continue };
+            let Ok(next) = dfa.next_state(&mut cache, state, octet) else { return usize::MAX };
+            if !next.is_dead() && seen.insert(next) {
+                todo.push(next);
+            }
+        }
+        if seen.len() > max || cache.clear_count() > 0 {
+            return usize::MAX;
+        }
+    }
+    seen.len()
+}
+
+/// A set of octets, written as a character class.
+pub(super) fn class(text: &str) -> Result<Box<[bool; 256]>, String> {
+    let hir = syntax::parse_with(text, &syntax_config()).map_err(|e| message(&e))?;
+    let mut set = Box::new([false; 256]);
+    match hir.kind() {
+        regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Bytes(class)) => {
+            for range in class.ranges() {
+                set.iter_mut()
+                    .take(usize::from(range.end()) + 1)
+                    .skip(usize::from(range.start()))
+                    .for_each(|member| *member = true);
+            }
+            Ok(set)
+        }
+        _ => Err("extend is one class of octets, such as '[0-9]'".into()),
+    }
+}
+
+impl Matcher {
+    /// Compiles patterns of signatures; `word_end` says whose matches end with a word.
+    pub(super) fn new(patterns: &[(u16, &str, bool)]) -> Result<Self, String> {
+        let texts: Vec<&str> = patterns.iter().map(|p| p.1).collect();
+        let dfa = compile(&texts, false)?;
+        let mut matcher = Self {
+            signatures: patterns.iter().map(|p| p.0).collect(),
+            word_end: patterns.iter().map(|p| p.2).collect(),
+            all_word_end: patterns.iter().all(|p| p.2),
+            pairs: vec![0; 1024].into_boxed_slice(),
+            first: [false; 256],
+            dfa,
+        };
+        let mut states = matcher.states();
+        let Some(start) = matcher.start(&mut states) else { return Err("no start state".into()) };
+        for first in 0..=255_u8 {
+            let Ok(state) = matcher.dfa.next_state(&mut states.cache, start, first) else { continue };
+            if state.is_dead() {
+                continue;
+            }
+            if let Some(slot) = matcher.first.get_mut(usize::from(first)) {
+                *slot = true;
+            }
+            for second in 0..=255_u8 {
+                let alive = matcher.dfa.next_state(&mut states.cache, state, second).is_ok_and(|s| !s.is_dead());
+                let pair = usize::from(first) << 8 | usize::from(second);
+                if let (true, Some(bits)) = (alive, matcher.pairs.get_mut(pair >> 6)) {
+                    *bits |= 1 << (pair & 63);
+                }
+            }
+        }
+        Ok(matcher)
+    }
+
+    /// Fresh states.
+    pub(super) fn states(&self) -> States {
+        States { cache: self.dfa.create_cache(), start: None, clears: 0 }
+    }
+
+    /// Whether a match may begin with this octet.
+    pub(super) fn begins_with(&self, octet: u8) -> bool {
+        self.first.get(usize::from(octet)).copied().unwrap_or(false)
+    }
+
+    /// Whether a match may begin at `at`, by two octets.
+    #[inline]
+    pub(super) fn may_start(&self, text: &[u8], at: usize) -> bool {
+        let (Some(&first), Some(&second)) = (text.get(at), text.get(at + 1)) else { return true };
+        let pair = usize::from(first) << 8 | usize::from(second);
+        self.pairs.get(pair >> 6).is_some_and(|bits| bits >> (pair & 63) & 1 == 1)
+    }
+
+    fn start(&self, states: &mut States) -> Option<regex_automata::hybrid::LazyStateID> {
+        if states.start.is_none() || states.clears != states.cache.clear_count() {
+            let config = start::Config::new().anchored(Anchored::Yes);
+            states.start = self.dfa.start_state(&mut states.cache, &config).ok();
+            states.clears = states.cache.clear_count();
+        }
+        states.start
+    }
+
+    /// Appends `(signature, end)` for every end of every match that begins at `from`, in order of ends; matches whose end is
+    /// wrong by `word_end` are left out. Returns whether it gave up: never with the caches as they are configured, unless
+    /// memory for a single state is missing.
+    #[inline]
+    pub(super) fn walk(&self, states: &mut States, text: &[u8], from: usize, ends: &mut Vec<(u16, usize)>) -> bool {
+        let Some(mut state) = self.start(states) else { return true };
+        let cache = &mut states.cache;
+        let mut at = from;
+        // A match is known one octet after its end.
+        for &octet in text.get(from..).unwrap_or_default() {
+            state = match self.dfa.next_state(cache, state, octet) {
+                Ok(state) => state,
+                Err(_) => return true,
+            };
+            if state.is_tagged() {
+                if state.is_dead() || state.is_quit() {
+                    return state.is_quit();
+                }
+                if state.is_match() && !(self.all_word_end && is_word(octet)) {
+                    self.collect(cache, state, at, is_word(octet), ends);
+                }
+            }
+            at += 1;
+        }
+        match self.dfa.next_eoi_state(cache, state) {
+            Ok(state) => {
+                if state.is_match() {
+                    self.collect(cache, state, at, false, ends);
+                }
+                false
+            }
+            Err(_) => true,
+        }
+    }
+
+    #[inline(never)]
+    fn collect(
+        &self,
+        cache: &Cache,
+        state: regex_automata::hybrid::LazyStateID,
+        end: usize,
+        word_follows: bool,
+        ends: &mut Vec<(u16, usize)>,
+    ) {
+        for i in 0..self.dfa.match_len(cache, state) {
+            let pattern = self.dfa.match_pattern(cache, state, i).as_usize();
+            let (Some(&signature), Some(&word_end)) = (self.signatures.get(pattern), self.word_end.get(pattern)) else {
+                continue;
+            };
+            if word_end && word_follows {
+                continue;
+            }
+            if ends.len() < ENDS_MAX {
+                ends.push((signature, end));
+            }
+        }
+    }
+}
+
+impl States {
+    /// How often the cache was full and emptied.
+    pub(super) fn clears(&self) -> u64 {
+        self.cache.clear_count() as u64
+    }
+}
+
+/// One pattern that is matched outward from an octet in it.
+pub(super) struct Anchor {
+    /// The octet.
+    pub(super) octet: u8,
+    /// Its signature.
+    pub(super) signature: u16,
+    before: DFA,
+    after: DFA,
+}
+
+/// A worker's states of an [`Anchor`].
+pub(super) struct AnchorStates {
+    before: Cache,
+    after: Cache,
+}
+
+impl Anchor {
+    pub(super) fn new(signature: u16, pattern: &str, octet: u8) -> Result<Self, String> {
+        let (before, after) = pattern.split_once(char::from(octet)).ok_or("the anchor is not in the pattern")?;
+        Ok(Self { octet, signature, before: compile(&[before], true)?, after: compile(&[after], false)? })
+    }
+
+    pub(super) fn states(&self) -> AnchorStates {
+        AnchorStates { before: self.before.create_cache(), after: self.after.create_cache() }
+    }
+
+    /// The longest match around the octet at `at` that does not begin before `from`.
+    pub(super) fn around(&self, states: &mut AnchorStates, text: &[u8], from: usize, at: usize) -> Option<(usize, usize)> {
+        let start = walk_longest(&self.before, &mut states.before, text.get(from..at)?.iter().rev())?;
+        let end = walk_longest(&self.after, &mut states.after, text.get(at + 1..)?.iter())?;
+        Some((at - start, at + 1 + end))
+    }
+}
+
+impl AnchorStates {
+    pub(super) fn clears(&self) -> u64 {
+        (self.before.clear_count() + self.after.clear_count()) as u64
+    }
+}
+
+/// Octets of the longest match from the first octet on.
+fn walk_longest<'a>(dfa: &DFA, cache: &mut Cache, octets: impl Iterator<Item = &'a u8>) -> Option<usize> {
+    let mut state = dfa.start_state(cache, &start::Config::new().anchored(Anchored::Yes)).ok()?;
+    let mut longest = None;
+    let mut count = 0;
+    for &octet in octets {
+        state = dfa.next_state(cache, state, octet).ok()?;
+        // A match is known one octet after its end.
+        if state.is_match() {
+            longest = Some(count);
+        }
+        count += 1;
+        if state.is_dead() || count > PATTERN_OCTETS_MAX {
+            return longest;
+        }
+    }
+    if dfa.next_eoi_state(cache, state).ok()?.is_match() { Some(count) } else { longest }
+}

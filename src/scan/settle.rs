@@ -1,0 +1,151 @@
+//! Settling: which of the overlapping candidates stay, how neighbours raise each other, and the findings they become.
+
+use std::collections::BTreeMap;
+
+use super::catalogue::Catalogue;
+use super::document::{DocumentScan, Pending};
+use super::signature::Edge;
+use super::value::{Digester, masked};
+use crate::model::{Confidence, DataClass, Finding};
+
+/// Octets within which identifiers of one person raise each other.
+const NEIGHBOUR_OCTETS: u64 = 512;
+
+/// Score for each other signature nearby, and how many count.
+const NEIGHBOUR: i16 = 15;
+const NEIGHBOURS_MAX: usize = 2;
+
+/// Score from which a neighbour counts: medium.
+const NEIGHBOUR_SCORE: i16 = 60;
+
+/// A candidate that was accepted: positions within the document's collected text.
+pub(super) struct Candidate {
+    pub(super) signature: u16,
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) score: i16,
+    pub(super) test: bool,
+}
+
+/// Ranges of one kind that were kept; they do not overlap: start to end and class.
+#[derive(Default)]
+struct Kept(BTreeMap<u64, (u64, DataClass)>);
+
+impl Kept {
+    fn overlaps(&self, start: u64, end: u64, class: Option<DataClass>) -> bool {
+        self.0
+            .range(..end)
+            .rev()
+            .take_while(|(_, (until, _))| *until > start)
+            .any(|(_, (_, of))| class.is_none_or(|c| c == *of))
+    }
+}
+
+/// Decides a block's candidates and turns those that stay into pending findings.
+pub(super) fn settle(
+    catalogue: &Catalogue,
+    digester: &Digester,
+    document: &mut DocumentScan,
+    candidates: &mut Vec<Candidate>,
+) {
+    candidates.sort_by(|a, b| {
+        let length = |c: &Candidate| c.end - c.start;
+        b.score
+            .cmp(&a.score)
+            .then(length(b).cmp(&length(a)))
+            .then(a.start.cmp(&b.start))
+            .then(a.signature.cmp(&b.signature))
+    });
+    let (mut shaped, mut keyed) = (Kept::default(), Kept::default());
+    for pending in &document.pending {
+        if let Some((signature, _)) = catalogue.at(pending.signature).filter(|(s, _)| !s.container) {
+            let kept = if signature.edge == Edge::Key { &mut keyed } else { &mut shaped };
+            kept.0.insert(pending.start, (pending.end, signature.class));
+        }
+    }
+    let mut containers: Vec<(u16, u64)> = Vec::new();
+    for candidate in candidates.drain(..) {
+        let Some((signature, _)) = catalogue.at(candidate.signature) else { continue };
+        if signature.container {
+            if containers.contains(&(candidate.signature, candidate.start)) {
+                continue;
+            }
+            containers.push((candidate.signature, candidate.start));
+        } else {
+            let (own, other) =
+                if signature.edge == Edge::Key { (&mut keyed, &shaped) } else { (&mut shaped, &keyed) };
+            if own.overlaps(candidate.start, candidate.end, None)
+                || other.overlaps(candidate.start, candidate.end, Some(signature.class))
+            {
+                continue;
+            }
+            own.0.insert(candidate.start, (candidate.end, signature.class));
+        }
+        let from = (candidate.start - document.base) as usize;
+        let to = (candidate.end - document.base) as usize;
+        let value = document.text.get(from..to).unwrap_or_default();
+        let (offset, length) = document.source(candidate.start, candidate.end);
+        let finding = Finding {
+            signature: signature.id.clone(),
+            class: signature.class,
+            confidence: Confidence(0),
+            offset,
+            length,
+            masked: masked(value, signature.class),
+            digest: digester.digest(&signature.id, value, signature.normalise),
+            field: document.field(candidate.start).map(|f| f.path.to_string()),
+            document: document.path.clone(),
+            test_value: candidate.test,
+        };
+        document.pending.push(Pending {
+            start: candidate.start,
+            end: candidate.end,
+            signature: candidate.signature,
+            score: candidate.score,
+            finding,
+        });
+    }
+    document.pending.sort_by_key(|p| (p.start, p.end, p.signature));
+}
+
+/// Gives out the pending findings that lie far enough before `to` for all their neighbours to be known. Returns their number.
+pub(super) fn give_out(document: &mut DocumentScan, to: u64, found: &mut dyn FnMut(Finding)) -> u64 {
+    let settled = |p: &Pending| p.start.saturating_add(NEIGHBOUR_OCTETS) <= to;
+    let mut scores: Vec<i16> = Vec::new();
+    let mut low = 0;
+    for (at, pending) in document.pending.iter().enumerate() {
+        if !settled(pending) {
+            break;
+        }
+        while document.pending.get(low).is_some_and(|p| p.start + NEIGHBOUR_OCTETS < pending.start) {
+            low += 1;
+        }
+        let mut others: [Option<u16>; NEIGHBOURS_MAX] = [None; NEIGHBOURS_MAX];
+        if pending.score < 100 {
+            let near = document.pending.iter().enumerate().skip(low);
+            for (index, other) in near.take_while(|(_, o)| o.start <= pending.start + NEIGHBOUR_OCTETS) {
+                let counts = index != at && other.signature != pending.signature && other.score >= NEIGHBOUR_SCORE;
+                if counts && !others.contains(&Some(other.signature)) {
+                    match others.iter_mut().find(|o| o.is_none()) {
+                        Some(slot) => *slot = Some(other.signature),
+                        None => break,
+                    }
+                }
+            }
+        }
+        let raised = others.iter().flatten().count() as i16 * NEIGHBOUR;
+        scores.push((pending.score + raised).min(100));
+    }
+    let count = scores.len();
+    // What was given out may still raise what comes after it.
+    let keep = document.pending.partition_point(|p| p.start.saturating_add(2 * NEIGHBOUR_OCTETS) <= to);
+    let given = document.given.min(count);
+    for (pending, score) in document.pending.iter().zip(scores).skip(given) {
+        let mut finding = pending.finding.clone();
+        finding.confidence = Confidence(score as u8);
+        found(finding);
+    }
+    document.pending.drain(..keep);
+    document.given = count - keep.min(count);
+    (count - given) as u64
+}

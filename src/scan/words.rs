@@ -1,0 +1,392 @@
+//! Context words: which lists (concepts such as "passport", or one signature's own labels) the words around a value belong
+//! to.
+//!
+//! Words are compared whole, after folding: case, compatibility forms (NFKD) and diacritics go; `_`, `-`, `.` and changes of
+//! case separate words, so that `driverLicenseNo` reads as `driver license no`. Chinese, Japanese, Korean and Thai text has no
+//! reliable word boundaries: there words are looked for as substrings.
+
+use hashbrown::HashMap;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Number of a word list within a catalogue.
+pub(super) type ListId = u16;
+
+/// Words in the longest phrase.
+const PHRASE_WORDS_MAX: usize = 5;
+
+/// Longest word, in folded octets, that can be in a list of words separated by spaces.
+const WORD_OCTETS_MAX: usize = 40;
+
+/// An occurrence of a word or phrase, in octets of the text searched.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    /// Index into [`Lexicon::lists`].
+    pub(super) entry: u32,
+}
+
+#[derive(Default)]
+struct Word {
+    id: u16,
+    entry: Option<u32>,
+    in_phrase: bool,
+}
+
+/// All context words of a catalogue.
+#[derive(Default)]
+pub(super) struct Lexicon {
+    words: HashMap<Box<[u8]>, Word>,
+    phrases: HashMap<[u16; PHRASE_WORDS_MAX], u32>,
+    /// Words of scripts without spaces, looked for as substrings.
+    unspaced: HashMap<Box<str>, u32>,
+    /// Lengths, in characters, of those.
+    unspaced_lengths: Vec<usize>,
+    /// Lists of an entry, sorted.
+    entries: Vec<Vec<ListId>>,
+    /// Bit `n` of row `c`: some word begins with octet `c` and has `n` octets. Spares most hash look-ups.
+    shapes: Vec<u64>,
+}
+
+impl Lexicon {
+    /// Adds a word or phrase to a list.
+    pub(super) fn add(&mut self, text: &str, list: ListId) {
+        if self.shapes.is_empty() {
+            self.shapes = vec![0; 256];
+        }
+        let folded = fold(text);
+        if folded.chars().any(is_unspaced) {
+            let key: String = folded.chars().filter(|c| !c.is_whitespace()).collect();
+            let length = key.chars().count();
+            if !self.unspaced_lengths.contains(&length) {
+                self.unspaced_lengths.push(length);
+                self.unspaced_lengths.sort_unstable();
+            }
+            let next = self.entries.len() as u32;
+            let entry = *self.unspaced.entry(key.into_boxed_str()).or_insert(next);
+            self.put(entry, list);
+            return;
+        }
+        let words: Vec<&str> = folded.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
+        let count = words.len();
+        if count == 0 || count > PHRASE_WORDS_MAX {
+            return;
+        }
+        // A key such as `clientip` joins what prose writes apart.
+        self.add_word(&words.concat(), list);
+        if count > 1 {
+            let mut key = [0; PHRASE_WORDS_MAX];
+            for (slot, word) in key.iter_mut().zip(&words) {
+                let word = self.word(word);
+                word.in_phrase = true;
+                *slot = word.id;
+            }
+            let next = self.entries.len() as u32;
+            let entry = *self.phrases.entry(key).or_insert(next);
+            self.put(entry, list);
+        }
+    }
+
+    fn add_word(&mut self, word: &str, list: ListId) {
+        let next = self.entries.len() as u32;
+        let entry = *self.word(word).entry.get_or_insert(next);
+        self.put(entry, list);
+    }
+
+    fn word(&mut self, word: &str) -> &mut Word {
+        let octets = word.as_bytes();
+        if let (Some(&first), true) = (octets.first(), octets.len() <= WORD_OCTETS_MAX)
+            && let Some(row) = self.shapes.get_mut(usize::from(first))
+        {
+            *row |= 1 << octets.len();
+        }
+        // Identifiers start at 1: 0 pads short phrases.
+        let id = self.words.len() as u16 + 1;
+        self.words.entry(octets.into()).or_insert(Word { id, ..Word::default() })
+    }
+
+    fn put(&mut self, entry: u32, list: ListId) {
+        let entry = entry as usize;
+        if entry >= self.entries.len() {
+            self.entries.resize_with(entry + 1, Vec::new);
+        }
+        if let Some(lists) = self.entries.get_mut(entry)
+            && let Err(at) = lists.binary_search(&list)
+        {
+            lists.insert(at, list);
+        }
+    }
+
+    /// The lists that a hit's word belongs to, sorted.
+    pub(super) fn lists(&self, hit: Hit) -> &[ListId] {
+        self.entries.get(hit.entry as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Finds the words of `text[from..to]`, in order of their ends.
+    pub(super) fn find(&self, text: &[u8], from: usize, to: usize, hits: &mut Vec<Hit>) {
+        let to = to.min(text.len());
+        let mut recent = Recent::default();
+        let mut at = from;
+        while at < to {
+            let Some(&octet) = text.get(at) else { return };
+            if octet.is_ascii_alphabetic() {
+                let end = word_end(text, at, to);
+                self.ascii(text, at, end, &mut recent, hits);
+                at = end;
+            } else if octet >= 0x80 {
+                let end = run_end(text, at, to);
+                self.unicode(text.get(at..end).unwrap_or_default(), at, &mut recent, hits);
+                at = end;
+            } else {
+                if octet.is_ascii_digit() {
+                    recent.clear();
+                }
+                at += 1;
+            }
+        }
+    }
+
+    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
+        let word = text.get(start..end).unwrap_or_default();
+        // An ASCII word that runs into letters beyond ASCII ("naïve") is looked up with them.
+        if text.get(end).is_some_and(|&b| b >= 0xc0) {
+            recent.clear();
+            let run = run_end(text, start, text.len().min(end + WORD_OCTETS_MAX));
+            return self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
+        }
+        if word.len() > WORD_OCTETS_MAX {
+            return recent.clear();
+        }
+        let mut folded = [0; WORD_OCTETS_MAX];
+        for (to, from) in folded.iter_mut().zip(word) {
+            *to = from.to_ascii_lowercase();
+        }
+        self.look_up(folded.get(..word.len()).unwrap_or_default(), start, end, recent, hits);
+    }
+
+    fn look_up(&self, folded: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
+        let likely = folded.first().and_then(|&c| self.shapes.get(usize::from(c))).copied().unwrap_or(0);
+        if folded.len() >= 64 || likely & (1 << folded.len()) == 0 {
+            return recent.clear();
+        }
+        let Some(word) = self.words.get(folded) else { return recent.clear() };
+        if let Some(entry) = word.entry {
+            hits.push(Hit { start, end, entry });
+        }
+        if !word.in_phrase {
+            return recent.clear();
+        }
+        recent.push(word.id, start, end);
+        for (key, start) in recent.phrases() {
+            if let Some(&entry) = self.phrases.get(&key) {
+                hits.push(Hit { start, end, entry });
+            }
+        }
+    }
+
+    /// A run of letters that holds some beyond ASCII.
+    fn unicode(&self, run: &[u8], at: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
+        let run = match std::str::from_utf8(run) {
+            Ok(run) => run,
+            Err(error) => std::str::from_utf8(run.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
+        };
+        if run.chars().any(is_unspaced) {
+            // Folded characters, each with the octets it came from.
+            let folded: Vec<(char, usize, usize)> = run
+                .char_indices()
+                .flat_map(|(i, c)| {
+                    let end = i + c.len_utf8();
+                    c.nfkc().flat_map(char::to_lowercase).map(move |f| (f, at + i, at + end)).collect::<Vec<_>>()
+                })
+                .collect();
+            let mut key = String::new();
+            for start in 0..folded.len() {
+                for &length in &self.unspaced_lengths {
+                    let Some(part) = folded.get(start..start + length) else { break };
+                    key.clear();
+                    key.extend(part.iter().map(|p| p.0));
+                    let (Some(first), Some(last)) = (part.first(), part.last()) else { break };
+                    if let Some(&entry) = self.unspaced.get(key.as_str()) {
+                        hits.push(Hit { start: first.1, end: last.2, entry });
+                    }
+                }
+            }
+            recent.clear();
+            // ASCII words within such a run ("SSN号码").
+            let mut i = 0;
+            let octets = run.as_bytes();
+            while i < octets.len() {
+                if octets.get(i).is_some_and(u8::is_ascii_alphabetic) {
+                    let end = word_end(octets, i, octets.len());
+                    let folded = octets.get(i..end).unwrap_or_default().to_ascii_lowercase();
+                    self.look_up(&folded, at + i, at + end, recent, hits);
+                    i = end;
+                } else {
+                    i += 1;
+                }
+            }
+            recent.clear();
+            return;
+        }
+        let mut start = 0;
+        for part in run.split_inclusive(|c: char| !c.is_alphanumeric() && !is_combining_mark(c)) {
+            let word = part.trim_end_matches(|c: char| !c.is_alphanumeric() && !is_combining_mark(c));
+            if !word.is_empty() {
+                self.look_up(fold(word).as_bytes(), at + start, at + start + word.len(), recent, hits);
+            }
+            start += part.len();
+        }
+    }
+}
+
+/// The last words that may begin a phrase.
+#[derive(Default)]
+struct Recent {
+    ids: [u16; PHRASE_WORDS_MAX],
+    starts: [usize; PHRASE_WORDS_MAX],
+    length: usize,
+    end: usize,
+}
+
+impl Recent {
+    /// Octets between two words of a phrase.
+    const GAP_MAX: usize = 3;
+
+    fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    fn push(&mut self, id: u16, start: usize, end: usize) {
+        if start > self.end + Self::GAP_MAX {
+            self.length = 0;
+        }
+        self.end = end;
+        if self.length == PHRASE_WORDS_MAX {
+            self.ids.rotate_left(1);
+            self.starts.rotate_left(1);
+            self.length -= 1;
+        }
+        if let (Some(slot), Some(at)) = (self.ids.get_mut(self.length), self.starts.get_mut(self.length)) {
+            (*slot, *at) = (id, start);
+            self.length += 1;
+        }
+    }
+
+    /// Every phrase of two or more words that ends with the last one, with its start.
+    fn phrases(&self) -> impl Iterator<Item = ([u16; PHRASE_WORDS_MAX], usize)> + '_ {
+        (0..self.length.saturating_sub(1)).map(|first| {
+            let mut key = [0; PHRASE_WORDS_MAX];
+            for (to, from) in key.iter_mut().zip(self.ids.iter().take(self.length).skip(first)) {
+                *to = *from;
+            }
+            (key, self.starts.get(first).copied().unwrap_or(0))
+        })
+    }
+}
+
+/// The end of the word that begins at `start`: letters as far as a change of case.
+pub(super) fn word_end(text: &[u8], start: usize, to: usize) -> usize {
+    let letter = |i: usize| text.get(i).copied().filter(|b| i < to && b.is_ascii_alphabetic());
+    let mut at = start + 1;
+    while let Some(this) = letter(at) {
+        let before = letter(at - 1).unwrap_or(b'a');
+        let after = letter(at + 1).unwrap_or(b'A');
+        let begins = this.is_ascii_uppercase()
+            && (before.is_ascii_lowercase() || (before.is_ascii_uppercase() && after.is_ascii_lowercase()));
+        if begins {
+            break;
+        }
+        at += 1;
+    }
+    at
+}
+
+/// The end of a run of ASCII letters and octets beyond ASCII.
+fn run_end(text: &[u8], start: usize, to: usize) -> usize {
+    let mut at = start;
+    while at < to && text.get(at).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80) {
+        at += 1;
+    }
+    at
+}
+
+/// Scripts that are written without spaces between words (or, in Hangul, with particles attached to them).
+fn is_unspaced(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0e00..=0x0e7f | 0x1100..=0x11ff | 0x2e80..=0x9fff | 0xac00..=0xd7af | 0xf900..=0xfaff | 0xff66..=0xff9f
+        | 0x2_0000..=0x3_ffff)
+}
+
+/// Lower case, compatibility forms, without diacritics (except where the script is [unspaced](is_unspaced): there marks
+/// tell words apart).
+pub(super) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    if text.chars().any(is_unspaced) {
+        return text.nfkc().flat_map(char::to_lowercase).collect();
+    }
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfkd().filter(|&c| !is_combining_mark(c)).flat_map(char::to_lowercase) {
+        match c {
+            'ß' => folded.push_str("ss"),
+            'đ' => folded.push('d'),
+            'ł' => folded.push('l'),
+            'ø' => folded.push('o'),
+            'ı' => folded.push('i'),
+            'æ' => folded.push_str("ae"),
+            'œ' => folded.push_str("oe"),
+            c => folded.push(c),
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(words: &[&str], text: &str) -> Vec<String> {
+        let mut lexicon = Lexicon::default();
+        for word in words {
+            lexicon.add(word, 1);
+        }
+        let mut hits = Vec::new();
+        lexicon.find(text.as_bytes(), 0, text.len(), &mut hits);
+        hits.iter().map(|h| text[h.start..h.end].to_string()).collect()
+    }
+
+    #[test]
+    fn words_are_whole_folded_and_split_at_case() {
+        let words = ["driver license", "ssn", "cédula", "身份证", "straße", "tên", "IP地址", "дата рождения", "주민등록번호"];
+        let cases: [(&str, &[&str]); 12] = [
+            ("driverLicenseNo", &["driverLicense"]),
+            ("DRIVER_LICENSE", &["DRIVER_LICENSE"]),
+            ("driverlicense", &["driverlicense"]),
+            ("userSSNValue", &["SSN"]),
+            ("assna", &[]),
+            ("la CEDULA y la cédula", &["CEDULA", "cédula"]),
+            ("STRASSE straße", &["STRASSE", "straße"]),
+            ("的身份证号码是", &["身份证"]),
+            ("登录IP地址为", &["IP地址"]),
+            ("дата  рождения", &["дата  рождения"]),
+            ("홍길동의 주민등록번호는", &["주민등록번호"]),
+            ("driver's blue license", &[]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(found(&words, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn damaged_utf8_is_no_word_and_no_panic() {
+        let mut lexicon = Lexicon::default();
+        lexicon.add("身份证", 1);
+        let mut hits = Vec::new();
+        for text in [&b"\xff\xfe\x80abc"[..], b"\xe8\xba", b"a\xe8\xba\xab\xe4", b"\xf0"] {
+            lexicon.find(text, 0, text.len() + 9, &mut hits);
+        }
+        assert!(hits.is_empty());
+    }
+}
