@@ -1,1 +1,357 @@
-//! The geo room.
+//! The geo room: from the address and the name of a remote end to a jurisdiction, with every piece of evidence for it.
+//!
+//! Two questions are kept apart: the *location* (where the machine stands) and the *control* (whose law binds those who
+//! operate the service or can read it). Each piece of evidence answers one of them; the strongest piece decides:
+//!
+//! | location | control |
+//! |---|---|
+//! | the operator's own table, longest prefix | the operator's own table, longest prefix |
+//! | monitored networks and IANA special-purpose ranges: `local` | the same |
+//! | published ranges of providers, geofeeds | service catalogue by name: home of the parent, else of the operator |
+//! | country databases, the later named first | operator catalogue by AS number, if a database knows that |
+//! | the registry that the block is registered with | the registry; last, the location in the operator's own table |
+//!
+//! Being the operator's word, an override also places special-purpose ranges in a country: a documentation prefix can stand for
+//! a site abroad in a test network. It does not change what is monitored ([`Locator::is_local`]).
+//!
+//! IPv6 addresses that stand for an IPv4 address (mapped, NAT64, 6to4, Teredo) are judged by it, unless an override or the list
+//! of monitored networks names them. An address that a database marks as anycast stands in many places: its location is
+//! unknown.
+//!
+//! Nothing here changes after [`Locator::load`]; a reload makes a new [`Locator`].
+
+mod catalogue;
+mod codes;
+mod database;
+mod prefix;
+mod settings;
+mod special;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+pub use catalogue::SERVICE_CLASSES;
+use catalogue::{Catalogue, Operator, Service};
+pub use database::DatabaseInfo;
+use database::{Answer, Database};
+use prefix::PrefixMap;
+pub use settings::{GeoSettings, Override, ServiceEntry};
+
+use crate::model::{Country, Evidence, EvidenceSource, Facet, Networks, Place, Problem};
+
+/// What reports have to say where they show results of the embedded database (CC BY 4.0), with [`ATTRIBUTION_URL`] as a link.
+pub const ATTRIBUTION: &str = "IP Geolocation by DB-IP";
+/// Where [`ATTRIBUTION`] links to.
+pub const ATTRIBUTION_URL: &str = "https://db-ip.com";
+
+/// Between what sources can disagree: the values of [`Locator::conflict`], a closed set.
+pub const CONFLICTS: [&str; 2] = ["database-database", "database-registry"];
+
+/// Percent of confidence by kind of evidence (services reference, section 7).
+mod confidence {
+    pub(super) const CERTAIN: u8 = 100;
+    pub(super) const DATABASE: u8 = 60;
+    pub(super) const REGISTRY: u8 = 40;
+}
+
+/// Answers where addresses are and who controls services. Immutable; shared between workers in an `Arc`.
+pub struct Locator {
+    local: PrefixMap<()>,
+    special: PrefixMap<Option<&'static str>>,
+    /// Overrides that say a location, and those that say a control: apart, so that each is inherited for itself.
+    placed: PrefixMap<(Country, Arc<str>)>,
+    controlled: PrefixMap<(Country, Arc<str>)>,
+    catalogue: Catalogue,
+    /// In order of loading, the embedded one first.
+    databases: Vec<Database>,
+    infos: Vec<DatabaseInfo>,
+}
+
+impl Locator {
+    /// Reads and checks everything the settings name.
+    ///
+    /// # Errors
+    /// All problems at once: databases that cannot be read, are damaged or of an unknown layout, overrides and services that
+    /// make no sense.
+    pub fn load(settings: &GeoSettings) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut databases = Vec::new();
+        let files = settings.databases.iter().map(|path| Database::open(path));
+        for database in std::iter::once_with(Database::embedded).chain(files) {
+            match database {
+                Ok(database) => databases.push(database),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let catalogue = Catalogue::new(&settings.services).map_err(|more| problems.extend(more)).ok();
+        problems.extend(settings.overrides.iter().filter_map(wrong));
+        let local: Vec<IpNet> = if settings.local.is_empty() {
+            special::DEFAULT_LOCAL.iter().filter_map(|net| net.parse().ok()).collect()
+        } else {
+            settings.local.clone()
+        };
+        let by = |facet: fn(&Override) -> Option<Country>| {
+            let said = settings.overrides.iter().filter_map(move |o| Some((o, facet(o)?)));
+            PrefixMap::new(said.map(|(o, country)| (o.prefix, (country, Arc::from(o.label.as_str())))))
+        };
+        match catalogue {
+            Some(catalogue) if problems.is_empty() => Ok(Self {
+                local: PrefixMap::new(local.into_iter().map(|net| (net, ()))),
+                special: special::table(),
+                placed: by(|o| o.location),
+                controlled: by(|o| o.control),
+                catalogue,
+                infos: databases.iter().map(|database| database.info().clone()).collect(),
+                databases,
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    /// Whether an address is monitored. Overrides do not matter: what an operator places is not thereby monitored or not.
+    pub fn is_local(&self, addr: IpAddr) -> bool {
+        self.local.contains(addr) || self.local.contains(unmapped(addr))
+    }
+
+    /// The name of the special-purpose block that holds `addr`; `None` for addresses that are reachable globally.
+    pub fn special(&self, addr: IpAddr) -> Option<&'static str> {
+        self.special.longest(special::judged(addr)).and_then(|(_, name)| *name)
+    }
+
+    /// The jurisdiction of a remote end, by its address and, if known, its name.
+    pub fn locate(&self, addr: IpAddr, name: Option<&str>) -> Place {
+        let judged = special::judged(addr);
+        let mut clues = Clues::default();
+        self.gather(addr, name, &mut clues);
+        let country =
+            |facet| clues.list.iter().find(|clue| clue.facet == facet).map_or(Country::UNKNOWN, |clue| clue.country);
+        let service = clues.service;
+        Place {
+            location: country(Facet::Location),
+            control: country(Facet::Control),
+            asn: clues.asn,
+            as_org: clues.asn.and_then(|_| self.as_org(judged)),
+            operator: service
+                .map(|service| &service.operator)
+                .or(clues.operator.map(|operator| &operator.name))
+                .map(Arc::clone),
+            service: service.map(|service| Arc::clone(&service.service)),
+            service_class: service.map(|service| Arc::clone(&service.class)),
+        }
+    }
+
+    /// Every piece of evidence for the jurisdiction of a remote end, strongest first; for each facet the piece that decided is
+    /// marked. [`Locator::locate`] says what the marked pieces say.
+    pub fn evidence(&self, addr: IpAddr, name: Option<&str>) -> Vec<Evidence> {
+        let mut clues = Clues::default();
+        self.gather(addr, name, &mut clues);
+        let mut decided: Vec<Facet> = Vec::new();
+        let mut evidence = Vec::with_capacity(clues.list.len());
+        for clue in &clues.list {
+            let deciding = !decided.contains(&clue.facet);
+            if deciding {
+                decided.push(clue.facet);
+            }
+            evidence.push(self.tell(clue, special::judged(addr), deciding));
+        }
+        evidence
+    }
+
+    /// The databases in order of loading, the embedded one first.
+    pub fn databases(&self) -> &[DatabaseInfo] {
+        &self.infos
+    }
+
+    /// Whether sources disagree about the location of `addr`, and which (one of [`CONFLICTS`]): two databases, or the deciding
+    /// database and the registry. Addresses that are no place have no conflict.
+    pub fn conflict(&self, addr: IpAddr) -> Option<&'static str> {
+        let mut clues = Clues::default();
+        self.gather(addr, None, &mut clues);
+        let said = |source| {
+            let of = move |clue: &&Clue<'_>| {
+                clue.facet == Facet::Location && clue.source == source && clue.country.is_known()
+            };
+            clues.list.iter().filter(of).map(|clue| clue.country)
+        };
+        let database = said(EvidenceSource::Database).next()?;
+        if said(EvidenceSource::Database).any(|other| other != database) {
+            Some("database-database")
+        } else {
+            said(EvidenceSource::Registry).any(|other| other != database).then_some("database-registry")
+        }
+    }
+
+    /// Collects what every source says, in order of strength, without making text of it.
+    fn gather<'a>(&'a self, addr: IpAddr, name: Option<&str>, clues: &mut Clues<'a>) {
+        let judged = special::judged(addr);
+        let mut placed = None;
+        for (facet, table) in [(Facet::Location, &self.placed), (Facet::Control, &self.controlled)] {
+            if let Some((net, (country, label))) = table.longest(addr).or_else(|| table.longest(judged)) {
+                let origin = Origin::Override(*net, label);
+                clues.push(facet, EvidenceSource::Override, *country, confidence::CERTAIN, origin);
+                if facet == Facet::Location {
+                    placed = Some((*country, origin));
+                }
+            }
+        }
+        let abroad = placed.is_some_and(|(country, _)| country.is_known());
+        let monitored = self.local.longest(addr).or_else(|| self.local.longest(unmapped(addr)));
+        if let Some((net, ())) = monitored {
+            clues.push_local(Facet::ALL, EvidenceSource::Override, Origin::Monitored(*net));
+        }
+        if let Some((country, origin)) = placed
+            && country == Country::LOCAL
+        {
+            clues.push_local(&[Facet::Control], EvidenceSource::Override, origin);
+        }
+        if let Some((net, Some(name))) = self.special.longest(judged) {
+            // What the operator places abroad has an operator like any other place.
+            let facets = if abroad { &[Facet::Location] } else { Facet::ALL };
+            clues.push_local(facets, EvidenceSource::SpecialPurpose, Origin::Special(*net, name));
+        }
+        clues.service = name.and_then(|name| self.catalogue.by_name(name));
+        if let Some(service) = clues.service {
+            let (country, confidence) = (service.control, service.confidence);
+            clues.push(Facet::Control, EvidenceSource::Catalogue, country, confidence, Origin::Service(service));
+        }
+        if !abroad && clues.list.iter().any(|clue| clue.facet == Facet::Location && clue.country == Country::LOCAL) {
+            return; // no database knows better what is no place
+        }
+        let answers: Vec<(&Database, Answer)> =
+            self.databases.iter().rev().filter_map(|database| Some((database, database.answer(judged)?))).collect();
+        clues.asn = answers.iter().find_map(|(_, answer)| answer.asn);
+        clues.operator = clues.asn.and_then(|asn| self.catalogue.by_asn(asn));
+        if let (Some(operator), Some(asn)) = (clues.operator, clues.asn) {
+            let (country, confidence) = (operator.control, operator.confidence);
+            clues.push(Facet::Control, EvidenceSource::Catalogue, country, confidence, Origin::Operator(operator, asn));
+        }
+        for (database, answer) in &answers {
+            // Anycast: what the database has for a country is where the holder sits, so that this answer is "unknown".
+            let country = if answer.anycast { Some(Country::UNKNOWN) } else { answer.country };
+            if let Some(country) = country {
+                let origin = Origin::Database(database, answer.anycast);
+                clues.push(Facet::Location, EvidenceSource::Database, country, confidence::DATABASE, origin);
+            }
+        }
+        for facet in [Facet::Location, Facet::Control] {
+            for (database, answer) in &answers {
+                if let Some(country) = answer.registered {
+                    let origin = Origin::Database(database, false);
+                    clues.push(facet, EvidenceSource::Registry, country, confidence::REGISTRY, origin);
+                }
+            }
+            if let Some(country) = registry(judged) {
+                clues.push(facet, EvidenceSource::Registry, country, confidence::REGISTRY, Origin::Registry);
+            }
+        }
+        if let (true, Some((country, origin))) = (abroad, placed) {
+            // Where nobody knows who operates a place, the law of the place is what is left.
+            clues.push(Facet::Control, EvidenceSource::Override, country, confidence::REGISTRY, origin);
+        }
+    }
+
+    /// The holder of the autonomous system, by the database that knows its number.
+    fn as_org(&self, judged: IpAddr) -> Option<Arc<str>> {
+        let answers = self.databases.iter().rev().filter_map(|database| database.answer(judged));
+        answers.filter(|answer| answer.asn.is_some()).find_map(|answer| answer.org).map(Arc::from)
+    }
+
+    /// Makes a piece of evidence for people of a clue.
+    fn tell(&self, clue: &Clue<'_>, judged: IpAddr, deciding: bool) -> Evidence {
+        let (origin, matched) = match clue.origin {
+            Origin::Override(net, label) => (label.to_string(), net.to_string()),
+            Origin::Monitored(net) => ("monitored network".to_owned(), net.to_string()),
+            Origin::Special(net, name) => (format!("IANA: {name}"), net.to_string()),
+            Origin::Service(service) => {
+                let Service { service, operator, source, suffix, .. } = service;
+                (format!("{service}, {operator}; {source}"), suffix.to_string())
+            }
+            Origin::Operator(operator, asn) => {
+                let Operator { name, source, .. } = operator;
+                (format!("{name}; {source}"), format!("AS{asn}"))
+            }
+            Origin::Database(database, anycast) => {
+                let info = database.info();
+                let anycast = if anycast { ", anycast" } else { "" };
+                let matched = database.network(judged).map_or_else(|| judged.to_string(), |net| net.to_string());
+                (format!("{} ({}){anycast}", info.name, info.build_date()), matched)
+            }
+            Origin::Registry => ("regional registry delegations (iptocc)".to_owned(), judged.to_string()),
+        };
+        let Clue { facet, source, country, confidence, .. } = *clue;
+        Evidence { facet, source, origin, country, matched, confidence, deciding }
+    }
+}
+
+impl Networks for Locator {
+    fn contains(&self, addr: IpAddr) -> bool {
+        self.is_local(addr)
+    }
+}
+
+/// The IPv4 address of an IPv4-mapped one. Only these are one host with the address inside; a tunnel's address is not.
+fn unmapped(addr: IpAddr) -> IpAddr {
+    addr.to_canonical()
+}
+
+/// The country that the regional registries delegated a block to.
+fn registry(addr: IpAddr) -> Option<Country> {
+    iptocc::country_code(addr)?.parse().ok().filter(|&country| codes::is_place(country))
+}
+
+/// What is wrong with an override.
+fn wrong(o: &Override) -> Option<Problem> {
+    let problem = |message: String| Some(Problem::file(&o.label, message));
+    if o.location.is_none() && o.control.is_none() {
+        return problem(format!("override of {}: says neither a location nor a control", o.prefix));
+    }
+    let said = [o.location, o.control].into_iter().flatten();
+    let country = said.filter(|&country| country != Country::LOCAL).find(|&country| !codes::is_place(country))?;
+    let hint = "ISO 3166-1 alpha-2 codes, XK, or local";
+    problem(format!("override of {}: {country} is no country", o.prefix)).map(|problem| problem.with_hint(hint))
+}
+
+/// A piece of evidence before it is put into words.
+struct Clue<'a> {
+    facet: Facet,
+    source: EvidenceSource,
+    country: Country,
+    confidence: u8,
+    origin: Origin<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Origin<'a> {
+    Override(IpNet, &'a str),
+    Monitored(IpNet),
+    Special(IpNet, &'static str),
+    Service(&'a Service),
+    Operator(&'a Operator, u32),
+    /// With whether it marks the address as anycast.
+    Database(&'a Database, bool),
+    Registry,
+}
+
+#[derive(Default)]
+struct Clues<'a> {
+    list: Vec<Clue<'a>>,
+    asn: Option<u32>,
+    operator: Option<&'a Operator>,
+    service: Option<&'a Service>,
+}
+
+impl<'a> Clues<'a> {
+    fn push(&mut self, facet: Facet, source: EvidenceSource, country: Country, confidence: u8, origin: Origin<'a>) {
+        self.list.push(Clue { facet, source, country, confidence, origin });
+    }
+
+    fn push_local(&mut self, facets: &[Facet], source: EvidenceSource, origin: Origin<'a>) {
+        for &facet in facets {
+            self.push(facet, source, Country::LOCAL, confidence::CERTAIN, origin);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What an operator can say about places: plain values, checked by [`Locator::load`](super::Locator::load).
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+
+use crate::model::Country;
+
+/// Everything the geo room is set up with. The default is the embedded data and the default local networks.
+#[derive(Clone, Debug, Default)]
+pub struct GeoSettings {
+    /// MaxMind DB files beside the embedded one; of two that answer for an address the later one wins.
+    pub databases: Vec<PathBuf>,
+    /// The operator's own table, by longest prefix; stronger than everything else, special-purpose ranges included.
+    pub overrides: Vec<Override>,
+    /// Entries added to the service catalogue; they replace built-in entries of the same suffix.
+    pub services: Vec<ServiceEntry>,
+    /// The monitored networks. Empty means RFC 1918, RFC 6598, unique local, link-local and loopback addresses.
+    pub local: Vec<IpNet>,
+    /// Published address ranges of providers, and geofeeds.
+    pub ranges: Vec<PathBuf>,
+}
+
+/// A network that the operator places. What one override leaves open is inherited from the next shorter prefix that says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// The network.
+    pub prefix: IpNet,
+    /// Where it is; [`Country::LOCAL`] says that it is no destination abroad.
+    pub location: Option<Country>,
+    /// Whose law binds those who operate it.
+    pub control: Option<Country>,
+    /// Where the operator wrote it (file and line) or why: shown as the origin of the evidence.
+    pub label: String,
+}
+
+/// A service that is known by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceEntry {
+    /// Domain name; it and every name under it belong to the service, unless a longer suffix is known.
+    pub suffix: String,
+    /// Name of the service.
+    pub service: String,
+    /// Name of the operator.
+    pub operator: String,
+    /// Whose law binds the operator. The first counts where the parent is unknown.
+    pub operator_home: Vec<Country>,
+    /// Whose law binds the owners of the operator; decides the control if known.
+    pub parent_home: Option<Country>,
+    /// One of [`SERVICE_CLASSES`](super::SERVICE_CLASSES).
+    pub class: String,
+    /// Where this is known from.
+    pub source: String,
+}
