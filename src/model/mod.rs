@@ -11,6 +11,7 @@ mod finding;
 mod flow;
 mod frame;
 mod limits;
+pub mod operator_file;
 mod packet;
 mod place;
 mod problem;

@@ -1,1 +1,320 @@
-//! The policy room.
+//! Policy: crossing in, decision out. Pure: no clock, no I/O, no state; a [`PolicySet`] never changes and is shared.
+//!
+//! # The language
+//!
+//! ```toml
+//! [policy]
+//! id = "acme"                 # label of metrics and events
+//! title = "ACME data promise"
+//! version = "3"               # without it: the digest of the file
+//! as_of = 2026-06-20          # day the text behind it was last checked
+//! reviewer = ""               # empty: the policy is announced as unreviewed
+//! default = "report"          # what holds where no rule matches: allow, report (the default) or deny
+//! unknown_control = "location" # who controls an unknown service: as its place ("location", the default), or "undetermined"
+//!
+//! [sets]                      # beside the built-in ones of sets.toml; a set may name those above it
+//! nordics = ["DK", "FI", "IS", "NO", "SE"]
+//!
+//! [[rule]]
+//! id = "no-ids-to-adversaries"
+//! classes = ["government-id"] # and/or signatures = ["us-ssn", "mrz-*"]; without either: any data
+//! to = ["@us-countries-of-concern", "BY", "!HK"] # codes and sets, less those with "!"; without it: anywhere
+//! to_facet = ["location", "control"] # which side of the destination `to` speaks of; both if not said
+//! services = ["chat"]         # only services of these catalogue classes
+//! min_level = "medium"        # only findings as sure as this
+//! subjects = ["US"]           # only where data of these people is held: [data] subjects, else the home jurisdiction, else all
+//! from = 2025-04-08           # first day and first day after, UTC, by the time of the packet
+//! until = ""
+//! decision = "deny"           # allow, report, allow-if-basis or deny
+//! basis = ["scc:*"]           # codes of [[basis]] that satisfy allow-if-basis
+//! opaque = "deny"             # what the rule says of octets that could not be read: allow, undetermined or deny
+//! severity = "critical"
+//! reason = "for people"
+//! owner = "privacy@acme.example"
+//! cite = "28 CFR 202.301"
+//!
+//! [[basis]]                   # a declared basis: valid in its days, for its destinations and classes (all, if not said)
+//! code = "scc:eu"
+//! from = 2025-01-01
+//! until = 2027-01-01
+//! to = ["IN"]
+//! classes = ["contact"]
+//!
+//! [[exception]]               # lifts one rule for at most 30 days
+//! id = "migration-7"
+//! rule = "acme/no-ids-to-adversaries"
+//! approver = "N. N."
+//! reason = "moving the archive"
+//! from = 2026-03-01
+//! until = 2026-03-15
+//!
+//! [data]
+//! subjects = ["US"]           # whose data the monitored hosts hold
+//! ```
+//!
+//! # How a crossing is decided
+//!
+//! Destinations that are `local` are allowed. Everything else is put before each policy of the set, and **the strictest of
+//! their verdicts holds** (violation, undetermined, allowed; among equals the more severe rule, then the first policy).
+//!
+//! Within a policy **the most specific rule that matches wins**. Rules compare by, in this order:
+//! 1. the data that matched: signature by name, by beginning (`mrz-*`), class, any;
+//! 2. the place that matched: country by code, set, exclusion only (`!@eea`), anywhere;
+//! 3. both facets named, one;
+//! 4. services named, none.
+//!
+//! A rule with several lists or items is as specific as the item that matched. Rules that are equally specific: the stricter
+//! verdict wins, then the stricter word (deny, allow-if-basis, report, allow), then the higher severity, then the order of the
+//! file. `allow` needs *every* facet it names in its places; the others match if *any* is.
+//!
+//! | word | verdict |
+//! |---|---|
+//! | `deny` | violation |
+//! | `allow-if-basis` | allowed with a valid basis, violation without |
+//! | `report` | allowed; unlike after `allow`, the rule is one an auditor looks for: it is named as the deciding rule |
+//! | `allow` | allowed |
+//!
+//! # What is not known
+//!
+//! An unknown location (`ZZ`) may be any country, an unread octet may be any data. A rule then matches *maybe*, and the policy
+//! is followed through all that may be: verdicts that agree are the verdict, those that differ make it **undetermined**, with
+//! the gravest possible rule named. So a denial of any data to a place makes unread octets to that place undetermined
+//! (`opaque` on the rule says otherwise), and a denial of a set makes an unknown location undetermined. Beyond that, **an
+//! unknown location is never permission**: only an `allow` or `report` that holds anywhere allows there, no default does. A
+//! rule may name `ZZ` to deny it. An unknown control says nothing beside the location, unless `unknown_control =
+//! "undetermined"`. A service that the catalogue does not know is of no class. Without any policy all is undetermined.
+//!
+//! Findings below a rule's `min_level` are not its business: under the built-in policy `home` they are allowed and counted.
+
+mod decide;
+mod file;
+mod sets;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use decide::Policy;
+use file::{Basis, Exception, Mention, Pattern};
+use sets::{CountrySet, Sets};
+
+use crate::model::operator_file::{nearest_hint, quote};
+use crate::model::{Country, Crossing, Decision, Problem, RuleRef, Verdict};
+
+/// The built-in policies: name and TOML text.
+const BUILT_IN: &[(&str, &str)] = &[("home", include_str!("packs/home.toml"))];
+
+/// Several policies that judge together. Immutable: share it in an `Arc`, replace it whole.
+#[derive(Default)]
+pub struct PolicySet {
+    policies: Vec<Policy>,
+    about: Vec<PolicyAbout>,
+    bases: Vec<Basis>,
+    exceptions: Vec<Exception>,
+    signatures: Vec<Mention>,
+    services: Vec<Mention>,
+    violable: Vec<Arc<RuleRef>>,
+}
+
+/// What a policy says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyAbout {
+    /// Its id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its version, or the digest of its file.
+    pub version: String,
+    /// The day its text was last checked, `YYYY-MM-DD`, or empty.
+    pub as_of: String,
+    /// Who reviewed it; empty if it says that nobody did; `None` if it does not say.
+    pub reviewer: Option<String>,
+    /// The file it is from.
+    pub file: String,
+    /// Rules in force for the subjects at hand.
+    pub rules: usize,
+    /// Rules left out since they are about other people's data.
+    pub rules_for_others: usize,
+}
+
+impl PolicySet {
+    /// The policy without any configuration but the home jurisdiction: user data recognised with high confidence stays home.
+    pub fn built_in_default(home: Country) -> Self {
+        // The text is ours and tested for every assigned country; another one is nobody's home and judges nothing.
+        Self::load(&[], Some(home)).unwrap_or_default()
+    }
+
+    /// Reads policies from `(name for messages, TOML text)`. Without files: the built-in default of `home`, or, without a
+    /// home either, no policy, under which all is undetermined.
+    ///
+    /// # Errors
+    /// Every problem of every file, in order of files and lines.
+    pub fn load(files: &[(String, String)], home: Option<Country>) -> Result<Self, Vec<Problem>> {
+        let default;
+        let files = match (files, home) {
+            ([], Some(_)) => {
+                default = [("built-in policy `home`".to_owned(), include_str!("packs/home.toml").to_owned())];
+                &default
+            }
+            _ => files,
+        };
+        let sets = Sets::built_in(home);
+        let mut problems = Vec::new();
+        let mut set = Self::default();
+        let mut subjects = CountrySet::default();
+        let mut specs = Vec::new();
+        for (name, text) in files {
+            let (file, found) = file::read(name, text, &sets);
+            problems.extend(found);
+            set.bases.extend(file.bases);
+            set.exceptions.extend(file.exceptions);
+            set.signatures.extend(file.signatures);
+            set.services.extend(file.services);
+            subjects.extend(&file.subjects);
+            specs.extend(file.policy.map(|policy| (name, policy)));
+        }
+        if subjects.is_empty()
+            && let Some(home) = home
+        {
+            subjects.insert(home);
+        }
+        let mut seen: BTreeMap<String, &String> = BTreeMap::new();
+        for (name, spec) in specs {
+            if let Some(first) = seen.insert(spec.id.value.clone(), name)
+                && !spec.id.value.is_empty()
+            {
+                let message = format!("policy {} is there already, from {first}", quote(&spec.id.value));
+                problems.push(Problem::line(name, spec.id.line, message));
+            }
+            let mut ids = BTreeSet::new();
+            for rule in &spec.rules {
+                let id = &rule.reference.rule;
+                if !ids.insert(id.clone()) || id == "default" {
+                    let why = if id == "default" { "is the name of the policy's default" } else { "is there twice" };
+                    problems.push(Problem::line(name, rule.line, format!("rule {} {why}", quote(id))));
+                }
+            }
+            let applies = |rule: &file::RuleSpec| match &rule.subjects {
+                Some(of) if !subjects.is_empty() => of.meets(&subjects),
+                _ => true,
+            };
+            set.about.push(PolicyAbout {
+                id: spec.id.value.clone(),
+                title: spec.title.clone(),
+                version: spec.version.clone(),
+                as_of: spec.as_of.clone(),
+                reviewer: spec.reviewer.clone(),
+                file: name.clone(),
+                rules: spec.rules.iter().filter(|rule| applies(rule)).count(),
+                rules_for_others: spec.rules.iter().filter(|rule| !applies(rule)).count(),
+            });
+            let known: BTreeSet<String> = ids.iter().map(|id| format!("{}/{id}", spec.id.value)).collect();
+            set.policies.push(Policy::lower(spec, applies, known));
+        }
+        set.check_exceptions(&mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        set.violable = set.policies.iter().flat_map(Policy::violable).cloned().collect();
+        set.violable.sort();
+        Ok(set)
+    }
+
+    fn check_exceptions(&self, problems: &mut Vec<Problem>) {
+        let known: Vec<&str> =
+            self.policies.iter().flat_map(|policy| policy.known().iter().map(String::as_str)).collect();
+        for exception in &self.exceptions {
+            if !known.contains(&exception.rule.value.as_str()) {
+                let message =
+                    format!("exception `{}` is to the unknown rule {}", exception.id, quote(&exception.rule.value));
+                let hint = nearest_hint(&exception.rule.value, &known);
+                problems.push(Problem::line(&exception.file, exception.rule.line, message).with_hint(hint));
+            }
+        }
+    }
+
+    /// The text of a built-in policy.
+    pub fn named(name: &str) -> Option<&'static str> {
+        BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+    }
+
+    /// The built-in policies, name and TOML text, by name.
+    pub const fn list() -> &'static [(&'static str, &'static str)] {
+        BUILT_IN
+    }
+
+    /// Whether there is no policy at all, so that nothing can be judged.
+    pub fn is_empty(&self) -> bool {
+        self.policies.is_empty()
+    }
+
+    /// What the policies say of themselves, in order.
+    pub fn about(&self) -> &[PolicyAbout] {
+        &self.about
+    }
+
+    /// What an operator should be told once: policies that nobody reviewed.
+    pub fn notices(&self) -> Vec<String> {
+        let unreviewed = self.about.iter().filter(|about| about.reviewer.as_deref() == Some(""));
+        unreviewed
+            .map(|about| {
+                let as_of = if about.as_of.is_empty() { "at an unknown day" } else { &about.as_of };
+                format!("policy `{}` is an unreviewed pack, its text last checked {as_of}", about.id)
+            })
+            .collect()
+    }
+
+    /// The rules that can appear in a violation, sorted: for metric series that exist before anything happens.
+    pub fn rules(&self) -> impl Iterator<Item = &Arc<RuleRef>> {
+        self.violable.iter()
+    }
+
+    /// Signatures and service classes that rules name and that nobody else knows: such rules would silently never match.
+    pub fn unknown_names(&self, signatures: &BTreeSet<&str>, service_classes: &BTreeSet<&str>) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let lists = [("signature", &self.signatures, signatures), ("service class", &self.services, service_classes)];
+        for (what, mentions, known) in lists {
+            for Mention { file, line, pattern } in mentions {
+                if known.iter().any(|name| pattern.matches(name)) {
+                    continue;
+                }
+                let (Pattern::Name(name) | Pattern::Prefix(name)) = pattern;
+                let known: Vec<&str> = known.iter().copied().collect();
+                let message = format!("unknown {what} {}", quote(name));
+                problems.push(Problem::line(file, *line, message).with_hint(nearest_hint(name, &known)));
+            }
+        }
+        problems.sort();
+        problems
+    }
+
+    /// Judges a crossing.
+    pub fn decide(&self, crossing: &Crossing<'_>) -> Decision {
+        if crossing.location == Country::LOCAL {
+            return Decision { verdict: Verdict::Allowed, rule: None, matched: Vec::new() };
+        }
+        let mut best: Option<Decision> = None;
+        let mut others = Vec::new();
+        for policy in &self.policies {
+            let decision = policy.decide(crossing, &self.bases, &self.exceptions);
+            match &mut best {
+                Some(best) if gravity(best) >= gravity(&decision) => others.extend(decision.matched),
+                Some(best) => {
+                    others.append(&mut best.matched);
+                    *best = decision;
+                }
+                None => best = Some(decision),
+            }
+        }
+        let Some(mut decision) = best else {
+            return Decision { verdict: Verdict::Undetermined, rule: None, matched: Vec::new() };
+        };
+        decision.matched.append(&mut others);
+        decision
+    }
+}
+
+fn gravity(decision: &Decision) -> (Verdict, Option<crate::model::Severity>) {
+    (decision.verdict, decision.rule.as_ref().map(|rule| rule.severity))
+}

@@ -1,0 +1,268 @@
+//! What was typed: words with their places, nothing checked beyond the shape of the file.
+
+use std::path::PathBuf;
+
+use crate::model::Problem;
+use crate::model::operator_file::{At, OperatorFile, Table, beside};
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written<T> {
+    /// The value as typed.
+    pub value: T,
+    /// The file, or `command line`.
+    pub file: String,
+    /// Its line in a file.
+    pub line: Option<usize>,
+}
+
+impl<T> Written<T> {
+    /// A value of the command line.
+    pub fn flag(value: T) -> Self {
+        Self { value, file: "command line".to_owned(), line: None }
+    }
+
+    /// A problem with this value.
+    pub(super) fn problem(&self, message: impl Into<String>) -> Problem {
+        Problem { file: self.file.clone(), line: self.line, message: message.into(), hint: None }
+    }
+}
+
+/// An entry of the operator's table of networks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawOverride {
+    /// The network in CIDR notation.
+    pub prefix: Written<String>,
+    /// Where it is.
+    pub location: Option<Written<String>>,
+    /// Who controls it.
+    pub control: Option<Written<String>>,
+    /// What people call it.
+    pub label: Option<Written<String>>,
+}
+
+/// An entry of the operator's catalogue of services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawService {
+    /// Names that end so belong to the service.
+    pub suffix: Written<String>,
+    /// The service.
+    pub service: Option<Written<String>>,
+    /// Who operates it.
+    pub operator: Option<Written<String>>,
+    /// Homes of the operator.
+    pub operator_home: Vec<Written<String>>,
+    /// Home of its owners.
+    pub parent_home: Option<Written<String>>,
+    /// Class, such as `chat`.
+    pub class: Option<Written<String>>,
+}
+
+/// Everything that can be configured, as typed. Absent is `None` or empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawConfig {
+    /// Monitored networks, CIDR.
+    pub local: Vec<Written<String>>,
+    /// Home jurisdiction.
+    pub home: Option<Written<String>>,
+    /// Policies: names of built-in ones, or files.
+    pub policy: Vec<Written<String>>,
+    /// Country and network databases; later ones win.
+    pub geoip: Vec<Written<PathBuf>>,
+    /// Capture filter.
+    pub filter: Option<Written<String>>,
+    /// Where events go.
+    pub events: Option<Written<PathBuf>>,
+    /// Where the flow table goes.
+    pub flows: Option<Written<PathBuf>>,
+    /// Where metrics go.
+    pub metrics: Option<Written<PathBuf>>,
+    /// Worker threads.
+    pub threads: Option<Written<String>>,
+    /// Summary as JSON.
+    pub json: Option<bool>,
+    /// What makes the run fail.
+    pub fail_on: Option<Written<String>>,
+    /// No progress, no tables of what is clean.
+    pub quiet: Option<bool>,
+    /// Files of the operator's own signatures.
+    pub signatures: Vec<Written<PathBuf>>,
+    /// Files of networks that the operator knows.
+    pub override_files: Vec<Written<PathBuf>>,
+    /// Networks that the operator knows.
+    pub overrides: Vec<RawOverride>,
+    /// Services that the operator knows.
+    pub services: Vec<RawService>,
+    /// File whose octets key the digests of findings.
+    pub digest_key_file: Option<Written<PathBuf>>,
+    /// Limits by name.
+    pub limits: Vec<(&'static str, Written<String>)>,
+}
+
+impl RawConfig {
+    /// Reads a file. `name` is its path: paths in it are relative to its directory.
+    ///
+    /// # Errors
+    /// Every problem with its line.
+    pub fn parse(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let file = OperatorFile::parse(name, text);
+        let reader = Reader { name };
+        let mut root = file.root();
+        let config = if file.is_broken() { Self::default() } else { reader.config(&mut root) };
+        root.finish();
+        let problems = file.into_problems();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// The command line over a file, key by key.
+    #[must_use]
+    pub fn merge(flags: Self, file: Self) -> Self {
+        fn list<T>(flags: Vec<T>, file: Vec<T>) -> Vec<T> {
+            if flags.is_empty() { file } else { flags }
+        }
+        let mut limits = file.limits;
+        for (name, value) in flags.limits {
+            limits.retain(|(other, _)| *other != name);
+            limits.push((name, value));
+        }
+        Self {
+            local: list(flags.local, file.local),
+            home: flags.home.or(file.home),
+            policy: list(flags.policy, file.policy),
+            geoip: list(flags.geoip, file.geoip),
+            filter: flags.filter.or(file.filter),
+            events: flags.events.or(file.events),
+            flows: flags.flows.or(file.flows),
+            metrics: flags.metrics.or(file.metrics),
+            threads: flags.threads.or(file.threads),
+            json: flags.json.or(file.json),
+            fail_on: flags.fail_on.or(file.fail_on),
+            quiet: flags.quiet.or(file.quiet),
+            signatures: list(flags.signatures, file.signatures),
+            override_files: list(flags.override_files, file.override_files),
+            overrides: list(flags.overrides, file.overrides),
+            services: list(flags.services, file.services),
+            digest_key_file: flags.digest_key_file.or(file.digest_key_file),
+            limits,
+        }
+    }
+}
+
+/// The overrides in a file of their own.
+pub(super) fn parse_overrides(name: &str, text: &str) -> (Vec<RawOverride>, Vec<Problem>) {
+    let file = OperatorFile::parse(name, text);
+    let reader = Reader { name };
+    let mut root = file.root();
+    let overrides = reader.overrides(&mut root);
+    root.finish();
+    (overrides, file.into_problems())
+}
+
+struct Reader<'n> {
+    name: &'n str,
+}
+
+impl Reader<'_> {
+    fn written<T>(&self, at: At<T>) -> Written<T> {
+        Written { value: at.value, file: self.name.to_owned(), line: Some(at.line) }
+    }
+
+    fn text(&self, text: Option<At<String>>) -> Option<Written<String>> {
+        text.map(|text| self.written(text))
+    }
+
+    fn texts(&self, texts: Vec<At<String>>) -> Vec<Written<String>> {
+        texts.into_iter().map(|text| self.written(text)).collect()
+    }
+
+    fn path(&self, text: Option<At<String>>) -> Option<Written<PathBuf>> {
+        // `-` is a stream, not a file beside this one.
+        let path = |text: &str| if text == "-" { PathBuf::from("-") } else { beside(self.name, text) };
+        text.map(|text| self.written(At { value: path(&text.value), line: text.line }))
+    }
+
+    fn paths(&self, texts: Vec<At<String>>) -> Vec<Written<PathBuf>> {
+        texts.into_iter().filter_map(|text| self.path(Some(text))).collect()
+    }
+
+    fn config(&self, root: &mut Table<'_, '_>) -> RawConfig {
+        // `overrides` is a list of files or a list of tables.
+        let inline = !root.is_string("overrides") && !root.is_list_of_strings("overrides");
+        RawConfig {
+            local: self.texts(root.strings("local")),
+            home: self.text(root.string("home")),
+            policy: self.policies(root.strings("policy")),
+            geoip: self.paths(root.strings("geoip")),
+            filter: self.text(root.string("filter")),
+            events: self.path(root.string("events")),
+            flows: self.path(root.string("flows")),
+            metrics: self.path(root.string("metrics")),
+            threads: self.text(root.quantity("threads")),
+            json: root.boolean("json").map(|on| on.value),
+            fail_on: self.text(root.string("fail-on")),
+            quiet: root.boolean("quiet").map(|on| on.value),
+            signatures: self.paths(root.strings("signatures")),
+            override_files: if inline { Vec::new() } else { self.paths(root.strings("overrides")) },
+            overrides: if inline { self.overrides(root) } else { Vec::new() },
+            services: self.services(root),
+            digest_key_file: self.path(root.string("digest-key-file")),
+            limits: self.limits(root),
+        }
+    }
+
+    /// Names stay names; what looks like a path is one, relative to the file.
+    fn policies(&self, texts: Vec<At<String>>) -> Vec<Written<String>> {
+        let mut policies = self.texts(texts);
+        for policy in &mut policies {
+            if super::lower::is_path(&policy.value) {
+                policy.value = beside(self.name, &policy.value).to_string_lossy().into_owned();
+            }
+        }
+        policies
+    }
+
+    fn overrides(&self, root: &mut Table<'_, '_>) -> Vec<RawOverride> {
+        let mut overrides = Vec::new();
+        for mut table in root.tables("overrides") {
+            let prefix = self.text(table.required_string("prefix"));
+            let location = self.text(table.string("location"));
+            let control = self.text(table.string("control"));
+            let label = self.text(table.string("label"));
+            table.finish();
+            overrides.extend(prefix.map(|prefix| RawOverride { prefix, location, control, label }));
+        }
+        overrides
+    }
+
+    fn services(&self, root: &mut Table<'_, '_>) -> Vec<RawService> {
+        let mut services = Vec::new();
+        for mut table in root.tables("services") {
+            let suffix = self.text(table.required_string("suffix"));
+            let service = self.text(table.string("service"));
+            let operator = self.text(table.string("operator"));
+            let operator_home = self.texts(table.strings("operator-home"));
+            let parent_home = self.text(table.string("parent-home"));
+            let class = self.text(table.string("class"));
+            table.finish();
+            services.extend(suffix.map(|suffix| RawService {
+                suffix,
+                service,
+                operator,
+                operator_home,
+                parent_home,
+                class,
+            }));
+        }
+        services
+    }
+
+    fn limits(&self, root: &mut Table<'_, '_>) -> Vec<(&'static str, Written<String>)> {
+        let Some(mut table) = root.table("limits") else { return Vec::new() };
+        let limits = super::lower::LIMITS
+            .iter()
+            .filter_map(|limit| Some((limit.key, self.written(table.quantity(limit.key)?))))
+            .collect();
+        table.finish();
+        limits
+    }
+}

@@ -1,0 +1,95 @@
+//! What the words mean: checked, complete, never changed again.
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use zeroize::ZeroizeOnDrop;
+
+use crate::model::{Country, Limits};
+
+/// The key of the digests of findings. Has no `Debug`; wiped when dropped.
+#[derive(ZeroizeOnDrop)]
+pub struct DigestKey([u8; 32]);
+
+impl DigestKey {
+    pub(super) const fn new(octets: [u8; 32]) -> Self {
+        Self(octets)
+    }
+
+    /// The key itself.
+    pub const fn octets(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// A network that the operator knows better than any database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverrideEntry {
+    /// The network.
+    pub prefix: IpNet,
+    /// Where it is, if said.
+    pub location: Option<Country>,
+    /// Who controls it, if said.
+    pub control: Option<Country>,
+    /// What people call it, or empty.
+    pub label: String,
+    /// `file:line` of the entry.
+    pub origin: String,
+}
+
+/// A service that the operator knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceEntry {
+    /// Names equal to it or ending in `.` and it belong to the service. Lower case, without dots around it.
+    pub suffix: String,
+    /// The service.
+    pub service: String,
+    /// Who operates it, or empty.
+    pub operator: String,
+    /// Homes of the operator.
+    pub operator_home: Vec<Country>,
+    /// Home of its owners, if said.
+    pub parent_home: Option<Country>,
+    /// Class such as `chat`, or empty.
+    pub class: String,
+    /// `file:line` of the entry.
+    pub origin: String,
+}
+
+/// Everything that was configured. Has no `Debug`, since it holds a key: `Settings::dump` prints it without.
+pub struct Settings {
+    /// Monitored networks; private, shared, unique-local, link-local and loopback ranges if none were given.
+    pub local: Vec<IpNet>,
+    /// Home jurisdiction.
+    pub home: Option<Country>,
+    /// Policies: name for messages and TOML text.
+    pub policies: Vec<(String, String)>,
+    /// Databases, weakest first.
+    pub geoip: Vec<PathBuf>,
+    /// Networks that the operator knows.
+    pub overrides: Vec<OverrideEntry>,
+    /// Services that the operator knows.
+    pub services: Vec<ServiceEntry>,
+    /// The operator's own signatures: name for messages and TOML text.
+    pub signatures: Vec<(String, String)>,
+    /// Capture filter in the language of pcap-filter(7).
+    pub filter: Option<String>,
+    /// Where events go.
+    pub events: Option<PathBuf>,
+    /// Where the flow table goes.
+    pub flows: Option<PathBuf>,
+    /// Where metrics go.
+    pub metrics: Option<PathBuf>,
+    /// Worker threads, 1 to 256; `None` leaves it to the program.
+    pub threads: Option<usize>,
+    /// Summary as one JSON document instead of tables.
+    pub json: bool,
+    /// Whether violations make the run fail.
+    pub fail_on_violation: bool,
+    /// No progress and no hints.
+    pub quiet: bool,
+    /// Budgets.
+    pub limits: Limits,
+    /// Key of the digests of findings, if the operator gave one.
+    pub digest_key: Option<DigestKey>,
+}

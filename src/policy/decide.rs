@@ -1,0 +1,401 @@
+//! One policy, made ready for deciding: rules split into entries that are ranked once, found by signature and class.
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::file::{Basis, Exception, Pattern, PolicySpec, RuleDecision, RuleSpec, Span};
+use super::sets::{Holds, Places};
+use crate::model::{Country, Crossing, DataClass, Decision, Facet, Level, RuleRef, Severity, Verdict};
+
+/// How specific an entry is: data, place, facets, services. Higher is more.
+type Rank = (u8, u8, u8, u8);
+
+const DATA_ANY: u8 = 0;
+const DATA_CLASS: u8 = 1;
+const DATA_PREFIX: u8 = 2;
+const DATA_SIGNATURE: u8 = 3;
+
+struct Rule {
+    reference: Arc<RuleRef>,
+    /// `policy/rule`.
+    id: Arc<str>,
+    decision: RuleDecision,
+    facets: Vec<Facet>,
+    services: Vec<String>,
+    min_level: Level,
+    opaque: Option<Verdict>,
+    span: Span,
+    bases: Vec<Pattern>,
+    /// Whether the rule is about any data, whatever its class and level.
+    any_data: bool,
+}
+
+/// A rule, as far as one kind of its data and one kind of its places go.
+pub(super) struct Entry {
+    rank: Rank,
+    rule: usize,
+    places: Places,
+}
+
+/// A policy ready for deciding.
+pub(super) struct Policy {
+    rules: Vec<Rule>,
+    /// Most specific first; among equals the strictest word, then the highest severity, then the order of the file.
+    entries: Vec<Entry>,
+    by_signature: HashMap<String, Vec<usize>>,
+    by_prefix: Vec<(String, usize)>,
+    /// By class, entries for the class and for any data.
+    by_class: Vec<Vec<usize>>,
+    /// Verdict where no rule matches.
+    default: Verdict,
+    default_rule: Arc<RuleRef>,
+    default_id: Arc<str>,
+    unknown_control_is_location: bool,
+    known: BTreeSet<String>,
+}
+
+/// The verdicts that are possible so far, the first rule that brought each, and the one that is sure if nothing before it
+/// applies. A rule of `None` is the default.
+#[derive(Default)]
+struct Outcomes {
+    possible: [Option<Option<usize>>; 3],
+    sure: Option<usize>,
+}
+
+impl Outcomes {
+    fn add(&mut self, verdict: Verdict, rule: Option<usize>) {
+        if let Some(slot) = self.possible.get_mut(verdict as usize) {
+            slot.get_or_insert(rule);
+        }
+    }
+
+    fn add_sure(&mut self, verdict: Verdict, rule: Option<usize>) {
+        self.add(verdict, rule);
+        self.sure = rule;
+    }
+
+    /// The verdict that all agree on, with the sure rule; or undetermined, with the first rule behind the gravest.
+    fn verdict(&self) -> (Verdict, Option<usize>) {
+        let mut possible =
+            Verdict::ALL.iter().zip(self.possible).filter_map(|(&verdict, slot)| Some((verdict, slot?))).rev();
+        match (possible.next(), possible.next()) {
+            (Some((_, rule)), Some(_)) | (Some((Verdict::Undetermined, rule)), None) => (Verdict::Undetermined, rule),
+            (Some((verdict, _)), None) => (verdict, self.sure),
+            (None, _) => (Verdict::Undetermined, None),
+        }
+    }
+}
+
+impl Policy {
+    /// Makes the policy ready; `applies` says which rules are about the people at hand, `known` are the ids of all its rules.
+    pub(super) fn lower(spec: PolicySpec, applies: impl Fn(&RuleSpec) -> bool, known: BTreeSet<String>) -> Self {
+        let id = &spec.id.value;
+        let mut policy = Self {
+            rules: Vec::new(),
+            entries: Vec::new(),
+            by_signature: HashMap::new(),
+            by_prefix: Vec::new(),
+            by_class: vec![Vec::new(); DataClass::ALL.len()],
+            default: if spec.default == RuleDecision::Deny { Verdict::Violation } else { Verdict::Allowed },
+            default_rule: Arc::new(RuleRef {
+                policy: id.clone(),
+                version: spec.version.clone(),
+                rule: "default".to_owned(),
+                severity: Severity::High,
+                basis: String::new(),
+                reason: "no rule of the policy allows it".to_owned(),
+                owner: String::new(),
+            }),
+            default_id: format!("{id}/default").into(),
+            unknown_control_is_location: spec.unknown_control_is_location,
+            known,
+        };
+        let mut drafts = Vec::new();
+        for rule in spec.rules.into_iter().filter(applies) {
+            let at = policy.rules.len();
+            for (precision, places) in rule.to.by_precision() {
+                let facets = if precision == 0 { 0 } else { rule.facets.len() as u8 };
+                let rest = (precision, facets, u8::from(!rule.services.is_empty()));
+                drafts.extend(data_of(&rule).into_iter().map(|data| {
+                    let rank = (data_rank(&data), rest.0, rest.1, rest.2);
+                    (data, Entry { rank, rule: at, places })
+                }));
+            }
+            policy.rules.push(Rule {
+                id: format!("{}/{}", rule.reference.policy, rule.reference.rule).into(),
+                reference: Arc::new(rule.reference),
+                decision: rule.decision,
+                facets: rule.facets,
+                services: rule.services,
+                min_level: rule.min_level,
+                opaque: rule.opaque,
+                span: rule.span,
+                bases: rule.bases,
+                any_data: rule.classes.is_empty() && rule.signatures.is_empty() && rule.min_level == Level::Low,
+            });
+        }
+        let rules = &policy.rules;
+        drafts.sort_by_key(|(_, entry)| {
+            let strictness = rules.get(entry.rule).map(|rule| (rule.decision, rule.reference.severity));
+            Reverse((entry.rank, strictness, Reverse(entry.rule)))
+        });
+        for (data, entry) in drafts {
+            let at = policy.entries.len();
+            policy.entries.push(entry);
+            match data {
+                Data::Any => policy.by_class.iter_mut().for_each(|list| list.push(at)),
+                Data::Class(class) => {
+                    policy.by_class.iter_mut().skip(class as usize).take(1).for_each(|list| list.push(at))
+                }
+                Data::Signature(name) => policy.by_signature.entry(name).or_default().push(at),
+                Data::Prefix(start) => policy.by_prefix.push((start, at)),
+            }
+        }
+        policy
+    }
+
+    /// Ids of all rules of the file as `policy/rule`, in force or not.
+    pub(super) fn known(&self) -> &BTreeSet<String> {
+        &self.known
+    }
+
+    /// The rules that a violation can name.
+    pub(super) fn violable(&self) -> impl Iterator<Item = &Arc<RuleRef>> {
+        let can = |rule: &&Rule| {
+            matches!(rule.decision, RuleDecision::Deny | RuleDecision::AllowIfBasis)
+                || rule.opaque == Some(Verdict::Violation)
+        };
+        let default = (self.default == Verdict::Violation).then_some(&self.default_rule);
+        self.rules.iter().filter(can).map(|rule| &rule.reference).chain(default)
+    }
+
+    /// Entries that may match, most specific first.
+    pub(super) fn candidates(&self, crossing: &Crossing<'_>) -> impl Iterator<Item = &Entry> {
+        let data = crossing.data;
+        let named = data.and_then(|data| self.by_signature.get(data.signature)).map_or(&[][..], Vec::as_slice);
+        let begun =
+            self.by_prefix.iter().filter(move |(start, _)| data.is_some_and(|d| d.signature.starts_with(start)));
+        let class = data.and_then(|data| self.by_class.get(data.class as usize)).map_or(&[][..], Vec::as_slice);
+        // Unread octets may be any data: every entry may match them.
+        let all = if data.is_none() { self.entries.as_slice() } else { &[] };
+        let found = named.iter().copied().chain(begun.map(|(_, at)| *at)).chain(class.iter().copied());
+        all.iter().chain(found.filter_map(|at| self.entries.get(at)))
+    }
+
+    /// Judges a crossing to a place that is not local. Ids of all that matched come with it, the deciding one first.
+    pub(super) fn decide(&self, crossing: &Crossing<'_>, bases: &[Basis], exceptions: &[Exception]) -> Decision {
+        let place = Destination::of(crossing, self.unknown_control_is_location);
+        let mut outcomes = Outcomes::default();
+        let mut matched: Vec<Arc<str>> = Vec::new();
+        let mut seen = vec![false; self.rules.len()];
+        // Within entries of one rank: the gravest verdict that is sure, and those that may be.
+        let mut group = Group::default();
+        let mut rank = None;
+        let mut settled = false;
+        for entry in self.candidates(crossing) {
+            let Some(rule) = self.rules.get(entry.rule) else { continue };
+            let holds = matches(rule, entry, crossing, place);
+            if holds == Holds::No {
+                continue;
+            }
+            if rank != Some(entry.rank) {
+                settled = settled || group.settle(&mut outcomes);
+                rank = Some(entry.rank);
+            }
+            let (verdict, lifted_by) = judge(rule, crossing, place, bases, exceptions);
+            if let Some(slot) = seen.get_mut(entry.rule)
+                && !std::mem::replace(slot, true)
+            {
+                matched.push(rule.id.clone());
+                matched.extend(lifted_by);
+            }
+            if !settled {
+                group.add(holds, verdict, entry.rule);
+            }
+        }
+        settled = settled || group.settle(&mut outcomes);
+        if !settled {
+            // No default speaks for a place that nobody knows, and none condemns octets that nobody read.
+            let open = match self.default {
+                Verdict::Violation => crossing.data.is_none(),
+                _ => !crossing.location.is_known(),
+            };
+            outcomes.add_sure(if open { Verdict::Undetermined } else { self.default }, None);
+        }
+        let (verdict, rule) = outcomes.verdict();
+        let deciding = match rule.and_then(|at| self.rules.get(at)) {
+            Some(rule) => Some((&rule.reference, &rule.id)),
+            None if self.default == Verdict::Violation => Some((&self.default_rule, &self.default_id)),
+            None => None,
+        };
+        if let Some((_, id)) = deciding {
+            matched.retain(|other| other != id);
+            matched.insert(0, id.clone());
+        }
+        Decision { verdict, rule: deciding.map(|(reference, _)| reference.clone()), matched }
+    }
+}
+
+/// What is sure and what may be among equally specific rules.
+#[derive(Default)]
+struct Group {
+    sure: Option<(Verdict, usize)>,
+    maybe: Vec<(Verdict, usize)>,
+}
+
+impl Group {
+    fn add(&mut self, holds: Holds, verdict: Verdict, rule: usize) {
+        if holds != Holds::Yes {
+            self.maybe.push((verdict, rule));
+        } else if self.sure.is_none_or(|(sure, _)| verdict > sure) {
+            self.sure = Some((verdict, rule));
+        }
+    }
+
+    /// Hands the group's verdicts over and empties it; whether one of them was sure, so that nothing less specific counts.
+    fn settle(&mut self, outcomes: &mut Outcomes) -> bool {
+        let sure = self.sure.take();
+        for (verdict, rule) in self.maybe.drain(..) {
+            // The stricter wins among equals: what is milder than a sure verdict changes nothing.
+            if sure.is_none_or(|(sure, _)| verdict > sure) {
+                outcomes.add(verdict, Some(rule));
+            }
+        }
+        if let Some((verdict, rule)) = sure {
+            outcomes.add_sure(verdict, Some(rule));
+        }
+        sure.is_some()
+    }
+}
+
+/// Where a crossing goes, as a policy sees it.
+#[derive(Clone, Copy)]
+struct Destination {
+    location: Country,
+    control: Country,
+}
+
+impl Destination {
+    fn of(crossing: &Crossing<'_>, unknown_control_is_location: bool) -> Self {
+        let location = crossing.location;
+        let control = match crossing.control {
+            known if known.is_known() => known,
+            _ if unknown_control_is_location => location,
+            _ => Country::UNKNOWN,
+        };
+        Self { location, control }
+    }
+
+    fn facet(self, facet: Facet) -> Country {
+        match facet {
+            Facet::Location => self.location,
+            Facet::Control => self.control,
+        }
+    }
+
+    /// Whether location and control are both among some places.
+    fn both_in(self, places: &Places) -> Holds {
+        places.hold(self.location).min(places.hold(self.control))
+    }
+}
+
+fn matches(rule: &Rule, entry: &Entry, crossing: &Crossing<'_>, to: Destination) -> Holds {
+    let service = rule.services.is_empty()
+        || crossing.service_class.is_some_and(|class| rule.services.iter().any(|service| service == class));
+    if !rule.span.contains(crossing.time.nanos()) || !service {
+        return Holds::No;
+    }
+    // That it is data of the right signature or class is known from where the entry was found.
+    let data = match crossing.data {
+        Some(data) => Holds::from(data.level >= rule.min_level),
+        None if rule.opaque.is_some() => Holds::Yes,
+        None if rule.any_data && rule.decision < RuleDecision::AllowIfBasis => Holds::Yes,
+        None => Holds::Maybe,
+    };
+    let facets = rule.facets.iter().map(|&facet| entry.places.hold(to.facet(facet)));
+    let place = if rule.decision == RuleDecision::Allow { facets.min() } else { facets.max() };
+    data.min(place.unwrap_or(Holds::No))
+}
+
+/// What a rule that matches says, and what lifted it.
+fn judge(
+    rule: &Rule,
+    crossing: &Crossing<'_>,
+    to: Destination,
+    bases: &[Basis],
+    exceptions: &[Exception],
+) -> (Verdict, Option<Arc<str>>) {
+    if crossing.data.is_none()
+        && let Some(verdict) = rule.opaque
+        && verdict != Verdict::Violation
+    {
+        return (verdict, None);
+    }
+    let forbids = match rule.decision {
+        RuleDecision::Allow | RuleDecision::Report => {
+            rule.opaque == Some(Verdict::Violation) && crossing.data.is_none()
+        }
+        RuleDecision::AllowIfBasis | RuleDecision::Deny => true,
+    };
+    if !forbids {
+        return (Verdict::Allowed, None);
+    }
+    let covers = |span: Span, places: &Places, classes: &[DataClass]| {
+        let class = match crossing.data {
+            _ if classes.is_empty() => Holds::Yes,
+            Some(data) => Holds::from(classes.contains(&data.class)),
+            None => Holds::Maybe,
+        };
+        Holds::from(span.contains(crossing.time.nanos())).min(to.both_in(places)).min(class)
+    };
+    let basis = bases
+        .iter()
+        .filter(|basis| rule.bases.iter().any(|pattern| pattern.matches(&basis.code)))
+        .map(|basis| (covers(basis.span, &basis.to, &basis.classes), "basis", &basis.code));
+    let exception = exceptions
+        .iter()
+        .filter(|exception| *exception.rule.value == *rule.id)
+        .map(|exception| (covers(exception.span, &exception.to, &exception.classes), "exception", &exception.id));
+    let mut lifted: Option<(Holds, &str, &String)> = None;
+    for (holds, kind, name) in basis.chain(exception) {
+        if holds > lifted.map_or(Holds::No, |(best, ..)| best) {
+            lifted = Some((holds, kind, name));
+        }
+    }
+    match lifted {
+        Some((Holds::Yes, kind, name)) => (Verdict::Allowed, Some(format!("{kind}/{name}").into())),
+        Some((_, kind, name)) => (Verdict::Undetermined, Some(format!("{kind}/{name}").into())),
+        None => (Verdict::Violation, None),
+    }
+}
+
+/// A kind of data that a rule names.
+enum Data {
+    Any,
+    Class(DataClass),
+    Prefix(String),
+    Signature(String),
+}
+
+fn data_rank(data: &Data) -> u8 {
+    match data {
+        Data::Any => DATA_ANY,
+        Data::Class(_) => DATA_CLASS,
+        Data::Prefix(_) => DATA_PREFIX,
+        Data::Signature(_) => DATA_SIGNATURE,
+    }
+}
+
+fn data_of(rule: &RuleSpec) -> Vec<Data> {
+    if rule.classes.is_empty() && rule.signatures.is_empty() {
+        return vec![Data::Any];
+    }
+    let signatures = rule.signatures.iter().map(|pattern| match pattern {
+        Pattern::Name(name) => Data::Signature(name.clone()),
+        Pattern::Prefix(start) => Data::Prefix(start.clone()),
+    });
+    rule.classes.iter().map(|&class| Data::Class(class)).chain(signatures).collect()
+}

@@ -1,0 +1,434 @@
+//! A policy file: TOML in, checked rules out, all problems at once. What the keys mean is told in the room's essay.
+
+use sha2::{Digest as _, Sha256};
+
+use super::sets::{CountrySet, PlaceList, Places, Sets};
+use crate::model::operator_file::{At, OperatorFile, Table, quote};
+use crate::model::{Country, DataClass, Facet, Level, Problem, RuleRef, Severity, Verdict};
+
+/// Longest id of a policy, rule, set, basis or exception: ids become metric labels.
+const ID_LENGTH_MAX: usize = 64;
+/// An exception lasts at most this long.
+const EXCEPTION_DAYS_MAX: u64 = 30;
+const NANOS_PER_DAY: u64 = 86_400 * 1_000_000_000;
+
+/// Whether a text can be an id: small letters, digits, `-`, `_`, `.`, starting with a letter or digit.
+pub(super) fn is_id(text: &str) -> bool {
+    text.len() <= ID_LENGTH_MAX
+        && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+}
+
+/// What a rule says of what it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RuleDecision {
+    /// May go.
+    Allow,
+    /// May go, and is noted.
+    Report,
+    /// May go while a basis is declared.
+    AllowIfBasis,
+    /// Must not go.
+    Deny,
+}
+
+impl RuleDecision {
+    const ALL: &'static [Self] = &[Self::Allow, Self::Report, Self::AllowIfBasis, Self::Deny];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Report => "report",
+            Self::AllowIfBasis => "allow-if-basis",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// A name, or the beginning of one with a `*` after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Pattern {
+    /// The whole name.
+    Name(String),
+    /// Any name that begins so.
+    Prefix(String),
+}
+
+impl Pattern {
+    pub(super) fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Name(whole) => whole == name,
+            Self::Prefix(start) => name.starts_with(start.as_str()),
+        }
+    }
+}
+
+/// Half-open span of packet time in nanoseconds since the epoch, from whole UTC days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    from: u64,
+    until: u64,
+}
+
+impl Span {
+    pub(super) const ALWAYS: Self = Self { from: 0, until: u64::MAX };
+
+    pub(super) const fn contains(self, nanos: u64) -> bool {
+        // The last nanosecond that a timestamp can hold is never outside an open span.
+        self.from <= nanos && (nanos < self.until || self.until == u64::MAX)
+    }
+}
+
+/// A rule as written and checked.
+pub(super) struct RuleSpec {
+    pub(super) line: usize,
+    pub(super) reference: RuleRef,
+    pub(super) decision: RuleDecision,
+    pub(super) classes: Vec<DataClass>,
+    pub(super) signatures: Vec<Pattern>,
+    pub(super) to: PlaceList,
+    pub(super) facets: Vec<Facet>,
+    pub(super) services: Vec<String>,
+    pub(super) min_level: Level,
+    pub(super) opaque: Option<Verdict>,
+    pub(super) span: Span,
+    pub(super) bases: Vec<Pattern>,
+    pub(super) subjects: Option<CountrySet>,
+}
+
+/// A declared legal basis, `[[basis]]`.
+pub(super) struct Basis {
+    pub(super) code: String,
+    pub(super) span: Span,
+    pub(super) to: Places,
+    pub(super) classes: Vec<DataClass>,
+}
+
+/// An exception to a rule, `[[exception]]`.
+pub(super) struct Exception {
+    pub(super) id: String,
+    pub(super) rule: At<String>,
+    pub(super) file: String,
+    pub(super) span: Span,
+    pub(super) to: Places,
+    pub(super) classes: Vec<DataClass>,
+}
+
+/// A name that a file expects to exist elsewhere, with where it says so.
+pub(super) struct Mention {
+    pub(super) file: String,
+    pub(super) line: usize,
+    pub(super) pattern: Pattern,
+}
+
+/// The `[policy]` table and its rules.
+pub(super) struct PolicySpec {
+    pub(super) id: At<String>,
+    pub(super) title: String,
+    pub(super) version: String,
+    pub(super) as_of: String,
+    pub(super) reviewer: Option<String>,
+    pub(super) default: RuleDecision,
+    pub(super) unknown_control_is_location: bool,
+    pub(super) rules: Vec<RuleSpec>,
+}
+
+/// All that a file holds.
+#[derive(Default)]
+pub(super) struct PolicyFile {
+    pub(super) policy: Option<PolicySpec>,
+    pub(super) bases: Vec<Basis>,
+    pub(super) exceptions: Vec<Exception>,
+    pub(super) subjects: CountrySet,
+    pub(super) signatures: Vec<Mention>,
+    pub(super) services: Vec<Mention>,
+}
+
+/// Reads one file. `sets` are the built-in ones.
+pub(super) fn read(name: &str, text: &str, sets: &Sets) -> (PolicyFile, Vec<Problem>) {
+    let file = OperatorFile::parse(name, text);
+    if file.is_broken() {
+        return (PolicyFile::default(), file.into_problems());
+    }
+    let mut root = file.root();
+    let mut sets = sets.clone();
+    if let Some(table) = root.table("sets") {
+        sets.define(&file, table.lists());
+    }
+    let mut reader = Reader { file: &file, sets: &sets, out: PolicyFile::default() };
+    let header = root.table("policy");
+    let rules = root.tables("rule");
+    match header {
+        Some(header) => {
+            let mut policy = reader.policy(header, text);
+            policy.rules = rules.into_iter().filter_map(|rule| reader.rule(rule, &policy)).collect();
+            reader.out.policy = Some(policy);
+        }
+        None if !rules.is_empty() => {
+            file.problem_with_hint(1, "rules without a [policy] table", "[policy] with an `id`")
+        }
+        None => {}
+    }
+    for table in root.tables("basis") {
+        reader.basis(table);
+    }
+    for table in root.tables("exception") {
+        reader.exception(table);
+    }
+    if let Some(mut table) = root.table("data") {
+        let items = table.strings("subjects");
+        reader.out.subjects = reader.subjects("[data]", &items);
+        table.finish();
+    }
+    root.finish();
+    let out = reader.out;
+    (out, file.into_problems())
+}
+
+struct Reader<'d, 'i> {
+    file: &'d OperatorFile<'i>,
+    sets: &'d Sets,
+    out: PolicyFile,
+}
+
+impl Reader<'_, '_> {
+    fn policy(&self, mut table: Table<'_, '_>, text: &str) -> PolicySpec {
+        let id = self.id(&mut table, "id");
+        let line = table.line();
+        let policy = PolicySpec {
+            id: id.unwrap_or(At { value: String::new(), line }),
+            title: text_of(table.string("title")),
+            version: table.string("version").map_or_else(|| digest(text), |version| version.value),
+            as_of: table.has("as_of").then(|| day_text(&mut table, "as_of")).unwrap_or_default(),
+            reviewer: table.string("reviewer").map(|reviewer| reviewer.value),
+            default: table
+                .choice(
+                    "default",
+                    &[RuleDecision::Allow, RuleDecision::Report, RuleDecision::Deny],
+                    RuleDecision::as_str,
+                )
+                .map_or(RuleDecision::Report, |default| default.value),
+            unknown_control_is_location: table
+                .choice("unknown_control", &[true, false], |is| if is { "location" } else { "undetermined" })
+                .is_none_or(|choice| choice.value),
+            rules: Vec::new(),
+        };
+        table.finish();
+        policy
+    }
+
+    fn rule(&mut self, mut table: Table<'_, '_>, policy: &PolicySpec) -> Option<RuleSpec> {
+        let line = table.line();
+        let id = self.id(&mut table, "id");
+        let place = format!("rule {}", quote(id.as_ref().map_or("?", |id| &id.value)));
+        if !table.has("decision") {
+            self.file.problem(line, format!("{place} has no `decision`"));
+        }
+        let decision = table.choice("decision", RuleDecision::ALL, RuleDecision::as_str).map(|decision| decision.value);
+        let signatures = self.patterns(&mut table, "signatures");
+        let services = table.strings("services");
+        let to_items = table.strings("to");
+        let to = self.sets.place_list(self.file, &place, &to_items);
+        let mut facets = values(table.choices("to_facet", Facet::ALL, Facet::as_str));
+        if table.has("to_facet") && to_items.is_empty() {
+            self.file.problem(line, format!("{place} has `to_facet` without `to`"));
+        }
+        if facets.is_empty() {
+            facets = Facet::ALL.to_vec();
+        }
+        facets.sort_unstable();
+        facets.dedup();
+        let bases = self.patterns(&mut table, "basis");
+        let needs_basis = decision == Some(RuleDecision::AllowIfBasis);
+        if needs_basis && bases.is_empty() {
+            self.file.problem(line, format!("{place} decides `allow-if-basis` and names no `basis`"));
+        } else if !needs_basis && !bases.is_empty() && decision.is_some() {
+            self.file.problem_with_hint(
+                line,
+                format!("{place} names a `basis`, which only `allow-if-basis` asks for"),
+                "citations go into `cite`",
+            );
+        }
+        if decision == Some(RuleDecision::Allow) && to.names_unknown() {
+            let message = format!("{place} allows to `ZZ`: an unknown country is never read as permission");
+            self.file.problem_with_hint(line, message, "leave `to` out to allow a class everywhere");
+        }
+        let reason = if decision == Some(RuleDecision::Allow) {
+            text_of(table.string("reason"))
+        } else {
+            table.required_string("reason").map(|reason| reason.value).unwrap_or_default()
+        };
+        let severity = table.choice("severity", Severity::ALL, Severity::as_str).map(|severity| severity.value);
+        let subjects = table.strings("subjects");
+        let spec = RuleSpec {
+            line,
+            reference: RuleRef {
+                policy: policy.id.value.clone(),
+                version: policy.version.clone(),
+                rule: id.as_ref().map(|id| id.value.clone()).unwrap_or_default(),
+                severity: severity.unwrap_or(match decision {
+                    Some(RuleDecision::Deny | RuleDecision::AllowIfBasis) => Severity::High,
+                    _ => Severity::Info,
+                }),
+                basis: text_of(table.string("cite")),
+                reason,
+                owner: text_of(table.string("owner")),
+            },
+            decision: decision.unwrap_or(RuleDecision::Deny),
+            classes: values(table.choices("classes", DataClass::ALL, DataClass::as_str)),
+            to,
+            facets,
+            min_level: table.choice("min_level", Level::ALL, Level::as_str).map_or(Level::Low, |level| level.value),
+            opaque: table
+                .choice("opaque", Verdict::ALL, |verdict| match verdict {
+                    Verdict::Allowed => "allow",
+                    Verdict::Undetermined => "undetermined",
+                    Verdict::Violation => "deny",
+                })
+                .map(|choice| choice.value),
+            span: self.span(&mut table),
+            bases: bases.into_iter().map(|(_, pattern)| pattern).collect(),
+            subjects: (!subjects.is_empty()).then(|| self.subjects(&place, &subjects)),
+            services: services.iter().map(|service| service.value.clone()).collect(),
+            signatures: signatures.iter().map(|(_, pattern)| pattern.clone()).collect(),
+        };
+        for (line, pattern) in signatures {
+            self.out.signatures.push(Mention { file: self.file.name().to_owned(), line, pattern });
+        }
+        for At { value, line } in services {
+            let pattern = Pattern::Name(value);
+            self.out.services.push(Mention { file: self.file.name().to_owned(), line, pattern });
+        }
+        table.finish();
+        (id.is_some() && decision.is_some()).then_some(spec)
+    }
+
+    fn basis(&mut self, mut table: Table<'_, '_>) {
+        let code = table.required_string("code");
+        let to = table.strings("to");
+        let basis = Basis {
+            span: self.span(&mut table),
+            to: self.sets.place_list(self.file, "a basis", &to).places(),
+            classes: values(table.choices("classes", DataClass::ALL, DataClass::as_str)),
+            code: text_of(code),
+        };
+        // For the record: what proves it.
+        let _ = (table.string("evidence"), table.string("owner"));
+        table.finish();
+        if !basis.code.is_empty() {
+            self.out.bases.push(basis);
+        }
+    }
+
+    fn exception(&mut self, mut table: Table<'_, '_>) {
+        let line = table.line();
+        let id = self.id(&mut table, "id");
+        let rule = table.required_string("rule");
+        // An exception that nobody approved, or whose reason nobody knows, is none.
+        let signed = [table.required_string("approver"), table.required_string("reason")];
+        let _ = table.string("ticket");
+        for key in ["from", "until"] {
+            if !table.has(key) {
+                self.file.problem(line, format!("an exception must have `{key}`"));
+            }
+        }
+        let span = self.span(&mut table);
+        if span.until != u64::MAX && span.until.saturating_sub(span.from) > EXCEPTION_DAYS_MAX * NANOS_PER_DAY {
+            self.file.problem(line, format!("an exception lasts at most {EXCEPTION_DAYS_MAX} days"));
+        }
+        let to = table.strings("to");
+        let to = self.sets.place_list(self.file, "an exception", &to).places();
+        let classes = values(table.choices("classes", DataClass::ALL, DataClass::as_str));
+        table.finish();
+        if let (Some(id), Some(rule), [Some(_), Some(_)]) = (id, rule, signed) {
+            let file = self.file.name().to_owned();
+            self.out.exceptions.push(Exception { id: id.value, rule, file, span, to, classes });
+        }
+    }
+
+    fn id(&self, table: &mut Table<'_, '_>, key: &'static str) -> Option<At<String>> {
+        let id = table.required_string(key)?;
+        if is_id(&id.value) {
+            return Some(id);
+        }
+        let message = format!("{} cannot be an `{key}`", quote(&id.value));
+        let hint = format!("small letters, digits, `-`, `_` and `.`, at most {ID_LENGTH_MAX}");
+        self.file.problem_with_hint(id.line, message, hint);
+        None
+    }
+
+    fn patterns(&self, table: &mut Table<'_, '_>, key: &'static str) -> Vec<(usize, Pattern)> {
+        let mut patterns = Vec::new();
+        for At { value, line } in table.strings(key) {
+            match value.find('*') {
+                None if !value.is_empty() => patterns.push((line, Pattern::Name(value))),
+                Some(at) if at > 0 && at + 1 == value.len() => {
+                    patterns.push((line, Pattern::Prefix(value.trim_end_matches('*').to_owned())));
+                }
+                _ => self
+                    .file
+                    .problem(line, format!("`{key}`: {} is neither a name nor a beginning with `*`", quote(&value))),
+            }
+        }
+        patterns
+    }
+
+    fn subjects(&self, place: &str, items: &[At<String>]) -> CountrySet {
+        let list = self.sets.place_list(self.file, &format!("`subjects` of {place}"), items);
+        let mut set = CountrySet::default();
+        for code in crate::model::ISO_3166_ALPHA_2.split_ascii_whitespace() {
+            if let Ok(country) = code.parse::<Country>()
+                && list.places().hold(country) == super::sets::Holds::Yes
+                && !items.is_empty()
+            {
+                set.insert(country);
+            }
+        }
+        set
+    }
+
+    fn span(&self, table: &mut Table<'_, '_>) -> Span {
+        let nanos = |day: At<u64>| day.value.saturating_mul(NANOS_PER_DAY);
+        let line = table.line();
+        let from = table.day("from").map_or(0, nanos);
+        let until = table.day("until").map_or(u64::MAX, nanos);
+        if from >= until {
+            self.file.problem_with_hint(
+                line,
+                "`until` is not after `from`",
+                "`from` is the first day, `until` the first day after",
+            );
+            return Span::ALWAYS;
+        }
+        Span { from, until }
+    }
+}
+
+fn values<T>(list: Vec<At<T>>) -> Vec<T> {
+    list.into_iter().map(|item| item.value).collect()
+}
+
+fn text_of(text: Option<At<String>>) -> String {
+    text.map(|text| text.value).unwrap_or_default()
+}
+
+/// A day that is only shown: checked, and kept as written.
+fn day_text(table: &mut Table<'_, '_>, key: &'static str) -> String {
+    table
+        .day(key)
+        .map(|day| humantime::format_rfc3339(days_after_epoch(day.value)).to_string())
+        .map_or_else(String::new, |text| text.split('T').next().unwrap_or_default().to_owned())
+}
+
+fn days_after_epoch(days: u64) -> std::time::SystemTime {
+    std::time::UNIX_EPOCH + std::time::Duration::from_secs(days.saturating_mul(86_400))
+}
+
+/// What stands for the version of a file that gives none.
+fn digest(text: &str) -> String {
+    let mut version = String::from("sha256:");
+    for octet in Sha256::digest(text.as_bytes()).iter().take(6) {
+        version.push_str(&format!("{octet:02x}"));
+    }
+    version
+}
