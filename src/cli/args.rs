@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::{RawConfig, Written};
+
 /// Watches what leaves data-centre hosts: which user data, to which jurisdiction, under which rule.
 #[derive(Parser)]
 #[command(name = "borderpost", version, max_term_width = 100, after_help = EXIT_CODES)]
@@ -58,6 +60,23 @@ pub(super) struct CommonArgs {
     pub(super) signatures: Vec<PathBuf>,
 }
 
+impl CommonArgs {
+    /// As the configuration understands it.
+    pub(super) fn flags(&self) -> RawConfig {
+        fn all<T: Clone>(values: &[T]) -> Vec<Written<T>> {
+            values.iter().cloned().map(Written::flag).collect()
+        }
+        RawConfig {
+            local: all(&self.local),
+            home: self.home.clone().map(Written::flag),
+            policy: all(&self.policy),
+            geoip: all(&self.geoip),
+            signatures: all(&self.signatures),
+            ..RawConfig::default()
+        }
+    }
+}
+
 #[derive(Args)]
 pub(super) struct ReplayArgs {
     /// Captures; several are merged in time order
@@ -89,6 +108,23 @@ pub(super) struct ReplayArgs {
     /// No tables, no progress
     #[arg(short, long)]
     pub(super) quiet: bool,
+}
+
+impl ReplayArgs {
+    /// As the configuration understands it.
+    pub(super) fn flags(&self) -> RawConfig {
+        RawConfig {
+            filter: self.filter.clone().map(Written::flag),
+            events: self.events.clone().map(Written::flag),
+            flows: self.flows.clone().map(Written::flag),
+            metrics: self.metrics.clone().map(Written::flag),
+            threads: self.threads.clone().map(Written::flag),
+            json: self.json.then_some(true),
+            fail_on: self.fail_on.map(|FailOn::Violation| Written::flag("violation".to_owned())),
+            quiet: self.quiet.then_some(true),
+            ..self.common.flags()
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

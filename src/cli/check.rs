@@ -11,9 +11,9 @@ pub(super) fn check(args: CommonArgs) -> Result<Done, Failure> {
     let loaded = Loaded::load(settings)?;
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write!(text, "{}", loaded.settings);
+    text.push_str(&loaded.settings.dump());
     for database in loaded.locator.databases() {
-        let _ = writeln!(text, "database {database}");
+        let _ = writeln!(text, "database {} ({}, built {})", database.name, database.database_type, database.build_date());
     }
     let _ = writeln!(text, "signatures {}", loaded.catalogue.signatures().count());
     for rule in loaded.policy.rules() {

@@ -26,7 +26,8 @@ pub(super) fn explain(args: ExplainArgs) -> Result<Done, Failure> {
         ),
         None => {
             let name = name.as_deref().unwrap_or_default();
-            (loaded.locator.locate_name(name), loaded.locator.evidence_of_name(name))
+            let nowhere = IpAddr::from([0, 0, 0, 0]);
+            (loaded.locator.locate(nowhere, Some(name)), loaded.locator.evidence(nowhere, Some(name)))
         }
     };
     if args.json {
@@ -49,7 +50,7 @@ pub(super) fn explain(args: ExplainArgs) -> Result<Done, Failure> {
         let _ = writeln!(text, "AS{asn} {}", place.as_org.as_deref().unwrap_or_default());
     }
     let _ = writeln!(text, "\n{}", evidence_table(&evidence));
-    for line in loaded.locator.attribution() {
+    for line in rules::attribution(&loaded.locator) {
         let _ = writeln!(text, "{line}");
     }
     print(&text)?;

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::{FailOn, ReplayArgs};
+use super::args::ReplayArgs;
 use super::rules::{self, Loaded};
 use super::{Done, Failure, colour, print, say, width};
 use crate::capture::Captures;
@@ -70,7 +70,7 @@ pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
         catalogue: loaded.catalogue.clone(),
         locator: loaded.locator.clone(),
         policy: loaded.policy.clone(),
-        digest_key: settings.digest_key().unwrap_or_else(|| captures.key_material()),
+        digest_key: settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
     });
     let paths = args.captures.iter().map(|path| path.display().to_string()).collect();
     let mut outputs = Outputs {
@@ -82,7 +82,7 @@ pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
     let metrics = settings.metrics.as_deref().map(create).transpose()?;
 
     let options = EngineOptions {
-        threads: settings.threads,
+        threads: settings.threads.unwrap_or(1),
         flow_events: outputs.events.is_some() || outputs.flows.is_some(),
     };
     let mut engine = Engine::new(rules, &settings.limits, options);
@@ -110,7 +110,7 @@ pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
     if settings.json {
         print(&format!("{:#}\n", summary_json(&summaries, &outcome.counts)))?;
     } else if !settings.quiet && settings.events.as_deref() != Some(Path::new("-")) {
-        let attribution = loaded.locator.attribution();
+        let attribution = rules::attribution(&loaded.locator);
         print(&render_tables(&TableInput {
             captures: &summaries,
             counts: &outcome.counts,
@@ -139,7 +139,10 @@ fn diagnose(loaded: &Loaded, outcome: &Outcome, summaries: &[CaptureSummary]) {
     if !outcome.saw_local && outcome.counts.frames.ip > 0 {
         say("no packet has an end in the monitored networks, so nothing counts as egress: name them with --local CIDR");
     }
-    if loaded.settings.home.is_none() && loaded.settings.policies.is_empty() {
+    for notice in loaded.policy.notices() {
+        say(&notice);
+    }
+    if loaded.policy.is_empty() {
         say("no policy: verdicts stay undetermined; give --home CC or --policy");
     }
 }
@@ -152,7 +155,7 @@ fn write_metrics(
 ) -> Result<(), Failure> {
     let signatures: Vec<_> = loaded.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
     let rules: Vec<_> = loaded.policy.rules().cloned().collect();
-    let databases: Vec<_> = loaded.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch)).collect();
+    let databases: Vec<_> = loaded.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
     let mut locations = vec![Country::UNKNOWN];
     locations.extend(loaded.settings.home);
     let first = summaries.iter().filter_map(|summary| summary.span).map(|(first, _)| first).min().unwrap_or_default();

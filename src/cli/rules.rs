@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Failure;
-use super::args::{CommonArgs, ReplayArgs};
 use crate::config::{RawConfig, Settings};
-use crate::geo::{GeoSettings, Locator};
+use crate::geo::{GeoSettings, Locator, Override, SERVICE_CLASSES, ServiceEntry};
 use crate::model::Problem;
 use crate::policy::PolicySet;
 use crate::scan::Catalogue;
@@ -34,7 +33,7 @@ pub(super) fn settings(flags: RawConfig, file: Option<&Path>) -> Result<Settings
         }
     }
     // Problems of the file and of the flags are reported together.
-    match Settings::lower(flags.over(raw)) {
+    match Settings::lower(RawConfig::merge(flags, raw), PolicySet::list()) {
         Ok(settings) if problems.is_empty() => Ok(settings),
         Ok(_) => Err(problems.into()),
         Err(more) => {
@@ -54,9 +53,57 @@ impl Loaded {
         let policy = PolicySet::load(&settings.policies, settings.home).map_err(&mut keep).ok();
         match (catalogue, locator, policy) {
             (Some(catalogue), Some(locator), Some(policy)) => {
+                let signatures = catalogue.signatures().map(|signature| &*signature.id).collect();
+                let problems = policy.unknown_names(&signatures, &SERVICE_CLASSES.into_iter().collect());
+                if !problems.is_empty() {
+                    return Err(problems.into());
+                }
                 Ok(Self { settings, catalogue: catalogue.into(), locator: locator.into(), policy: policy.into() })
             }
             _ => Err(problems.into()),
         }
     }
+}
+
+/// The operator's knowledge of places, in the words of the geo room.
+fn geo_settings(settings: &Settings) -> GeoSettings {
+    GeoSettings {
+        databases: settings.geoip.clone(),
+        overrides: settings
+            .overrides
+            .iter()
+            .map(|entry| Override {
+                prefix: entry.prefix,
+                location: entry.location,
+                control: entry.control,
+                label: if entry.label.is_empty() {
+                    entry.origin.clone()
+                } else {
+                    format!("{} ({})", entry.label, entry.origin)
+                },
+            })
+            .collect(),
+        services: settings
+            .services
+            .iter()
+            .map(|entry| ServiceEntry {
+                suffix: entry.suffix.clone(),
+                service: entry.service.clone(),
+                operator: entry.operator.clone(),
+                operator_home: entry.operator_home.clone(),
+                parent_home: entry.parent_home,
+                class: entry.class.clone(),
+                source: entry.origin.clone(),
+            })
+            .collect(),
+        local: settings.local.clone(),
+        ..GeoSettings::default()
+    }
+}
+
+/// Whose data the answers rest on, for every output that shows them.
+pub(super) fn attribution(locator: &Locator) -> Vec<String> {
+    let embedded = locator.databases().first();
+    let built = embedded.map_or_else(String::new, |database| format!(", built {}", database.build_date()));
+    vec![format!("{} ({}), CC BY 4.0{built}", crate::geo::ATTRIBUTION, crate::geo::ATTRIBUTION_URL)]
 }

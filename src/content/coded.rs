@@ -13,7 +13,7 @@ const QUANTUM: u64 = 256;
 pub(super) struct Stop;
 
 /// Removes one coding.
-pub(super) trait Decoder {
+pub(super) trait Decoder: Send {
     /// Decodes as much of `input` as can be decoded; the rest is held. What comes out depends on all input so far alone.
     fn decode(&mut self, input: &[u8], out: &mut Outlet<'_, '_>) -> Result<(), Stop>;
     /// The input has ended, or is damaged here: gives out what is held. Returns the number of input octets that were held

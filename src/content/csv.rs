@@ -162,7 +162,12 @@ impl Reader for Csv {
 /// The delimiter of a table with header row whose first octets are `head`, if that is certain enough: three whole rows
 /// with the same number of cells, and a header of distinct names.
 pub(super) fn detect(head: &[u8], complete: bool) -> Option<u8> {
-    let text = std::str::from_utf8(head).or_else(|error| std::str::from_utf8(head.get(..error.valid_up_to())?)).ok()?;
+    let text = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // The octets may end within a character.
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(head.get(..error.valid_up_to())?).ok()?,
+        Err(_) => return None,
+    };
     let mut lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let last = lines.pop()?;
     if complete && !last.is_empty() {

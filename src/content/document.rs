@@ -9,7 +9,7 @@ use super::media_type;
 use super::probe::{self, Found, PROBE_LEN};
 
 /// Reads the octets of one document. Calls come in stream order; `end` once, last.
-pub(super) trait Reader {
+pub(super) trait Reader: Send {
     /// The next octets.
     fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>);
     /// Octets are missing here.

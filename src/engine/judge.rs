@@ -8,7 +8,7 @@ use super::batch::Task;
 use super::document::{OpenDocument, Reading};
 use super::ledger::{Judged, Ledger, Unread, count};
 use super::names::Names;
-use super::{EngineOptions, Rules};
+use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
     AppProto, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event, EventBody,
@@ -103,7 +103,7 @@ impl Judge {
         if forgotten > 0 {
             *counts.limits_reached.entry("names").or_default() += forgotten;
         }
-        self.scanner.counts().add_to(&mut counts);
+        sums::add_scan(&mut counts, &self.scanner.counts());
         counts
     }
 
@@ -353,7 +353,9 @@ impl Judge {
     }
 }
 
-impl Handler<FlowState> for Judge {
+impl Handler for Judge {
+    type State = FlowState;
+
     fn open(&mut self, flow: &FlowRecord) -> FlowState {
         let overheard = self.task == Task::Learn;
         let (scope, out) = self.scope_of(flow);
@@ -411,9 +413,6 @@ impl Handler<FlowState> for Judge {
         len: u64,
         _cause: GapCause,
     ) -> Interest {
-        if !state.overheard {
-            self.counts.reassembly_gaps += 1;
-        }
         self.inspect(flow, state, dir, |inspector, sink| inspector.gap(dir, offset, len, sink))
     }
 
@@ -422,11 +421,11 @@ impl Handler<FlowState> for Judge {
             return;
         }
         let live = state.live.get_or_insert_default();
-        let reason = live.sealed[dir.index()].unwrap_or(match why {
-            DropReason::Limit => UninspectedReason::ReassemblyLimit,
+        let lost = match why {
+            DropReason::Late => UninspectedReason::ReassemblyLimit,
             _ => UninspectedReason::Gap,
-        });
-        live.unread.add(reason, len);
+        };
+        live.unread.add(live.sealed[dir.index()].unwrap_or(lost), len);
     }
 
     fn datagram(&mut self, flow: &FlowRecord, state: &mut FlowState, dir: Direction, payload: &[u8], payload_len: u32) {
@@ -629,8 +628,8 @@ fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live, now: &Time
         dest: (dest.addr, dest.port),
         initiator,
         capture: flow.origin.capture,
-        vlan: flow.vlan,
-        tunnel: flow.tunnel().copied(),
+        vlan: flow.vlan(),
+        tunnel: flow.tunnel(),
         app_proto: live.app.unwrap_or(AppProto::Unknown),
         server_name: live.name.clone(),
         packets_out: flow.packets[out.index()],

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::batch::Task;
-use super::judge::{FlowState, Judge};
-use super::{EngineOptions, Rules};
+use super::judge::Judge;
+use super::{EngineOptions, Rules, sums};
 use crate::flow::FlowTable;
 use crate::model::{Counts, Event, Limits, Packet, Segment, Timestamp};
 
@@ -17,9 +17,9 @@ pub(super) struct Tagged {
 
 pub(super) struct Lane {
     number: u8,
-    table: FlowTable<FlowState>,
+    table: FlowTable<Judge>,
     /// DNS over TCP of other lanes, followed only for the names in it: apart, so that it can evict nothing.
-    overheard: Option<Box<FlowTable<FlowState>>>,
+    overheard: Option<Box<FlowTable<Judge>>>,
     limits: Limits,
     judge: Judge,
 }
@@ -79,7 +79,7 @@ impl Lane {
 
     pub(super) fn counts(&self) -> Counts {
         let mut counts = self.judge.counts();
-        self.table.counts().add_to(&mut counts);
+        sums::add_flow(&mut counts, self.table.counts());
         counts
     }
 }

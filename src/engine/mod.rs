@@ -23,6 +23,7 @@ mod judge;
 mod lane;
 mod ledger;
 mod names;
+mod sums;
 mod workers;
 
 use std::net::IpAddr;
@@ -109,7 +110,7 @@ impl Engine {
         decoder.finish(&mut |packet| spread(pending, packets, saw_local, rules, &packet));
         self.turn(out);
         let mut counts = self.workers.finish(out);
-        self.decoder.counts().add_to(&mut counts);
+        sums::add_wire(&mut counts, self.decoder.counts());
         Outcome { counts, saw_local: self.saw_local }
     }
 
