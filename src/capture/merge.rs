@@ -196,6 +196,14 @@ impl Captures {
             total_bytes: Some(0),
             extras: Extras::default(),
         };
+        let mut standard_inputs = paths.iter().filter(|path| is_standard_input(path));
+        if let (Some(_), Some(path)) = (standard_inputs.next(), standard_inputs.next()) {
+            let source = io::Error::other("standard input can be read only once");
+            return Err(OpenError::File {
+                path: path.clone(),
+                source,
+            });
+        }
         for path in paths {
             captures.open_one(path)?;
         }
@@ -211,16 +219,6 @@ impl Captures {
             path: path.to_owned(),
             source,
         };
-        if is_standard_input(path)
-            && self
-                .tracks
-                .iter()
-                .any(|track| is_standard_input(&track.path))
-        {
-            return Err(fail(io::Error::other(
-                "standard input can be read only once",
-            )));
-        }
         // Only a regular file can be read from its start a second time.
         let parks =
             index >= OPEN_MAX && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
