@@ -1,8 +1,8 @@
 //! What is known of a frame while its headers are taken off one by one.
 
-use std::net::IpAddr;
-
-use crate::model::{Origin, Timestamp, Tunnel, TunnelKind};
+use super::ip::IpPacket;
+use super::tunnels::Inside;
+use crate::model::{Origin, Timestamp, Tunnel};
 
 /// Facts that a packet takes along from the headers around it. Cheap to copy: a tunnel that turns out to be none is left by
 /// going back to the copy made before it.
@@ -10,7 +10,7 @@ use crate::model::{Origin, Timestamp, Tunnel, TunnelKind};
 pub(super) struct Context {
     pub(super) time: Timestamp,
     pub(super) origin: Origin,
-    /// Length of the frame on the wire, octets.
+    /// Length of the frame on the wire, octets; no packet counts more.
     pub(super) wire_len: usize,
     /// Outermost VLAN id.
     pub(super) vlan: u16,
@@ -34,10 +34,12 @@ pub(super) struct Held {
 }
 
 impl Context {
-    /// The context behind a tunnel header between `src` and `dst`.
-    pub(super) fn inside(&self, kind: TunnelKind, vni: u32, src: IpAddr, dst: IpAddr) -> Self {
+    /// The context behind a tunnel header in `outer`.
+    pub(super) fn inside(&self, inside: &Inside<'_>, outer: &IpPacket<'_>) -> Self {
         let depth = self.tunnel.map_or(0, |tunnel| tunnel.depth).saturating_add(1);
-        let tunnel = Some(Tunnel { kind, depth, vni, outer_src: src, outer_dst: dst });
-        Self { tunnel, held: Held::default(), ..*self }
+        let tunnel = Tunnel { kind: inside.kind, depth, vni: inside.vni, outer_src: outer.src, outer_dst: outer.dst };
+        // A tunnel that was put together from fragments is longer than the frame that brought the last of them.
+        let wire_len = self.wire_len.max(inside.octets.wire());
+        Self { tunnel: Some(tunnel), wire_len, held: Held::default(), ..*self }
     }
 }

@@ -1,12 +1,14 @@
-//! IPv4 and IPv6 headers down to the transport header or the fragment.
+//! IPv4 and IPv6 headers down to the transport header or the fragment, on the header slices of etherparse.
 //!
-//! IPv4 is read by hand: `etherparse::Ipv4HeaderSlice` refuses a header whose options a snaplen cut off, where the
-//! addresses and the length are there to be counted, and the fixed part costs a third of the time. IPv6 and its extension
-//! headers use the slices of etherparse.
+//! Its packet slices (`SlicedPacket`, `LaxSlicedPacket`) are not used: they stop at whatever they do not know, and walk
+//! twice over what we have to look at again (`benches/decode.rs` compares).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use etherparse::{IpAuthHeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice, ip_number};
+use etherparse::err::ipv4::HeaderSliceError;
+use etherparse::{
+    IpAuthHeaderSlice, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice, Ipv6HeaderSlice, Ipv6RawExtHeaderSlice, ip_number,
+};
 
 use super::checksum;
 use super::counts::{Fault, WireCounts};
@@ -25,6 +27,8 @@ pub(super) struct IpPacket<'a> {
     pub(super) payload: Octets<'a>,
     /// Set for a part of a datagram.
     pub(super) fragment: Option<FragmentHeader>,
+    /// An IPv6 fragment header says that there is but one fragment (RFC 6946).
+    pub(super) atomic: bool,
     /// An extension header could not be read: `payload` says nothing.
     pub(super) unreadable: bool,
     /// A routing header has a way to go: the transport checksum was made with another destination.
@@ -51,15 +55,12 @@ pub(super) fn decode<'a>(octets: Octets<'a>, counts: &mut WireCounts) -> Result<
 }
 
 fn decode_v4<'a>(octets: Octets<'a>, counts: &mut WireCounts) -> Result<IpPacket<'a>, Fault> {
-    const MORE_FRAGMENTS: u16 = 0x2000;
-    const FRAGMENT_OFFSET: u16 = 0x1fff;
-    let header: [u8; 20] = octets.array(0).ok_or(Fault::IpCut)?;
-    let [first, _, l0, l1, i0, i1, f0, f1, _, proto, _, _, s0, s1, s2, s3, d0, d1, d2, d3] = header;
-    let header_len = usize::from(first & 0x0f) * 4;
-    if header_len < 20 {
-        return Err(Fault::IpHeaderLength);
-    }
-    let total_len = match usize::from(u16::from_be_bytes([l0, l1])) {
+    let header = Ipv4HeaderSlice::from_slice(octets.data()).map_err(|error| match error {
+        HeaderSliceError::Len(_) => Fault::IpCut,
+        HeaderSliceError::Content(_) => Fault::IpHeaderLength,
+    })?;
+    let header_len = header.slice().len();
+    let total_len = match usize::from(header.total_len()) {
         // Segmentation offload: the length is written when the packet is cut into pieces.
         0 => octets.wire(),
         length => length,
@@ -70,37 +71,23 @@ fn decode_v4<'a>(octets: Octets<'a>, counts: &mut WireCounts) -> Result<IpPacket
     if total_len > octets.wire() {
         counts.fault(Fault::IpPastFrame);
     }
-    let packet = octets.limit(total_len);
-    let unreadable = match packet.data().get(..header_len) {
-        Some(header) => {
-            if !checksum::ipv4_header_is_right(header) {
-                counts.fault(Fault::IpChecksum);
-            }
-            false
-        }
-        None => {
-            counts.fault(Fault::IpExtensionCut);
-            true
-        }
-    };
-    let flags = u16::from_be_bytes([f0, f1]);
-    let (more, offset) = (flags & MORE_FRAGMENTS != 0, u32::from(flags & FRAGMENT_OFFSET) * 8);
+    if !checksum::ipv4_header_is_right(header.slice()) {
+        counts.fault(Fault::IpChecksum);
+    }
+    let (more, offset) = (header.more_fragments(), u32::from(header.fragments_offset().value()) * 8);
     let mut ip = IpPacket {
-        src: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
-        dst: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
-        proto,
+        src: IpAddr::V4(header.source_addr()),
+        dst: IpAddr::V4(header.destination_addr()),
+        proto: header.protocol().0,
         total_len,
-        payload: packet.skip_lax(header_len),
-        fragment: (more || offset > 0).then(|| FragmentHeader {
-            id: u32::from(u16::from_be_bytes([i0, i1])),
-            offset,
-            more,
-        }),
-        unreadable,
+        payload: octets.limit(total_len).skip_lax(header_len),
+        fragment: (more || offset > 0).then(|| FragmentHeader { id: u32::from(header.identification()), offset, more }),
+        atomic: false,
+        unreadable: false,
         en_route: false,
     };
     // Authentication headers hide nothing (RFC 4302).
-    if proto == ip_number::AUTHENTICATION_HEADER.0 && ip.fragment.is_none() && !unreadable {
+    if ip.proto == ip_number::AUTHENTICATION_HEADER.0 && ip.fragment.is_none() {
         ip.read_extensions(counts);
     }
     Ok(ip)
@@ -124,6 +111,7 @@ fn decode_v6<'a>(octets: Octets<'a>, counts: &mut WireCounts) -> Result<IpPacket
         total_len: header.slice().len() + payload_len,
         payload: rest.limit(payload_len),
         fragment: None,
+        atomic: false,
         unreadable: false,
         en_route: false,
     };
@@ -175,7 +163,8 @@ impl IpPacket<'_> {
                 ip_number::IPV6_FRAGMENTATION_HEADER if self.src.is_ipv6() => {
                     let Ok(header) = Ipv6FragmentHeaderSlice::from_slice(data) else { return self.give_up(counts) };
                     let offset = u32::from(header.fragment_offset().value()) * 8;
-                    if offset > 0 || header.more_fragments() {
+                    self.atomic = offset == 0 && !header.more_fragments();
+                    if !self.atomic {
                         self.fragment =
                             Some(FragmentHeader { id: header.identification(), offset, more: header.more_fragments() });
                     }

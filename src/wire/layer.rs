@@ -35,6 +35,7 @@ pub(super) enum Layer {
     Ppi,
     Radiotap,
     Wifi,
+    WifiSwapped,
     /// Network service header, RFC 8300.
     Nsh,
 }
@@ -71,6 +72,7 @@ pub(super) fn decode<'a>(layer: Layer, octets: Octets<'a>, context: &mut Context
         Layer::Ppi => wifi::ppi(octets),
         Layer::Radiotap => wifi::radiotap(octets),
         Layer::Wifi => wifi::ieee_802_11(octets),
+        Layer::WifiSwapped => wifi::ieee_802_11_swapped(octets),
         Layer::Nsh => ethernet::nsh(octets),
     }
 }

@@ -129,6 +129,8 @@ impl Decoder {
             }
         }
         let ip = ip::decode(octets, &mut self.counts).map_err(Stop::Malformed)?;
+        // An atomic fragment needs no others, and is a fragment by its header.
+        self.counts.frames.fragments += u64::from(!context.reassembled && (ip.fragment.is_some() || ip.atomic));
         match ip.fragment {
             Some(_) => self.fragment(&ip, &context, sink),
             None => self.datagram(&ip, &context, sink),
@@ -154,7 +156,7 @@ impl Decoder {
         if !ip.unreadable
             && let Some(inside) = tunnels::enter(ip)
         {
-            let mut inner = context.inside(inside.kind, inside.vni, ip.src, ip.dst);
+            let mut inner = context.inside(&inside, ip);
             let end =
                 self.take_header(&mut inner).and_then(|()| self.descend(inside.layer, inside.octets, inner, sink));
             match end {
@@ -178,7 +180,6 @@ impl Decoder {
 
     fn fragment(&mut self, ip: &IpPacket<'_>, context: &Context, sink: &mut dyn FnMut(Packet<'_>)) {
         let Some(header) = ip.fragment else { return };
-        self.counts.frames.fragments += u64::from(!context.reassembled);
         let transport = self.fragment_transport(ip, header.offset);
         let bytes = countable(ip, context);
         let outcome = self.fragments.ingest(ip, header, transport, bytes, context, &mut self.counts, sink);

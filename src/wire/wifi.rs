@@ -30,6 +30,16 @@ pub(super) fn ppi(octets: Octets<'_>) -> Option<Step<'_>> {
 
 /// IEEE 802.11 section 9.3: only data frames in the clear carry LLC. Of an aggregate (A-MSDU) the first is read.
 pub(super) fn ieee_802_11(octets: Octets<'_>) -> Option<Step<'_>> {
+    body(octets.array(0)?, octets)
+}
+
+/// The same with the first two octets in the other order, as some controllers send them in CAPWAP.
+pub(super) fn ieee_802_11_swapped(octets: Octets<'_>) -> Option<Step<'_>> {
+    let [flags, kind] = octets.array(0)?;
+    body([kind, flags], octets)
+}
+
+fn body([kind, flags]: [u8; 2], octets: Octets<'_>) -> Option<Step<'_>> {
     const DATA: u8 = 2;
     const NO_DATA: u8 = 0x4;
     const QOS: u8 = 0x8;
@@ -37,7 +47,6 @@ pub(super) fn ieee_802_11(octets: Octets<'_>) -> Option<Step<'_>> {
     const PROTECTED: u8 = 0x40;
     const ORDER: u8 = 0x80;
     const AGGREGATE: u8 = 0x80;
-    let [kind, flags] = octets.array(0)?;
     let subtype = kind >> 4;
     if (kind >> 2) & 3 != DATA || subtype & NO_DATA != 0 {
         return Some(Step::NonIp(NonIp::WifiControl));

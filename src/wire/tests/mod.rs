@@ -1,1 +1,4 @@
 //! Tests of the wire room.
+
+mod captures;
+mod truth;

@@ -20,5 +20,9 @@ pub(super) fn enter(payload: Octets<'_>) -> Option<Inside<'_>> {
         return other(Layer::Ethernet, frame).filter(is_likely);
     }
     ((word >> 9) & 0x1f == WIRELESS_802_11).then_some(())?;
-    other(Layer::Wifi, frame)
+    // Frame control: version and type 0b10 for data. In the other order it holds flags there.
+    const DATA: u8 = 0x08;
+    let [first, second] = frame.array(0)?.map(|octet: u8| octet & 0x0f);
+    let swapped = first != DATA && second == DATA;
+    other(if swapped { Layer::WifiSwapped } else { Layer::Wifi }, frame)
 }
