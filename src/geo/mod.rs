@@ -7,9 +7,14 @@
 //! |---|---|
 //! | the operator's own table, longest prefix | the operator's own table, longest prefix |
 //! | monitored networks and IANA special-purpose ranges: `local` | the same |
-//! | published ranges of providers, geofeeds | service catalogue by name: home of the parent, else of the operator |
-//! | country databases, the later named first | operator catalogue by AS number, if a database knows that |
+//! | published ranges of providers with region, geofeeds, longest prefix | service catalogue by name: home of the parent, else of the operator |
+//! | region in the host name, if a database says that the network is the provider's | operator catalogue by AS number, if a database knows that |
+//! | country databases, the later named first | |
 //! | the registry that the block is registered with | the registry; last, the location in the operator's own table |
+//! | region in the host name otherwise | |
+//!
+//! A name is chosen by whoever sends: without the network to confirm it, a region in a name only fills a gap. Otherwise a
+//! sender could pick the country that the octets are judged by.
 //!
 //! Being the operator's word, an override also places special-purpose ranges in a country: a documentation prefix can stand for
 //! a site abroad in a test network. It does not change what is monitored ([`Locator::is_local`]).
@@ -24,12 +29,15 @@ mod catalogue;
 mod codes;
 mod database;
 mod prefix;
+mod ranges;
+mod region;
 mod settings;
 mod special;
 #[cfg(test)]
 mod tests;
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -39,6 +47,8 @@ use catalogue::{Catalogue, Operator, Service};
 pub use database::DatabaseInfo;
 use database::{Answer, Database};
 use prefix::PrefixMap;
+use ranges::Range;
+use region::{NamedRegion, Regions};
 pub use settings::{GeoSettings, Override, ServiceEntry};
 
 use crate::model::{Country, Evidence, EvidenceSource, Facet, Networks, Place, Problem};
@@ -49,12 +59,15 @@ pub const ATTRIBUTION: &str = "IP Geolocation by DB-IP";
 pub const ATTRIBUTION_URL: &str = "https://db-ip.com";
 
 /// Between what sources can disagree: the values of [`Locator::conflict`], a closed set.
-pub const CONFLICTS: [&str; 2] = ["database-database", "database-registry"];
+pub const CONFLICTS: [&str; 3] = ["range-database", "database-database", "database-registry"];
 
 /// Percent of confidence by kind of evidence (services reference, section 7).
 mod confidence {
     pub(super) const CERTAIN: u8 = 100;
+    /// A region in a name, in a network of the provider.
+    pub(super) const NAME_CONFIRMED: u8 = 75;
     pub(super) const DATABASE: u8 = 60;
+    pub(super) const NAME_ALONE: u8 = 30;
     pub(super) const REGISTRY: u8 = 40;
 }
 
@@ -66,6 +79,8 @@ pub struct Locator {
     placed: PrefixMap<(Country, Arc<str>)>,
     controlled: PrefixMap<(Country, Arc<str>)>,
     catalogue: Catalogue,
+    regions: Regions,
+    ranges: PrefixMap<Range>,
     /// In order of loading, the embedded one first.
     databases: Vec<Database>,
     infos: Vec<DatabaseInfo>,
@@ -88,6 +103,9 @@ impl Locator {
             }
         }
         let catalogue = Catalogue::new(&settings.services).map_err(|more| problems.extend(more)).ok();
+        let regions = Regions::new();
+        let ranges = ranges::load(settings.ranges.iter().map(PathBuf::as_path), &regions);
+        let ranges = ranges.map_err(|more| problems.extend(more)).unwrap_or_default();
         problems.extend(settings.overrides.iter().filter_map(wrong));
         let local: Vec<IpNet> = if settings.local.is_empty() {
             special::DEFAULT_LOCAL.iter().filter_map(|net| net.parse().ok()).collect()
@@ -105,6 +123,8 @@ impl Locator {
                 placed: by(|o| o.location),
                 controlled: by(|o| o.control),
                 catalogue,
+                regions,
+                ranges,
                 infos: databases.iter().map(|database| database.info().clone()).collect(),
                 databases,
             }),
@@ -166,8 +186,8 @@ impl Locator {
         &self.infos
     }
 
-    /// Whether sources disagree about the location of `addr`, and which (one of [`CONFLICTS`]): two databases, or the deciding
-    /// database and the registry. Addresses that are no place have no conflict.
+    /// Whether sources disagree about the location of `addr`, and which (one of [`CONFLICTS`]): a published range and the
+    /// strongest database, two databases, or that database and the registry. Addresses that are no place have no conflict.
     pub fn conflict(&self, addr: IpAddr) -> Option<&'static str> {
         let mut clues = Clues::default();
         self.gather(addr, None, &mut clues);
@@ -178,7 +198,9 @@ impl Locator {
             clues.list.iter().filter(of).map(|clue| clue.country)
         };
         let database = said(EvidenceSource::Database).next()?;
-        if said(EvidenceSource::Database).any(|other| other != database) {
+        if said(EvidenceSource::Range).any(|other| other != database) {
+            Some("range-database")
+        } else if said(EvidenceSource::Database).any(|other| other != database) {
             Some("database-database")
         } else {
             said(EvidenceSource::Registry).any(|other| other != database).then_some("database-registry")
@@ -192,26 +214,26 @@ impl Locator {
         for (facet, table) in [(Facet::Location, &self.placed), (Facet::Control, &self.controlled)] {
             if let Some((net, (country, label))) = table.longest(addr).or_else(|| table.longest(judged)) {
                 let origin = Origin::Override(*net, label);
-                clues.push(facet, EvidenceSource::Override, *country, confidence::CERTAIN, origin);
                 if facet == Facet::Location {
-                    placed = Some((*country, origin));
+                    placed = Some((*country, origin.clone()));
                 }
+                clues.push(facet, EvidenceSource::Override, *country, confidence::CERTAIN, origin);
             }
         }
-        let abroad = placed.is_some_and(|(country, _)| country.is_known());
+        let abroad = placed.as_ref().is_some_and(|(country, _)| country.is_known());
         let monitored = self.local.longest(addr).or_else(|| self.local.longest(unmapped(addr)));
         if let Some((net, ())) = monitored {
-            clues.push_local(Facet::ALL, EvidenceSource::Override, Origin::Monitored(*net));
+            clues.push_local(Facet::ALL, EvidenceSource::Override, &Origin::Monitored(*net));
         }
-        if let Some((country, origin)) = placed
-            && country == Country::LOCAL
+        if let Some((country, origin)) = &placed
+            && *country == Country::LOCAL
         {
             clues.push_local(&[Facet::Control], EvidenceSource::Override, origin);
         }
         if let Some((net, Some(name))) = self.special.longest(judged) {
             // What the operator places abroad has an operator like any other place.
             let facets = if abroad { &[Facet::Location] } else { Facet::ALL };
-            clues.push_local(facets, EvidenceSource::SpecialPurpose, Origin::Special(*net, name));
+            clues.push_local(facets, EvidenceSource::SpecialPurpose, &Origin::Special(*net, name));
         }
         clues.service = name.and_then(|name| self.catalogue.by_name(name));
         if let Some(service) = clues.service {
@@ -221,6 +243,11 @@ impl Locator {
         if !abroad && clues.list.iter().any(|clue| clue.facet == Facet::Location && clue.country == Country::LOCAL) {
             return; // no database knows better what is no place
         }
+        if let Some((net, range)) = self.ranges.longest(judged)
+            && let Some(country) = range.country
+        {
+            clues.push(Facet::Location, EvidenceSource::Range, country, range.confidence, Origin::Range(*net, range));
+        }
         let answers: Vec<(&Database, Answer)> =
             self.databases.iter().rev().filter_map(|database| Some((database, database.answer(judged)?))).collect();
         clues.asn = answers.iter().find_map(|(_, answer)| answer.asn);
@@ -228,6 +255,11 @@ impl Locator {
         if let (Some(operator), Some(asn)) = (clues.operator, clues.asn) {
             let (country, confidence) = (operator.control, operator.confidence);
             clues.push(Facet::Control, EvidenceSource::Catalogue, country, confidence, Origin::Operator(operator, asn));
+        }
+        let region = name.and_then(|name| self.regions.in_name(name));
+        let confirmed = region.as_ref().zip(clues.asn).is_some_and(|(region, asn)| region.is_confirmed_by(asn));
+        if let (true, Some(region)) = (confirmed, &region) {
+            clues.push_region(region, confidence::NAME_CONFIRMED);
         }
         for (database, answer) in &answers {
             // Anycast: what the database has for a country is where the holder sits, so that this answer is "unknown".
@@ -248,6 +280,9 @@ impl Locator {
                 clues.push(facet, EvidenceSource::Registry, country, confidence::REGISTRY, Origin::Registry);
             }
         }
+        if let (false, Some(region)) = (confirmed, &region) {
+            clues.push_region(region, confidence::NAME_ALONE);
+        }
         if let (true, Some((country, origin))) = (abroad, placed) {
             // Where nobody knows who operates a place, the law of the place is what is left.
             clues.push(Facet::Control, EvidenceSource::Override, country, confidence::REGISTRY, origin);
@@ -262,7 +297,7 @@ impl Locator {
 
     /// Makes a piece of evidence for people of a clue.
     fn tell(&self, clue: &Clue<'_>, judged: IpAddr, deciding: bool) -> Evidence {
-        let (origin, matched) = match clue.origin {
+        let (origin, matched) = match &clue.origin {
             Origin::Override(net, label) => (label.to_string(), net.to_string()),
             Origin::Monitored(net) => ("monitored network".to_owned(), net.to_string()),
             Origin::Special(net, name) => (format!("IANA: {name}"), net.to_string()),
@@ -276,10 +311,12 @@ impl Locator {
             }
             Origin::Database(database, anycast) => {
                 let info = database.info();
-                let anycast = if anycast { ", anycast" } else { "" };
+                let anycast = if *anycast { ", anycast" } else { "" };
                 let matched = database.network(judged).map_or_else(|| judged.to_string(), |net| net.to_string());
                 (format!("{} ({}){anycast}", info.name, info.build_date()), matched)
             }
+            Origin::Range(net, range) => (format!("{} ({})", range.file, range.label), net.to_string()),
+            Origin::Region(region) => (format!("region in names of {}", region.provider), region.label.clone()),
             Origin::Registry => ("regional registry delegations (iptocc)".to_owned(), judged.to_string()),
         };
         let Clue { facet, source, country, confidence, .. } = *clue;
@@ -324,15 +361,17 @@ struct Clue<'a> {
     origin: Origin<'a>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Origin<'a> {
     Override(IpNet, &'a str),
     Monitored(IpNet),
     Special(IpNet, &'static str),
+    Range(IpNet, &'a Range),
     Service(&'a Service),
     Operator(&'a Operator, u32),
     /// With whether it marks the address as anycast.
     Database(&'a Database, bool),
+    Region(NamedRegion),
     Registry,
 }
 
@@ -349,9 +388,14 @@ impl<'a> Clues<'a> {
         self.list.push(Clue { facet, source, country, confidence, origin });
     }
 
-    fn push_local(&mut self, facets: &[Facet], source: EvidenceSource, origin: Origin<'a>) {
+    fn push_local(&mut self, facets: &[Facet], source: EvidenceSource, origin: &Origin<'a>) {
         for &facet in facets {
-            self.push(facet, source, Country::LOCAL, confidence::CERTAIN, origin);
+            self.push(facet, source, Country::LOCAL, confidence::CERTAIN, origin.clone());
         }
+    }
+
+    fn push_region(&mut self, region: &NamedRegion, confidence: u8) {
+        let (country, origin) = (region.country, Origin::Region(region.clone()));
+        self.push(Facet::Location, EvidenceSource::HostName, country, confidence, origin);
     }
 }

@@ -314,3 +314,39 @@ fn the_later_database_wins_where_it_has_an_answer() {
     assert_eq!((place.asn, place.as_org.as_deref()), (Some(15169), Some("Google Inc.")));
     assert_eq!((place.operator.as_deref(), place.control), (Some("Google LLC"), country("US")));
 }
+
+#[test]
+fn published_ranges_are_stronger_than_databases_and_unknown_regions_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ip-ranges.json");
+    let list = r#"{"prefixes":[
+        {"ip_prefix":"8.8.8.0/24","region":"eu-central-1","network_border_group":"eu-central-1-ist-1"},
+        {"ip_prefix":"8.8.4.0/24","region":"xx-new-1","network_border_group":"xx-new-1"},
+        {"ip_prefix":"77.88.8.0/24","region":"GLOBAL","network_border_group":"GLOBAL"}]}"#;
+    std::fs::write(&file, list).unwrap();
+    let locator = load(&GeoSettings { ranges: vec![file.clone()], ..GeoSettings::default() });
+    let evidence = locator.evidence(addr("8.8.8.8"), None);
+    let first = &evidence[0];
+    assert_eq!((first.source, first.country, first.confidence), (EvidenceSource::Range, country("TR"), 95));
+    assert_eq!(first.matched, "8.8.8.0/24");
+    assert_eq!(first.origin, format!("{} (aws eu-central-1-ist-1)", file.display()));
+    assert_eq!(locator.conflict(addr("8.8.8.8")), Some("range-database"));
+    assert_eq!(locator.locate(addr("8.8.4.4"), None).location, country("US"), "the database decides");
+    assert_eq!(locator.locate(addr("77.88.8.8"), None).location, Country::UNKNOWN, "anycast");
+    std::fs::write(&file, "no list at all").unwrap();
+    assert!(Locator::load(&GeoSettings { ranges: vec![file], ..GeoSettings::default() }).is_err());
+}
+
+#[test]
+fn a_region_in_a_name_needs_the_network_of_the_provider() {
+    let name = Some("s3.eu-central-1.amazonaws.com");
+    let locator = load(&GeoSettings::default());
+    assert_eq!(locator.locate(addr("223.5.5.5"), name).location, country("CN"), "the sender chose the name");
+    assert_eq!(locator.locate(addr("4000::1"), name).location, country("DE"), "better than nothing");
+    let Some(folder) = test_databases() else { return };
+    let locator = with(&folder, &["GeoLite2-ASN-Test.mmdb"]).unwrap_or_else(|p| panic!("{p:?}"));
+    // The test database has 1.0.0.0/24 in AS 15169, and nothing for 1.1.1.0/24.
+    let name = Some("europe-west6-docker.pkg.dev");
+    assert_eq!(locator.locate(addr("1.0.0.1"), name).location, country("CH"));
+    assert_ne!(locator.locate(addr("1.1.1.1"), name).location, country("CH"));
+}

@@ -23,8 +23,12 @@ names! {
         SpecialPurpose = "special-purpose",
         /// The operator's own table.
         Override = "override",
+        /// Published address ranges of a provider, with region, or a geofeed (RFC 8805).
+        Range = "range",
         /// The service catalogue, by name.
         Catalogue = "catalogue",
+        /// The region in the host name, by the provider's own grammar.
+        HostName = "host-name",
         /// A country database (mmdb).
         Database = "database",
         /// The registry (RIR) that the block is registered with.
