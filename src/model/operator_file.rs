@@ -338,7 +338,7 @@ impl<'d, 'i> Table<'d, 'i> {
             return Vec::new();
         };
         let mut tables = Vec::new();
-        for item in items.iter() {
+        for item in items {
             let line = self.file.line_of(item.span().start);
             match item.get_ref() {
                 DeValue::Table(entries) => {

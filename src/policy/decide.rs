@@ -148,7 +148,7 @@ impl Policy {
             match data {
                 Data::Any => policy.by_class.iter_mut().for_each(|list| list.push(at)),
                 Data::Class(class) => {
-                    policy.by_class.iter_mut().skip(class as usize).take(1).for_each(|list| list.push(at))
+                    policy.by_class.iter_mut().skip(class as usize).take(1).for_each(|list| list.push(at));
                 }
                 Data::Signature(name) => policy.by_signature.entry(name).or_default().push(at),
                 Data::Prefix(start) => policy.by_prefix.push((start, at)),

@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::sets::{CountrySet, PlaceList, Places, Sets};
+use super::sets::{CountrySet, Holds, PlaceList, Places, Sets};
 use crate::model::operator_file::{At, OperatorFile, Table, quote};
 use crate::model::{Country, DataClass, Facet, Level, Problem, RuleRef, Severity, Verdict};
 
@@ -165,7 +165,7 @@ pub(super) fn read(name: &str, text: &str, sets: &Sets) -> (PolicyFile, Vec<Prob
             reader.out.policy = Some(policy);
         }
         None if !rules.is_empty() => {
-            file.problem_with_hint(1, "rules without a [policy] table", "[policy] with an `id`")
+            file.problem_with_hint(1, "rules without a [policy] table", "[policy] with an `id`");
         }
         None => {}
     }
@@ -199,7 +199,7 @@ impl Reader<'_, '_> {
             id: id.unwrap_or(At { value: String::new(), line }),
             title: text_of(table.string("title")),
             version: table.string("version").map_or_else(|| digest(text), |version| version.value),
-            as_of: table.has("as_of").then(|| day_text(&mut table, "as_of")).unwrap_or_default(),
+            as_of: day_text(&mut table, "as_of"),
             reviewer: table.string("reviewer").map(|reviewer| reviewer.value),
             default: table
                 .choice(
@@ -374,12 +374,14 @@ impl Reader<'_, '_> {
     }
 
     fn subjects(&self, place: &str, items: &[At<String>]) -> CountrySet {
-        let list = self.sets.place_list(self.file, &format!("`subjects` of {place}"), items);
+        let places = self.sets.place_list(self.file, &format!("`subjects` of {place}"), items).places();
         let mut set = CountrySet::default();
+        if items.is_empty() {
+            return set;
+        }
         for code in crate::model::ISO_3166_ALPHA_2.split_ascii_whitespace() {
             if let Ok(country) = code.parse::<Country>()
-                && list.places().hold(country) == super::sets::Holds::Yes
-                && !items.is_empty()
+                && places.hold(country) == Holds::Yes
             {
                 set.insert(country);
             }

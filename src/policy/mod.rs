@@ -102,8 +102,24 @@ use sets::{CountrySet, Sets};
 use crate::model::operator_file::{nearest_hint, quote};
 use crate::model::{Country, Crossing, Decision, Problem, RuleRef, Verdict};
 
-/// The built-in policies: name and TOML text.
-const BUILT_IN: &[(&str, &str)] = &[("home", include_str!("packs/home.toml"))];
+/// The built-in policies: name and TOML text, by name.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("br-lgpd", include_str!("packs/br-lgpd.toml")),
+    ("ch-fadp", include_str!("packs/ch-fadp.toml")),
+    ("cn-pipl", include_str!("packs/cn-pipl.toml")),
+    ("eu-gdpr", include_str!("packs/eu-gdpr.toml")),
+    ("home", include_str!("packs/home.toml")),
+    ("jp-appi", include_str!("packs/jp-appi.toml")),
+    ("kr-pipa", include_str!("packs/kr-pipa.toml")),
+    ("project-texas", include_str!("packs/project-texas.toml")),
+    ("ru-152fz", include_str!("packs/ru-152fz.toml")),
+    ("sa-pdpl", include_str!("packs/sa-pdpl.toml")),
+    ("tr-kvkk", include_str!("packs/tr-kvkk.toml")),
+    ("uk-gdpr", include_str!("packs/uk-gdpr.toml")),
+    ("us-dsp", include_str!("packs/us-dsp.toml")),
+    ("us-padfa", include_str!("packs/us-padfa.toml")),
+    ("vn-pdpl", include_str!("packs/vn-pdpl.toml")),
+];
 
 /// Several policies that judge together. Immutable: share it in an `Arc`, replace it whole.
 #[derive(Default)]
@@ -254,15 +270,21 @@ impl PolicySet {
         &self.about
     }
 
-    /// What an operator should be told once: policies that nobody reviewed.
+    /// What an operator should be told once: policies that nobody reviewed, and policies without effect.
     pub fn notices(&self) -> Vec<String> {
-        let unreviewed = self.about.iter().filter(|about| about.reviewer.as_deref() == Some(""));
-        unreviewed
-            .map(|about| {
+        let mut notices = Vec::new();
+        for about in &self.about {
+            if about.reviewer.as_deref() == Some("") {
                 let as_of = if about.as_of.is_empty() { "at an unknown day" } else { &about.as_of };
-                format!("policy `{}` is an unreviewed pack, its text last checked {as_of}", about.id)
-            })
-            .collect()
+                notices.push(format!("policy `{}` is an unreviewed pack, its text last checked {as_of}", about.id));
+            }
+            if about.rules == 0 && about.rules_for_others > 0 {
+                let id = &about.id;
+                let why = "they are about other people than `[data] subjects` or the home";
+                notices.push(format!("no rule of policy `{id}` is in force: {why}"));
+            }
+        }
+        notices
     }
 
     /// The rules that can appear in a violation, sorted: for metric series that exist before anything happens.

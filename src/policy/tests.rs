@@ -93,6 +93,10 @@ case_files! {
     basis_and_exceptions "basis.toml",
     dates "dates.toml",
     home_alone "home.toml",
+    chinese_pack "packs-cn.toml",
+    european_packs "packs-eu.toml",
+    other_packs "packs-others.toml",
+    american_packs "packs-us.toml",
     several_policies "several.toml",
     specificity "specificity.toml",
     unknowns "unknown.toml",
@@ -244,6 +248,20 @@ fn names_that_nobody_knows_are_told() {
             "p.toml:7: unknown service class `chats` (did you mean `chat`?)",
         ]
     );
+}
+
+#[test]
+fn a_policy_about_other_people_says_so() {
+    let text = PolicySet::named("eu-gdpr").unwrap().to_owned();
+    let files = [("eu-gdpr".to_owned(), text)];
+    let set = PolicySet::load(&files, "US".parse().ok()).unwrap();
+    assert_eq!((set.about()[0].rules, set.rules().count()), (0, 0));
+    assert!(set.notices()[1].contains("no rule of policy `eu-gdpr` is in force"), "{:?}", set.notices());
+    // The data that is held counts more than the home; without either every rule holds.
+    let data = ("data.toml".to_owned(), "[data]\nsubjects = [\"US\", \"FR\"]\n".to_owned());
+    let set = PolicySet::load(&[files[0].clone(), data], "US".parse().ok()).unwrap();
+    assert_eq!((set.about()[0].rules, set.notices().len()), (9, 1));
+    assert_eq!(PolicySet::load(&files, None).unwrap().about()[0].rules, 9);
 }
 
 #[test]
@@ -444,4 +462,32 @@ fn a_thousand_rules_do_not_slow_a_decision() {
         Crossing { time: time("2026-01-02"), data: Some(data), location: to, control: to, service_class: None };
     let looked_at = set.policies[0].candidates(&crossing).count();
     assert_eq!(looked_at, 1);
+}
+
+/// Prints what a decision costs: `cargo test --lib policy::tests::cost -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures, asserts nothing"]
+fn cost_of_a_decision() {
+    let classes = DataClass::ALL;
+    for rules in [10, 1000] {
+        let mut text = "[policy]\nid = \"p\"\n".to_owned();
+        for n in 0..rules {
+            let class = classes[n % classes.len()];
+            let to = ["\"CN\"", "\"@eea\"", "\"!@eea\"", "\"RU\", \"!@home\""][n % 4];
+            text += &format!(
+                "[[rule]]\nid = \"r{n}\"\nclasses = [\"{class}\"]\nto = [{to}]\ndecision = \"deny\"\nreason = \"r\"\n"
+            );
+        }
+        let set = PolicySet::load(&[("t".to_owned(), text)], "US".parse().ok()).unwrap();
+        for (data, to) in
+            [("s/health/high", "US/US"), ("s/health/high", "CN/CN"), ("opaque", "CN/CN"), ("opaque", "ZZ")]
+        {
+            let start = std::time::Instant::now();
+            let mut matched = 0;
+            for _ in 0..1000 {
+                matched = ask(&set, "2026-01-02", data, to).matched.len();
+            }
+            println!("{rules} rules, {data} to {to}: {:?}, {matched} matched", start.elapsed() / 1000);
+        }
+    }
 }
