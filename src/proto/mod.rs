@@ -1,1 +1,102 @@
-//! The proto room.
+//! Octets of half-streams and datagrams become facts: which protocol, which server name, which documents, what is locked.
+//!
+//! ```text
+//! octets, gap, end ──▶ Inspector ──▶ layer 0: probe ▶ decoder ──▶ Facts
+//! datagram ────────▶            └──▶ layer 1: probe ▶ decoder      (inside CONNECT, Upgrade, SOCKS, STARTTLS...)
+//! ```
+//!
+//! **Content first, port second.** The candidates of [`registry`] look at the first octets of each half-stream in a fixed
+//! order; a port only moves a candidate to the front. A candidate answers *no*, *more* or *yes*; the first that does not say
+//! *no* is waited for, so the answer does not depend on how the octets were cut into segments. The direction that is
+//! recognised first decides for both, and tells which end is the client: the originator of a flow seen midstream may well be
+//! the server.
+//!
+//! **One buffer, one contract.** A [`StreamDecoder`](decoder::StreamDecoder) is shown the octets it has not consumed and says
+//! how many it consumed; the inspector keeps the rest (at most [`HELD_MAX`]) and shows it again with what came after. A
+//! decoder that can go no further without more octets consumes none. When no more will come (end, gap, or a full buffer) it
+//! is told so and must consume everything.
+//!
+//! **Every octet is accounted for.** An octet given to the inspector in a wanted direction is part of a document, or framing
+//! that was understood, or it is reported by [`Facts::unread`] with a reason. What nobody recognises is still read as a
+//! document unless it looks encrypted or compressed (`unknown`).
+//!
+//! **Nothing is read that is locked.** [`Inspector::finished`] says when a direction can be left alone.
+
+use std::net::IpAddr;
+
+use crate::model::{AppProto, Direction, DocumentStart, NameSource, UninspectedReason};
+
+mod decoder;
+mod dns;
+mod http1;
+mod inspector;
+mod reader;
+mod registry;
+mod sealed;
+mod tls;
+mod unknown;
+
+#[cfg(test)]
+mod tests;
+
+pub use inspector::Inspector;
+
+/// Octets of a half-stream that may be held for a decoder. A decoder's own limits lie below it.
+pub const HELD_MAX: usize = 80 << 10;
+
+/// Octets of a half-stream that may be held while no protocol has been recognised.
+pub const PROBE_MAX: usize = 16 << 10;
+
+/// What carries the octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// A reassembled stream (TCP).
+    Stream,
+    /// Datagrams (UDP).
+    Datagram,
+}
+
+/// What a TLS, DTLS or QUIC ClientHello says in clear.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsHello {
+    /// Server name as sent (RFC 6066, section 3). With Encrypted Client Hello this is the outer name.
+    pub sni: Option<String>,
+    /// Application protocols offered, in order (RFC 7301); octets outside UTF-8 replaced.
+    pub alpn: Vec<String>,
+    /// `legacy_version`.
+    pub version: u16,
+    /// `supported_versions` in order (RFC 8446, section 4.2.1), GREASE included; empty before TLS 1.3.
+    pub versions: Vec<u16>,
+    /// Cipher suites in order, GREASE included.
+    pub ciphers: Vec<u16>,
+    /// Extension types in order, GREASE included.
+    pub extensions: Vec<u16>,
+    /// Whether `encrypted_client_hello` (0xfe0d) is present. Browsers also send it as GREASE.
+    pub ech: bool,
+}
+
+/// Receives what the inspector learns. Implemented by the engine.
+///
+/// Document events come only for wanted directions, and several documents may be open at once; ids are unique within a flow.
+/// Names are given as sent, without port; DNS names are lower case.
+pub trait Facts {
+    /// The application protocol. Told again, innermost last, when a tunnel within the flow carries another one.
+    fn protocol(&mut self, app: AppProto);
+    /// The name of the server, each time it changes.
+    fn server_name(&mut self, name: &str, source: NameSource);
+    /// A DNS answer: `addr` was given for `question` (what the client asked), by a record owned by `name` (the end of the
+    /// CNAME chain), for `ttl` seconds.
+    fn resolved(&mut self, question: &str, name: &str, addr: IpAddr, ttl: u32);
+    /// A ClientHello.
+    fn tls(&mut self, hello: &TlsHello);
+    /// A document begins.
+    fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart);
+    /// More octets of a document.
+    fn document_octets(&mut self, dir: Direction, id: u32, octets: &[u8]);
+    /// `len` octets of a document are missing here.
+    fn document_gap(&mut self, dir: Direction, id: u32, len: u64);
+    /// A document ends.
+    fn document_end(&mut self, dir: Direction, id: u32);
+    /// `len` octets of this half-stream were delivered but cannot be read.
+    fn unread(&mut self, dir: Direction, len: u64, reason: UninspectedReason);
+}

@@ -1,0 +1,71 @@
+//! The one place that knows all decoders. To add one, write its file and add one line here; a test fails for a protocol
+//! without a candidate, and for a candidate without samples.
+
+use crate::model::{AppProto, Direction};
+
+use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
+use super::{dns, http1, sealed, tls};
+
+/// The two ports of a flow: originator's, responder's.
+pub(crate) type Ports = [u16; 2];
+
+/// A protocol on streams.
+pub(crate) struct StreamCandidate {
+    /// What it is.
+    pub(crate) app: AppProto,
+    /// Ports on which it is asked before the others.
+    pub(crate) ports: &'static [u16],
+    /// Looks at the first octets of a half-stream.
+    pub(crate) probe: fn(&[u8]) -> Probe,
+    /// Makes the decoder; the direction is the client's.
+    pub(crate) make: fn(Direction) -> Box<dyn StreamDecoder>,
+}
+
+/// A protocol on datagrams.
+pub(crate) struct DatagramCandidate {
+    /// What it is.
+    pub(crate) app: AppProto,
+    /// Ports on which it is asked before the others.
+    pub(crate) ports: &'static [u16],
+    /// Looks at one whole datagram. Where the content alone is too weak a sign, the port has to agree.
+    pub(crate) probe: fn(&[u8], Ports) -> bool,
+    /// Makes the decoder; the direction is that of the datagram which was recognised.
+    pub(crate) make: fn(Direction) -> Box<dyn DatagramDecoder>,
+}
+
+macro_rules! candidates {
+    ($kind:ident: $($app:ident, $ports:expr, $probe:path, $make:path;)+) => {
+        &[$($kind { app: AppProto::$app, ports: $ports, probe: $probe, make: $make }),+]
+    };
+}
+
+/// Protocols on streams, the surest signs first.
+pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
+    Tls,     tls::PORTS,          tls::probe,             tls::decoder;
+    Http,    http1::PORTS,        http1::probe,           http1::decoder;
+    Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
+    OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;
+    Dns,     &[53, 5353],         dns::probe_stream,      dns::stream_decoder;
+};
+
+/// Protocols on datagrams, the surest signs first.
+pub(crate) static DATAGRAM: &[DatagramCandidate] = candidates! { DatagramCandidate:
+    Dns,       &[53, 5353, 5355], dns::probe_datagram,    dns::datagram_decoder;
+    Dtls,      &[4433, 5684],     sealed::dtls,           sealed::dtls_decoder;
+    Quic,      &[443, 853],       sealed::quic,           sealed::quic_decoder;
+    WireGuard, &[51820],          sealed::wireguard,      sealed::wireguard_decoder;
+    Ipsec,     &[500, 4500],      sealed::ipsec,          sealed::ipsec_decoder;
+    OpenVpn,   &[1194],           sealed::openvpn,        sealed::openvpn_decoder;
+};
+
+/// The stream candidates, those that the ports suggest first.
+pub(crate) fn stream_candidates(ports: Ports) -> impl Iterator<Item = &'static StreamCandidate> {
+    let suggested = move |c: &&StreamCandidate| c.ports.iter().any(|p| ports.contains(p));
+    STREAM.iter().filter(suggested).chain(STREAM.iter().filter(move |c| !suggested(c)))
+}
+
+/// The datagram candidates, those that the ports suggest first.
+pub(crate) fn datagram_candidates(ports: Ports) -> impl Iterator<Item = &'static DatagramCandidate> {
+    let suggested = move |c: &&DatagramCandidate| c.ports.iter().any(|p| ports.contains(p));
+    DATAGRAM.iter().filter(suggested).chain(DATAGRAM.iter().filter(move |c| !suggested(c)))
+}

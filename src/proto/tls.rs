@@ -1,0 +1,266 @@
+//! TLS: the ClientHello is read, everything after it is locked.
+//!
+//! The hello is put together across segments (by the inspector) and across records (RFC 8446, section 5.1, allows a handshake
+//! message to be cut anywhere). SSL 2.0 compatible hellos (RFC 5246, appendix E.2) are recognised: they carry no name. A
+//! flow seen midstream is recognised by its record headers.
+
+use tls_parser::{SNIType, TlsExtension};
+
+use crate::model::{Direction, NameSource, UninspectedReason};
+
+use super::TlsHello;
+use super::decoder::{Input, Out, Probe, Role, Step, StreamDecoder};
+use super::reader::Reader;
+
+/// Ports of TLS from the first octet on: HTTPS, SMTPS, LDAPS, DoT, FTPS, Telnets, IMAPS, POP3S, SIPS, alternative HTTPS, MQTTS.
+pub(crate) const PORTS: &[u16] = &[443, 465, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443, 8883];
+
+/// Octets of a ClientHello. A hello with post-quantum key shares has about 2 KiB; the length field allows 16 MiB.
+const HELLO_MAX: usize = 64 << 10;
+/// Octets of a record's fragment: 2^14 and 2048 for protection (RFC 5246, section 6.2.3).
+const FRAGMENT_MAX: u16 = (1 << 14) + 2048;
+
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const HEARTBEAT: u8 = 24;
+const CLIENT_HELLO: u8 = 1;
+
+/// Whether octets begin with a TLS record or an SSL 2.0 hello.
+pub(crate) fn probe(octets: &[u8]) -> Probe {
+    let mut reader = Reader::new(octets);
+    let Some(first) = reader.u8() else {
+        return Probe::More;
+    };
+    if first & 0x80 != 0 {
+        return probe_ssl2(octets);
+    }
+    if !(CHANGE_CIPHER_SPEC..=HEARTBEAT).contains(&first) {
+        return Probe::No;
+    }
+    match (reader.u8(), reader.u8()) {
+        (Some(3), Some(0..=4)) => {}
+        (None, _) | (Some(3), None) => return Probe::More,
+        _ => return Probe::No,
+    }
+    let Some(len) = reader.u16() else {
+        return Probe::More;
+    };
+    if len == 0 && first != 23 || len > FRAGMENT_MAX {
+        return Probe::No;
+    }
+    match first {
+        CHANGE_CIPHER_SPEC if len != 1 => Probe::No,
+        // An alert in clear has two octets; an encrypted one is as long as its cipher makes it.
+        ALERT if len < 2 => Probe::No,
+        HANDSHAKE => match reader.u8() {
+            None => Probe::More,
+            Some(CLIENT_HELLO) => Probe::Yes(Role::Client),
+            Some(2) => Probe::Yes(Role::Server),
+            // Seen midstream: other messages, or encrypted ones.
+            Some(_) => Probe::Yes(Role::Either),
+        },
+        _ => Probe::Yes(Role::Either),
+    }
+}
+
+/// SSL 2.0: two octets of length, message type, version, and for a ClientHello three lengths that add up.
+fn probe_ssl2(octets: &[u8]) -> Probe {
+    let mut reader = Reader::new(octets);
+    let Some(len) = reader.u16() else {
+        return Probe::More;
+    };
+    let len = len & 0x7fff;
+    let Some(kind) = reader.u8() else {
+        return Probe::More;
+    };
+    if kind != 1 && kind != 4 {
+        return Probe::No;
+    }
+    if kind == 1 {
+        let Some(version) = reader.u16() else {
+            return Probe::More;
+        };
+        if !matches!(version, 0x0002 | 0x0300..=0x0304) {
+            return Probe::No;
+        }
+        let (Some(ciphers), Some(session), Some(challenge)) = (reader.u16(), reader.u16(), reader.u16()) else {
+            return Probe::More;
+        };
+        let adds_up = u32::from(len) == 9 + u32::from(ciphers) + u32::from(session) + u32::from(challenge);
+        let sane = ciphers % 3 == 0 && ciphers > 0 && matches!(session, 0 | 16) && (8..=32).contains(&challenge);
+        return if adds_up && sane { Probe::Yes(Role::Client) } else { Probe::No };
+    }
+    // ServerHello: session id hit, certificate type, version, and three lengths.
+    let (Some(hit), Some(_), Some(version)) = (reader.u8(), reader.u8(), reader.u16()) else {
+        return Probe::More;
+    };
+    let (Some(certificate), Some(ciphers), Some(id)) = (reader.u16(), reader.u16(), reader.u16()) else {
+        return Probe::More;
+    };
+    let adds_up = u32::from(len) == 10 + u32::from(certificate) + u32::from(ciphers) + u32::from(id);
+    if adds_up && version == 2 && hit <= 1 { Probe::Yes(Role::Server) } else { Probe::No }
+}
+
+/// A decoder for both ends.
+pub(crate) fn decoder(client: Direction) -> Box<dyn StreamDecoder> {
+    Box::new(Tls { client, hello: Some(Vec::new()) })
+}
+
+struct Tls {
+    client: Direction,
+    /// Handshake octets of the client so far; `None` once the client's half is locked too.
+    hello: Option<Vec<u8>>,
+}
+
+impl StreamDecoder for Tls {
+    fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
+        let Some(message) = self.hello.as_mut() else {
+            return Step::Took(0);
+        };
+        let mut reader = Reader::new(input.octets);
+        if reader.u8().is_some_and(|first| first & 0x80 != 0) {
+            // An SSL 2.0 hello has no extensions. It counts as read when all of it is there.
+            let mut reader = Reader::new(input.octets);
+            let whole = reader.u16().and_then(|len| reader.take(usize::from(len & 0x7fff)).map(|_| reader.at()));
+            return self.lock(input, whole, out);
+        }
+        let mut reader = Reader::new(input.octets);
+        let header = (|| Some((reader.u8()?, reader.u16()?, reader.u16()?)))();
+        let Some((kind, _, len)) = header else {
+            return self.lock(input, None, out);
+        };
+        if kind != HANDSHAKE || len > FRAGMENT_MAX {
+            // Midstream, or damaged: whatever it is, it is not a hello in clear.
+            return self.lock(input, Some(0), out);
+        }
+        let Some(fragment) = reader.take(usize::from(len)) else {
+            let mut so_far = message.clone();
+            so_far.extend_from_slice(reader.rest());
+            if so_far.first().is_some_and(|kind| *kind != CLIENT_HELLO) {
+                return self.lock(input, Some(0), out);
+            }
+            if !input.more {
+                // What is there may still hold the name.
+                hello_of(&so_far, true, out);
+            }
+            return self.lock(input, None, out);
+        };
+        message.extend_from_slice(fragment);
+        if message.first().is_some_and(|kind| *kind != CLIENT_HELLO) || message.len() > HELLO_MAX {
+            return self.lock(input, Some(0), out);
+        }
+        if hello_of(message, false, out) {
+            return self.lock(input, Some(reader.at()), out);
+        }
+        Step::Took(reader.at())
+    }
+
+    fn gap(&mut self, dir: Direction, _len: u64, out: &mut Out<'_>) {
+        self.end(dir, out);
+    }
+
+    fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
+        if dir == self.client
+            && let Some(message) = self.hello.take()
+        {
+            hello_of(&message, true, out);
+        }
+    }
+
+    fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
+        (dir != self.client || self.hello.is_none()).then_some(UninspectedReason::Encrypted)
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.hello.as_ref().map_or(0, Vec::capacity)
+    }
+}
+
+impl Tls {
+    /// Ends reading after `read` octets; `None` where octets are still missing, which ends it only if none will come.
+    fn lock(&mut self, input: Input<'_>, read: Option<usize>, out: &mut Out<'_>) -> Step {
+        match read {
+            None if input.more => Step::Took(0),
+            None => {
+                self.hello = None;
+                out.unread(input.dir, input.octets.len(), UninspectedReason::Encrypted);
+                Step::Took(input.octets.len())
+            }
+            Some(read) => {
+                self.hello = None;
+                // Nothing taken would mean waiting: the first octet goes with the rest, which the inspector reports.
+                if read == 0 {
+                    out.unread(input.dir, input.octets.len(), UninspectedReason::Encrypted);
+                    return Step::Took(input.octets.len());
+                }
+                Step::Took(read)
+            }
+        }
+    }
+}
+
+/// Tells of the hello at the start of a handshake message. `cut`: no more of it will come. Says whether it was whole.
+fn hello_of(message: &[u8], cut: bool, out: &mut Out<'_>) -> bool {
+    let mut reader = Reader::new(message);
+    let (Some(CLIENT_HELLO), Some(len)) = (reader.u8(), reader.u24()) else {
+        return false;
+    };
+    let whole = reader.take(len as usize);
+    let Some(body) = whole.or_else(|| cut.then(|| reader.rest())) else {
+        return false;
+    };
+    if let Some(hello) = client_hello(body) {
+        out.tls(&hello, NameSource::TlsSni);
+    }
+    whole.is_some()
+}
+
+/// Reads the body of a ClientHello (RFC 8446, section 4.1.2). A body that was cut gives what is there.
+pub(crate) fn client_hello(body: &[u8]) -> Option<TlsHello> {
+    let mut reader = Reader::new(body);
+    let version = reader.u16()?;
+    let _random = reader.take(32)?;
+    let session_len = reader.u8()?;
+    let _session = reader.take(usize::from(session_len))?;
+    let ciphers_len = reader.u16()?;
+    let ciphers = reader.take(usize::from(ciphers_len))?;
+    let ciphers = ciphers.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
+    let mut hello = TlsHello { version, ciphers, ..TlsHello::default() };
+    extensions(&mut reader, &mut hello);
+    Some(hello)
+}
+
+/// Reads extensions as far as there are whole ones.
+fn extensions(reader: &mut Reader<'_>, hello: &mut TlsHello) -> Option<()> {
+    let methods_len = reader.u8()?;
+    reader.take(usize::from(methods_len))?;
+    let total = reader.u16()?;
+    let mut reader = Reader::new(reader.rest().get(..usize::from(total)).unwrap_or(reader.rest()));
+    loop {
+        let start = reader.rest();
+        let kind = reader.u16()?;
+        let len = reader.u16()?;
+        reader.take(usize::from(len))?;
+        hello.extensions.push(kind);
+        if kind == 0xfe0d {
+            hello.ech = true;
+        }
+        if !matches!(kind, 0 | 16 | 43) {
+            continue;
+        }
+        match tls_parser::parse_tls_client_hello_extension(start) {
+            Ok((_, TlsExtension::SNI(names))) if hello.sni.is_none() => {
+                let name = names.iter().find(|(kind, _)| *kind == SNIType::HostName);
+                hello.sni = name.and_then(|(_, name)| String::from_utf8(name.to_vec()).ok());
+            }
+            Ok((_, TlsExtension::ALPN(names))) => {
+                hello.alpn = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+            }
+            Ok((_, TlsExtension::SupportedVersions(versions))) => {
+                hello.versions = versions.iter().map(|version| version.0).collect();
+            }
+            _ => {}
+        }
+    }
+}
