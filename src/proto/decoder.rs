@@ -106,11 +106,7 @@ pub(crate) struct Out<'a> {
 impl<'a> Out<'a> {
     /// An outlet for one call of the inspector.
     pub(crate) fn new(facts: &'a mut dyn Facts, want: [bool; 2], next_id: &'a mut u32) -> Self {
-        Self {
-            facts,
-            want,
-            next_id,
-        }
+        Self { facts, want, next_id }
     }
 
     /// Whether documents of this direction are wanted.

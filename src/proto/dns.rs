@@ -40,18 +40,15 @@ mod kind {
     pub(super) const HTTPS: u16 = 65;
     pub(super) const SVCB: u16 = 64;
     /// Types whose data is, or ends with, one name: NS, CNAME, PTR, MX, SRV, DNAME, with the octets before it.
-    pub(super) const NAMED: &[(u16, usize)] =
-        &[(2, 0), (CNAME, 0), (12, 0), (15, 2), (33, 6), (39, 0)];
+    pub(super) const NAMED: &[(u16, usize)] = &[(2, 0), (CNAME, 0), (12, 0), (15, 2), (33, 6), (39, 0)];
 }
 
 /// Whether a datagram is a DNS message.
 pub(crate) fn probe_datagram(octets: &[u8], ports: Ports) -> bool {
-    !ports.contains(&NETBIOS)
-        && Header::read(octets).is_some_and(|header| header.plausible(octets.len(), false))
-        && {
-            let mut reader = Reader::new(octets.get(HEADER..).unwrap_or_default());
-            questions_plausible(octets, &mut reader) == Probe::Yes(Role::Either)
-        }
+    !ports.contains(&NETBIOS) && Header::read(octets).is_some_and(|header| header.plausible(octets.len(), false)) && {
+        let mut reader = Reader::new(octets.get(HEADER..).unwrap_or_default());
+        questions_plausible(octets, &mut reader) == Probe::Yes(Role::Either)
+    }
 }
 
 /// Whether a stream begins with a length and a DNS message (RFC 7766, section 8).
@@ -125,11 +122,7 @@ impl StreamDecoder for DnsStream {
             }
             None if input.more && lost.as_ref().is_none_or(|lost| !**lost) => Step::Took(0),
             _ => {
-                out.unread(
-                    input.dir,
-                    input.octets.len(),
-                    UninspectedReason::UnknownProtocol,
-                );
+                out.unread(input.dir, input.octets.len(), UninspectedReason::UnknownProtocol);
                 if let Some(lost) = lost {
                     *lost = true;
                 }
@@ -167,13 +160,7 @@ impl Header {
         let flags = reader.u16()?;
         let (questions, answers) = (reader.u16()?, reader.u16()?);
         let others = u32::from(reader.u16()?) + u32::from(reader.u16()?);
-        Some(Self {
-            response: flags & 0x8000 != 0,
-            flags,
-            questions,
-            answers,
-            others,
-        })
+        Some(Self { response: flags & 0x8000 != 0, flags, questions, answers, others })
     }
 
     /// Whether the counts can fit the length, the operation exists, and the reserved bit is zero. On streams, where any
@@ -182,19 +169,10 @@ impl Header {
         let opcode = self.flags >> 11 & 0xf;
         let least = HEADER as u64
             + u64::from(self.questions) * 5
-            + if self.flags & 0x0200 != 0 {
-                0
-            } else {
-                u64::from(self.answers) * 11 + u64::from(self.others) * 11
-            };
+            + if self.flags & 0x0200 != 0 { 0 } else { u64::from(self.answers) * 11 + u64::from(self.others) * 11 };
         let carries = self.questions > 0 || self.response && self.answers > 0;
         let one = self.questions == 1 || self.response && self.questions == 0;
-        opcode <= 6
-            && opcode != 3
-            && self.flags & 0x0040 == 0
-            && least <= len as u64
-            && carries
-            && (one || !stream)
+        opcode <= 6 && opcode != 3 && self.flags & 0x0040 == 0 && least <= len as u64 && carries && (one || !stream)
     }
 }
 
@@ -224,11 +202,7 @@ fn questions_plausible(message: &[u8], reader: &mut Reader<'_>) -> Probe {
     };
     // The highest bit of the class is used by multicast DNS (RFC 6762, sections 5.4 and 10.2); a record may be an OPT.
     let class_exists = matches!(class & 0x7fff, 1 | 3 | 4 | 254 | 255) || kind == 41;
-    if kind != 0 && class_exists {
-        Probe::Yes(Role::Either)
-    } else {
-        Probe::No
-    }
+    if kind != 0 && class_exists { Probe::Yes(Role::Either) } else { Probe::No }
 }
 
 /// A resource record.
@@ -284,30 +258,21 @@ fn message(dir: Direction, octets: &[u8], at: u64, out: &mut Out<'_>) {
 fn resolve(questions: &[String], answers: &[Record<'_>], out: &mut Out<'_>) {
     let Some(question) = questions.first() else {
         for record in answers {
-            addresses(record, |addr| {
-                out.resolved(&record.owner, &record.owner, addr, record.ttl)
-            });
+            addresses(record, |addr| out.resolved(&record.owner, &record.owner, addr, record.ttl));
         }
         return;
     };
     let mut chain = vec![question.clone()];
     while chain.len() <= CHAIN_MAX {
         let Some(current) = chain.last() else { break };
-        let link = answers
-            .iter()
-            .find(|record| record.kind == kind::CNAME && record.owner == *current);
+        let link = answers.iter().find(|record| record.kind == kind::CNAME && record.owner == *current);
         match link.and_then(|record| record.target.clone()) {
             Some(next) if !chain.contains(&next) => chain.push(next),
             _ => break,
         }
     }
-    for record in answers
-        .iter()
-        .filter(|record| chain.contains(&record.owner))
-    {
-        addresses(record, |addr| {
-            out.resolved(question, &record.owner, addr, record.ttl)
-        });
+    for record in answers.iter().filter(|record| chain.contains(&record.owner)) {
+        addresses(record, |addr| out.resolved(question, &record.owner, addr, record.ttl));
     }
 }
 
@@ -316,16 +281,8 @@ fn addresses(record: &Record<'_>, mut tell: impl FnMut(IpAddr)) {
     let v4 = |octets: &[u8; 4]| IpAddr::V4(Ipv4Addr::from(*octets));
     let v6 = |octets: &[u8; 16]| IpAddr::V6(Ipv6Addr::from(*octets));
     match record.kind {
-        kind::A => record
-            .data
-            .try_into()
-            .into_iter()
-            .for_each(|octets| tell(v4(octets))),
-        kind::AAAA => record
-            .data
-            .try_into()
-            .into_iter()
-            .for_each(|octets| tell(v6(octets))),
+        kind::A => record.data.try_into().into_iter().for_each(|octets| tell(v4(octets))),
+        kind::AAAA => record.data.try_into().into_iter().for_each(|octets| tell(v6(octets))),
         kind::HTTPS | kind::SVCB => {
             // Priority, then a target name without compression, then parameters.
             let Some((_, parameters)) = name(record.data, 2) else {
@@ -337,16 +294,8 @@ fn addresses(record: &Record<'_>, mut tell: impl FnMut(IpAddr)) {
                     return;
                 };
                 match key {
-                    4 => value
-                        .as_chunks::<4>()
-                        .0
-                        .iter()
-                        .for_each(|octets| tell(v4(octets))),
-                    6 => value
-                        .as_chunks::<16>()
-                        .0
-                        .iter()
-                        .for_each(|octets| tell(v6(octets))),
+                    4 => value.as_chunks::<4>().0.iter().for_each(|octets| tell(v4(octets))),
+                    6 => value.as_chunks::<16>().0.iter().for_each(|octets| tell(v6(octets))),
                     _ => {}
                 }
             }
@@ -366,19 +315,8 @@ fn record(octets: &[u8], at: usize) -> Option<(Record<'_>, usize)> {
     let data_at = next + reader.at();
     let data = reader.take(usize::from(len))?;
     let named = kind::NAMED.iter().find(|(named, _)| *named == kind);
-    let target = named
-        .and_then(|(_, before)| name(octets, data_at + before))
-        .map(|(name, _)| name);
-    Some((
-        Record {
-            owner,
-            kind,
-            ttl,
-            data,
-            target,
-        },
-        data_at + data.len(),
-    ))
+    let target = named.and_then(|(_, before)| name(octets, data_at + before)).map(|(name, _)| name);
+    Some((Record { owner, kind, ttl, data, target }, data_at + data.len()))
 }
 
 /// Collects what is worth reading in a record, a line each.

@@ -47,26 +47,10 @@ struct Half {
 
 impl Inspector {
     /// An inspector for a new flow. `want` tells for which directions (by [`Direction::index`]) documents are wanted.
-    pub fn new(
-        transport: Transport,
-        originator_port: u16,
-        responder_port: u16,
-        want: [bool; 2],
-    ) -> Self {
+    pub fn new(transport: Transport, originator_port: u16, responder_port: u16, want: [bool; 2]) -> Self {
         let ports = [originator_port, responder_port];
-        let core = Core {
-            ports,
-            client: Direction::Forward,
-            layers: vec![None],
-            halves: Default::default(),
-        };
-        Self {
-            transport,
-            want,
-            next_id: 0,
-            core,
-            datagrams: None,
-        }
+        let core = Core { ports, client: Direction::Forward, layers: vec![None], halves: Default::default() };
+        Self { transport, want, next_id: 0, core, datagrams: None }
     }
 
     /// Octets of a half-stream, the first at `offset`.
@@ -88,13 +72,7 @@ impl Inspector {
     }
 
     /// One datagram: the octets captured and its length by the headers. What a snaplen cut off is not reported here.
-    pub fn datagram(
-        &mut self,
-        dir: Direction,
-        payload: &[u8],
-        payload_len: u32,
-        facts: &mut dyn Facts,
-    ) {
+    pub fn datagram(&mut self, dir: Direction, payload: &[u8], payload_len: u32, facts: &mut dyn Facts) {
         let mut out = Out::new(facts, self.want, &mut self.next_id);
         if self.transport != Transport::Datagram || payload.is_empty() || payload_len == 0 {
             return;
@@ -137,24 +115,16 @@ impl Inspector {
             (Some((_, decoder)), Transport::Datagram) => decoder.sealed(dir),
             (None, Transport::Datagram) => None,
             (_, Transport::Stream) => {
-                let unwanted = !self.want.get(dir.index()).copied().unwrap_or(false)
-                    && self.core.half(dir).raw.is_some();
-                self.core
-                    .sealed(dir)
-                    .or(unwanted.then_some(UninspectedReason::UnknownProtocol))
+                let unwanted =
+                    !self.want.get(dir.index()).copied().unwrap_or(false) && self.core.half(dir).raw.is_some();
+                self.core.sealed(dir).or(unwanted.then_some(UninspectedReason::UnknownProtocol))
             }
         }
     }
 
     /// Octets allocated for this flow.
     pub fn held_bytes(&self) -> usize {
-        let decoders = self
-            .core
-            .layers
-            .iter()
-            .flatten()
-            .map(|d| d.held_bytes())
-            .sum::<usize>();
+        let decoders = self.core.layers.iter().flatten().map(|d| d.held_bytes()).sum::<usize>();
         let datagrams = self.datagrams.as_ref().map_or(0, |(_, d)| d.held_bytes());
         let half = |h: &Half| h.held.capacity() + h.raw.as_ref().map_or(0, Raw::held_bytes);
         size_of::<Self>() + decoders + datagrams + self.core.halves.iter().map(half).sum::<usize>()
@@ -164,20 +134,12 @@ impl Inspector {
 impl Core {
     fn half(&self, dir: Direction) -> &Half {
         let [forward, backward] = &self.halves;
-        if dir == Direction::Forward {
-            forward
-        } else {
-            backward
-        }
+        if dir == Direction::Forward { forward } else { backward }
     }
 
     fn half_mut(&mut self, dir: Direction) -> &mut Half {
         let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward {
-            forward
-        } else {
-            backward
-        }
+        if dir == Direction::Forward { forward } else { backward }
     }
 
     fn decoder(&mut self, dir: Direction) -> Option<&mut (dyn StreamDecoder + 'static)> {
@@ -188,17 +150,14 @@ impl Core {
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
         let half = self.half(dir);
         let decoder = self.layers.get(half.layer).and_then(Option::as_deref);
-        decoder
-            .and_then(|d| d.sealed(dir))
-            .or_else(|| half.raw.as_ref().and_then(Raw::sealed))
+        decoder.and_then(|d| d.sealed(dir)).or_else(|| half.raw.as_ref().and_then(Raw::sealed))
     }
 
     fn feed(&mut self, dir: Direction, offset: u64, octets: &[u8], out: &mut Out<'_>) {
         if self.half(dir).held.is_empty() {
             let used = self.run(dir, offset, octets, true, out);
             let half = self.half_mut(dir);
-            half.held
-                .extend_from_slice(octets.get(used..).unwrap_or_default());
+            half.held.extend_from_slice(octets.get(used..).unwrap_or_default());
             half.held_at = offset + used as u64;
         } else {
             self.half_mut(dir).held.extend_from_slice(octets);
@@ -260,14 +219,7 @@ impl Core {
     }
 
     /// Shows octets to whoever is in charge, and says how many were consumed: all of them if no more follow directly.
-    fn run(
-        &mut self,
-        dir: Direction,
-        at: u64,
-        octets: &[u8],
-        more: bool,
-        out: &mut Out<'_>,
-    ) -> usize {
+    fn run(&mut self, dir: Direction, at: u64, octets: &[u8], more: bool, out: &mut Out<'_>) -> usize {
         let mut pos = 0;
         loop {
             let rest = octets.get(pos..).unwrap_or_default();
@@ -276,8 +228,7 @@ impl Core {
             }
             let at = at + pos as u64;
             if let Some(reason) = self.sealed(dir) {
-                if let Some(mut raw) = self.half_mut(dir).raw.take_if(|raw| raw.sealed().is_none())
-                {
+                if let Some(mut raw) = self.half_mut(dir).raw.take_if(|raw| raw.sealed().is_none()) {
                     raw.end(out);
                 }
                 out.unread(dir, rest.len(), reason);
@@ -293,15 +244,7 @@ impl Core {
                 }
                 return pos;
             };
-            match decoder.advance(
-                Input {
-                    dir,
-                    at,
-                    octets: rest,
-                    more,
-                },
-                out,
-            ) {
+            match decoder.advance(Input { dir, at, octets: rest, more }, out) {
                 Step::Took(0) if more => return pos,
                 Step::Took(0) => {
                     // A decoder must not do this; the octets are accounted for all the same.

@@ -48,8 +48,7 @@ impl<'a> Reader<'a> {
 
     /// Three octets.
     pub(crate) fn u24(&mut self) -> Option<u32> {
-        self.array::<3>()
-            .map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
+        self.array::<3>().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }
 
     /// Four octets.

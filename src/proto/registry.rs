@@ -61,19 +61,11 @@ pub(crate) static DATAGRAM: &[DatagramCandidate] = candidates! { DatagramCandida
 /// The stream candidates, those that the ports suggest first.
 pub(crate) fn stream_candidates(ports: Ports) -> impl Iterator<Item = &'static StreamCandidate> {
     let suggested = move |c: &&StreamCandidate| c.ports.iter().any(|p| ports.contains(p));
-    STREAM
-        .iter()
-        .filter(suggested)
-        .chain(STREAM.iter().filter(move |c| !suggested(c)))
+    STREAM.iter().filter(suggested).chain(STREAM.iter().filter(move |c| !suggested(c)))
 }
 
 /// The datagram candidates, those that the ports suggest first.
-pub(crate) fn datagram_candidates(
-    ports: Ports,
-) -> impl Iterator<Item = &'static DatagramCandidate> {
+pub(crate) fn datagram_candidates(ports: Ports) -> impl Iterator<Item = &'static DatagramCandidate> {
     let suggested = move |c: &&DatagramCandidate| c.ports.iter().any(|p| ports.contains(p));
-    DATAGRAM
-        .iter()
-        .filter(suggested)
-        .chain(DATAGRAM.iter().filter(move |c| !suggested(c)))
+    DATAGRAM.iter().filter(suggested).chain(DATAGRAM.iter().filter(move |c| !suggested(c)))
 }

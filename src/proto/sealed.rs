@@ -26,10 +26,7 @@ pub(crate) fn ssh(octets: &[u8]) -> Probe {
 }
 
 pub(crate) fn ssh_decoder(_: Direction) -> Box<dyn StreamDecoder> {
-    Box::new(Sealed {
-        reason: UninspectedReason::Encrypted,
-        line: [true; 2],
-    })
+    Box::new(Sealed { reason: UninspectedReason::Encrypted, line: [true; 2] })
 }
 
 /// OpenVPN on a stream: a length before each packet. Only resets are sure enough: they open the connection.
@@ -55,10 +52,7 @@ pub(crate) fn openvpn_stream(octets: &[u8]) -> Probe {
 }
 
 pub(crate) fn openvpn_stream_decoder(_: Direction) -> Box<dyn StreamDecoder> {
-    Box::new(Sealed {
-        reason: UninspectedReason::Relay,
-        line: [false; 2],
-    })
+    Box::new(Sealed { reason: UninspectedReason::Relay, line: [false; 2] })
 }
 
 /// A stream that is locked, perhaps after one line in clear.
@@ -71,7 +65,7 @@ struct Sealed {
 impl StreamDecoder for Sealed {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
         let within = input.octets.get(..SSH_LINE_MAX).unwrap_or(input.octets);
-        let clear = within.starts_with(b"SSH-");
+        let clear = within.starts_with(b"SSH-") || b"SSH-".starts_with(within);
         let end = memchr(b'\n', within);
         if clear && end.is_none() && input.more && within.len() < SSH_LINE_MAX {
             return Step::Took(0);
@@ -121,15 +115,7 @@ impl DatagramDecoder for SealedDatagrams {
 /// DTLS records (RFC 6347, section 4.1; RFC 9147, section 4): type, version, epoch, sequence number, length.
 pub(crate) fn dtls(payload: &[u8], _: Ports) -> bool {
     let mut reader = Reader::new(payload);
-    let header = (|| {
-        Some((
-            reader.u8()?,
-            reader.u16()?,
-            reader.u16()?,
-            reader.take(6)?,
-            reader.u16()?,
-        ))
-    })();
+    let header = (|| Some((reader.u8()?, reader.u16()?, reader.u16()?, reader.take(6)?, reader.u16()?)))();
     matches!(header, Some((20..=26, 0xfeff | 0xfefd | 0xfefc | 0x0100, _, _, len))
         if len > 0 && usize::from(len) <= reader.rest().len())
 }
@@ -169,9 +155,7 @@ pub(crate) fn quic(payload: &[u8], ports: Ports) -> bool {
     match version {
         // Version negotiation: a list of versions follows.
         0 => !reader.rest().is_empty() && reader.rest().len() % 4 == 0,
-        0x0000_0001 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff => {
-            first & 0x40 != 0 && reader.rest().len() >= 4
-        }
+        0x0000_0001 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff => first & 0x40 != 0 && reader.rest().len() >= 4,
         // Reserved to exercise version negotiation (RFC 9000, section 15).
         _ => version & 0x0f0f_0f0f == 0x0a0a_0a0a && first & 0x40 != 0 && payload.len() >= 1200,
     }
@@ -194,9 +178,7 @@ pub(crate) fn wireguard(payload: &[u8], ports: Ports) -> bool {
         (Some([1, 0, 0, 0]), 148) | (Some([2, 0, 0, 0]), 92) => true,
         (Some([3, 0, 0, 0]), 64) | (Some([4, 0, 0, 0]), 32) => ports.contains(&51820),
         (Some([4, 0, 0, 0]), len) => {
-            len % 16 == 0
-                && len >= 96
-                && look(payload.get(16..).unwrap_or_default()) == Look::Opaque
+            len % 16 == 0 && len >= 96 && look(payload.get(16..).unwrap_or_default()) == Look::Opaque
         }
         _ => false,
     }
@@ -219,15 +201,7 @@ pub(crate) fn ipsec(payload: &[u8], ports: Ports) -> bool {
 
 fn ike(message: &[u8]) -> bool {
     let mut reader = Reader::new(message);
-    let header = (|| {
-        Some((
-            reader.take(8)?,
-            reader.take(8)?,
-            reader.u8()?,
-            reader.u8()?,
-            reader.u8()?,
-        ))
-    })();
+    let header = (|| Some((reader.take(8)?, reader.take(8)?, reader.u8()?, reader.u8()?, reader.u8()?)))();
     let length = (|| {
         reader.take(5)?;
         reader.u32()
@@ -254,14 +228,9 @@ pub(crate) fn openvpn(payload: &[u8], ports: Ports) -> bool {
 /// A hard reset without its first octet: session id, then nothing acknowledged and packet 0 (plain), or a digest, packet
 /// id and time before that (`tls-auth`).
 fn openvpn_reset(packet: &[u8]) -> bool {
-    let session = packet
-        .get(..8)
-        .is_some_and(|session| session.iter().any(|octet| *octet != 0));
+    let session = packet.get(..8).is_some_and(|session| session.iter().any(|octet| *octet != 0));
     let tail = |at: usize| packet.get(at..at + 5) == Some(&[0; 5]) && packet.len() == at + 5;
-    session
-        && [8, 8 + 16 + 8, 8 + 20 + 8, 8 + 32 + 8, 8 + 64 + 8]
-            .into_iter()
-            .any(tail)
+    session && [8, 8 + 16 + 8, 8 + 20 + 8, 8 + 32 + 8, 8 + 64 + 8].into_iter().any(tail)
 }
 
 pub(crate) fn openvpn_decoder(_: Direction) -> Box<dyn DatagramDecoder> {

@@ -13,9 +13,7 @@ use super::decoder::{Input, Out, Probe, Role, Step, StreamDecoder};
 use super::reader::Reader;
 
 /// Ports of TLS from the first octet on: HTTPS, SMTPS, LDAPS, DoT, FTPS, Telnets, IMAPS, POP3S, SIPS, alternative HTTPS, MQTTS.
-pub(crate) const PORTS: &[u16] = &[
-    443, 465, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443, 8883,
-];
+pub(crate) const PORTS: &[u16] = &[443, 465, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443, 8883];
 
 /// Octets of a ClientHello. A hello with post-quantum key shares has about 2 KiB; the length field allows 16 MiB.
 const HELLO_MAX: usize = 64 << 10;
@@ -86,46 +84,27 @@ fn probe_ssl2(octets: &[u8]) -> Probe {
         if !matches!(version, 0x0002 | 0x0300..=0x0304) {
             return Probe::No;
         }
-        let (Some(ciphers), Some(session), Some(challenge)) =
-            (reader.u16(), reader.u16(), reader.u16())
-        else {
+        let (Some(ciphers), Some(session), Some(challenge)) = (reader.u16(), reader.u16(), reader.u16()) else {
             return Probe::More;
         };
-        let adds_up =
-            u32::from(len) == 9 + u32::from(ciphers) + u32::from(session) + u32::from(challenge);
-        let sane = ciphers % 3 == 0
-            && ciphers > 0
-            && matches!(session, 0 | 16)
-            && (8..=32).contains(&challenge);
-        return if adds_up && sane {
-            Probe::Yes(Role::Client)
-        } else {
-            Probe::No
-        };
+        let adds_up = u32::from(len) == 9 + u32::from(ciphers) + u32::from(session) + u32::from(challenge);
+        let sane = ciphers % 3 == 0 && ciphers > 0 && matches!(session, 0 | 16) && (8..=32).contains(&challenge);
+        return if adds_up && sane { Probe::Yes(Role::Client) } else { Probe::No };
     }
     // ServerHello: session id hit, certificate type, version, and three lengths.
     let (Some(hit), Some(_), Some(version)) = (reader.u8(), reader.u8(), reader.u16()) else {
         return Probe::More;
     };
-    let (Some(certificate), Some(ciphers), Some(id)) = (reader.u16(), reader.u16(), reader.u16())
-    else {
+    let (Some(certificate), Some(ciphers), Some(id)) = (reader.u16(), reader.u16(), reader.u16()) else {
         return Probe::More;
     };
-    let adds_up =
-        u32::from(len) == 10 + u32::from(certificate) + u32::from(ciphers) + u32::from(id);
-    if adds_up && version == 2 && hit <= 1 {
-        Probe::Yes(Role::Server)
-    } else {
-        Probe::No
-    }
+    let adds_up = u32::from(len) == 10 + u32::from(certificate) + u32::from(ciphers) + u32::from(id);
+    if adds_up && version == 2 && hit <= 1 { Probe::Yes(Role::Server) } else { Probe::No }
 }
 
 /// A decoder for both ends.
 pub(crate) fn decoder(client: Direction) -> Box<dyn StreamDecoder> {
-    Box::new(Tls {
-        client,
-        hello: Some(Vec::new()),
-    })
+    Box::new(Tls { client, hello: Some(Vec::new()) })
 }
 
 struct Tls {
@@ -143,9 +122,7 @@ impl StreamDecoder for Tls {
         if reader.u8().is_some_and(|first| first & 0x80 != 0) {
             // An SSL 2.0 hello has no extensions. It counts as read when all of it is there.
             let mut reader = Reader::new(input.octets);
-            let whole = reader
-                .u16()
-                .and_then(|len| reader.take(usize::from(len & 0x7fff)).map(|_| reader.at()));
+            let whole = reader.u16().and_then(|len| reader.take(usize::from(len & 0x7fff)).map(|_| reader.at()));
             return self.lock(input, whole, out);
         }
         let mut reader = Reader::new(input.octets);
@@ -248,17 +225,8 @@ pub(crate) fn client_hello(body: &[u8]) -> Option<TlsHello> {
     let _session = reader.take(usize::from(session_len))?;
     let ciphers_len = reader.u16()?;
     let ciphers = reader.take(usize::from(ciphers_len))?;
-    let ciphers = ciphers
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|pair| u16::from_be_bytes(*pair))
-        .collect();
-    let mut hello = TlsHello {
-        version,
-        ciphers,
-        ..TlsHello::default()
-    };
+    let ciphers = ciphers.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
+    let mut hello = TlsHello { version, ciphers, ..TlsHello::default() };
     extensions(&mut reader, &mut hello);
     Some(hello)
 }
@@ -268,12 +236,7 @@ fn extensions(reader: &mut Reader<'_>, hello: &mut TlsHello) -> Option<()> {
     let methods_len = reader.u8()?;
     reader.take(usize::from(methods_len))?;
     let total = reader.u16()?;
-    let mut reader = Reader::new(
-        reader
-            .rest()
-            .get(..usize::from(total))
-            .unwrap_or(reader.rest()),
-    );
+    let mut reader = Reader::new(reader.rest().get(..usize::from(total)).unwrap_or(reader.rest()));
     loop {
         let start = reader.rest();
         let kind = reader.u16()?;
@@ -292,10 +255,7 @@ fn extensions(reader: &mut Reader<'_>, hello: &mut TlsHello) -> Option<()> {
                 hello.sni = name.and_then(|(_, name)| String::from_utf8(name.to_vec()).ok());
             }
             Ok((_, TlsExtension::ALPN(names))) => {
-                hello.alpn = names
-                    .iter()
-                    .map(|name| String::from_utf8_lossy(name).into_owned())
-                    .collect();
+                hello.alpn = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
             }
             Ok((_, TlsExtension::SupportedVersions(versions))) => {
                 hello.versions = versions.iter().map(|version| version.0).collect();

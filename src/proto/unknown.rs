@@ -30,10 +30,7 @@ pub(crate) enum Look {
 /// Judges a sample.
 pub(crate) fn look(sample: &[u8]) -> Look {
     let sample = sample.get(..SAMPLE).unwrap_or(sample);
-    let utf8: usize = sample
-        .utf8_chunks()
-        .map(|chunk| printable(chunk.valid()))
-        .sum();
+    let utf8: usize = sample.utf8_chunks().map(|chunk| printable(chunk.valid())).sum();
     if utf8 * 8 >= sample.len() * 7 {
         return Look::Text;
     }
@@ -47,19 +44,12 @@ pub(crate) fn look(sample: &[u8]) -> Look {
     let n = sample.len() as u64;
     let pairs: u64 = counts.iter().map(|c| c * c.saturating_sub(1)).sum();
     // pairs / (n (n - 1)) is the index of coincidence; 1 / 256 is that of random octets.
-    if pairs * 256 < 2 * n * (n - 1) {
-        Look::Opaque
-    } else {
-        Look::Binary
-    }
+    if pairs * 256 < 2 * n * (n - 1) { Look::Opaque } else { Look::Binary }
 }
 
 /// Octets of printable characters.
 fn printable(text: &str) -> usize {
-    text.chars()
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'))
-        .map(char::len_utf8)
-        .sum()
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).map(char::len_utf8).sum()
 }
 
 /// A stretch of a half-stream that nobody recognised.
@@ -82,17 +72,8 @@ enum State {
 
 impl Raw {
     /// A stretch whose opaque octets are reported with `reason`; being opaque makes it an `app`.
-    pub(crate) const fn new(
-        dir: Direction,
-        reason: UninspectedReason,
-        app: Option<AppProto>,
-    ) -> Self {
-        Self {
-            dir,
-            state: State::Judging(Vec::new(), 0),
-            reason,
-            app,
-        }
+    pub(crate) const fn new(dir: Direction, reason: UninspectedReason, app: Option<AppProto>) -> Self {
+        Self { dir, state: State::Judging(Vec::new(), 0), reason, app }
     }
 
     /// The reason why nothing more of it is read, once it was judged opaque.
@@ -120,8 +101,7 @@ impl Raw {
                 if sample.is_empty() {
                     *first = at;
                 }
-                let (head, tail) =
-                    octets.split_at(octets.len().min(SAMPLE - sample.len().min(SAMPLE)));
+                let (head, tail) = octets.split_at(octets.len().min(SAMPLE - sample.len().min(SAMPLE)));
                 sample.extend_from_slice(head);
                 if sample.len() >= SAMPLE {
                     self.decide(out);
@@ -173,13 +153,7 @@ impl Raw {
 
 /// A document of which nothing is known but its kind.
 pub(crate) const fn plain(kind: DocumentKind, stream_offset: u64) -> DocumentStart {
-    DocumentStart {
-        kind,
-        codings: Vec::new(),
-        media_type: String::new(),
-        name: None,
-        stream_offset,
-    }
+    DocumentStart { kind, codings: Vec::new(), media_type: String::new(), name: None, stream_offset }
 }
 
 /// One datagram that nobody recognised.

@@ -47,21 +47,13 @@ pub(super) fn start_line_probe(octets: &[u8], strict: bool) -> Probe {
     if status != Probe::No {
         return status;
     }
-    let token = octets
-        .iter()
-        .take(33)
-        .take_while(|octet| is_token(**octet))
-        .count();
+    let token = octets.iter().take(33).take_while(|octet| is_token(**octet)).count();
     let (method, rest) = octets.split_at_checked(token).unwrap_or_default();
     match rest.first() {
         _ if token > 32 => return Probe::No,
         None if token == 0 => return Probe::More,
         None => {
-            return if method.iter().all(|octet| is_method(*octet)) {
-                Probe::More
-            } else {
-                Probe::No
-            };
+            return if method.iter().all(|octet| is_method(*octet)) { Probe::More } else { Probe::No };
         }
         Some(b' ' | b'\t') if token > 0 && method.iter().all(|octet| is_method(*octet)) => {}
         Some(_) => return Probe::No,
@@ -76,17 +68,10 @@ pub(super) fn start_line_probe(octets: &[u8], strict: bool) -> Probe {
     }
     let within = rest.get(..LINE_MAX).unwrap_or(rest);
     let Some(end) = memchr(b'\n', within) else {
-        return if within.len() < LINE_MAX && !within.contains(&0) {
-            Probe::More
-        } else {
-            Probe::No
-        };
+        return if within.len() < LINE_MAX && !within.contains(&0) { Probe::More } else { Probe::No };
     };
     let line = within.get(..end).unwrap_or_default().trim_ascii();
-    let version = line
-        .iter()
-        .rposition(|octet| matches!(octet, b' ' | b'\t'))
-        .and_then(|at| line.get(at + 1..));
+    let version = line.iter().rposition(|octet| matches!(octet, b' ' | b'\t')).and_then(|at| line.get(at + 1..));
     match version {
         Some(version) if is_version(version) => Probe::Yes(Role::Client),
         _ => Probe::No,
@@ -161,9 +146,7 @@ pub(super) fn head_end(octets: &[u8], scanned: &mut usize) -> Option<usize> {
 
 /// A request line without version.
 fn is_simple(line: &[u8]) -> bool {
-    line.starts_with(b"GET ")
-        && !line.contains(&b'\n')
-        && line.trim_ascii().iter().filter(|o| **o == b' ').count() == 1
+    line.starts_with(b"GET ") && !line.contains(&b'\n') && line.trim_ascii().iter().filter(|o| **o == b' ').count() == 1
 }
 
 /// How long a body is.
@@ -197,10 +180,7 @@ pub(super) struct Head {
 impl Head {
     /// Reads a head: all lines, folded ones joined.
     pub(super) fn parse(octets: &[u8]) -> Self {
-        let mut lines = octets
-            .split(|octet| *octet == b'\n')
-            .map(|line| line.trim_ascii_end())
-            .peekable();
+        let mut lines = octets.split(|octet| *octet == b'\n').map(|line| line.trim_ascii_end()).peekable();
         let start = StartLine::parse(lines.next().unwrap_or_default());
         let mut head = Self {
             start,
@@ -225,11 +205,7 @@ impl Head {
                 continue;
             };
             let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-            head.field(
-                name.trim_ascii(),
-                value.get(1..).unwrap_or_default().trim_ascii(),
-                &mut transfer_codings,
-            );
+            head.field(name.trim_ascii(), value.get(1..).unwrap_or_default().trim_ascii(), &mut transfer_codings);
         }
         // Transfer codings are applied after content codings.
         head.codings.extend(transfer_codings);
@@ -282,29 +258,20 @@ impl Head {
 
 impl StartLine {
     fn parse(line: &[u8]) -> Self {
-        let mut words = line
-            .split(|octet| matches!(octet, b' ' | b'\t'))
-            .filter(|word| !word.is_empty());
+        let mut words = line.split(|octet| matches!(octet, b' ' | b'\t')).filter(|word| !word.is_empty());
         let first = words.next().unwrap_or_default();
         if first.starts_with(b"HTTP/") {
             let digits = words.next().unwrap_or_default().iter().take(3);
-            let status = digits.fold(0, |status: u16, digit| {
-                status * 10 + u16::from(digit.wrapping_sub(b'0') % 10)
-            });
+            let status = digits.fold(0, |status: u16, digit| status * 10 + u16::from(digit.wrapping_sub(b'0') % 10));
             return Self::Response { status };
         }
         // A target may hold raw spaces: it goes up to the version.
         let rest = line.get(first.len()..).unwrap_or_default().trim_ascii();
         let target = match rest.iter().rposition(|octet| matches!(octet, b' ' | b'\t')) {
-            Some(at) if is_version(rest.get(at + 1..).unwrap_or_default()) => {
-                rest.get(..at).unwrap_or_default()
-            }
+            Some(at) if is_version(rest.get(at + 1..).unwrap_or_default()) => rest.get(..at).unwrap_or_default(),
             _ => rest,
         };
-        Self::Request {
-            method: first.to_vec(),
-            target: target.trim_ascii().to_vec(),
-        }
+        Self::Request { method: first.to_vec(), target: target.trim_ascii().to_vec() }
     }
 }
 
@@ -324,10 +291,7 @@ fn content_length(value: &[u8]) -> Option<u64> {
 /// The size of a chunk from its line. `None` if there is none, or it does not fit (an evader's 2^64).
 pub(super) fn chunk_size(line: &[u8]) -> Option<u64> {
     let line = line.trim_ascii();
-    let digits = line
-        .iter()
-        .take_while(|octet| octet.is_ascii_hexdigit())
-        .count();
+    let digits = line.iter().take_while(|octet| octet.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at_checked(digits)?;
     if digits.is_empty() || !matches!(rest.first(), None | Some(b';' | b' ' | b'\t')) {
         return None;
@@ -341,11 +305,7 @@ pub(super) fn chunk_size(line: &[u8]) -> Option<u64> {
 /// Reads a list of codings in lower case.
 fn codings(value: &[u8], into: &mut Vec<Coding>) {
     for word in value.split(|octet| *octet == b',') {
-        let word = word
-            .split(|octet| *octet == b';')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
+        let word = word.split(|octet| *octet == b';').next().unwrap_or_default().trim_ascii();
         into.push(match word {
             b"" | b"identity" | b"chunked" | b"trailers" => continue,
             b"gzip" | b"x-gzip" => Coding::Gzip,
@@ -409,32 +369,23 @@ pub(super) fn path_name(target: &[u8]) -> Option<Arc<str>> {
 /// Names longer than a file name can be are cut.
 fn short_name(name: &str) -> Option<Arc<str>> {
     let end = name.floor_char_boundary(255);
-    name.get(..end)
-        .filter(|name| !name.is_empty())
-        .map(Arc::from)
+    name.get(..end).filter(|name| !name.is_empty()).map(Arc::from)
 }
 
 /// The authority of an absolute target.
 pub(super) fn authority(target: &[u8]) -> Option<&[u8]> {
     let scheme = memchr::memmem::find(target, b"://")?;
-    if !target
-        .get(..scheme)?
-        .iter()
-        .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'))
-    {
+    if !target.get(..scheme)?.iter().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.')) {
         return None;
     }
     let rest = target.get(scheme + 3..)?;
-    rest.split(|octet| matches!(octet, b'/' | b'?' | b'#'))
-        .next()
+    rest.split(|octet| matches!(octet, b'/' | b'?' | b'#')).next()
 }
 
 /// The host of an authority: without user information, port, and the brackets of an IPv6 address.
 pub(super) fn host_name(authority: &[u8]) -> Option<&str> {
     let authority = std::str::from_utf8(authority).ok()?.trim();
-    let host = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = match host.strip_prefix('[') {
         Some(address) => address.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),

@@ -32,12 +32,16 @@ pub(crate) const PORTS: &[u16] = &[80, 3128, 5985, 8000, 8008, 8080, 8081, 8888,
 pub(crate) const HEAD_MAX: usize = 64 << 10;
 /// Octets of a chunk's size line with its extensions.
 const CHUNK_LINE_MAX: usize = 4 << 10;
+/// Line ends before the first start line.
+const BLANK_MAX: usize = 8;
 /// Requests waiting for their response. Past it the oldest is forgotten, and its response is read as if to a GET.
 const PENDING_MAX: usize = 256;
 
 /// Whether octets begin with a request or a response.
 pub(crate) fn probe(octets: &[u8]) -> Probe {
-    start_line_probe(octets, false)
+    // Empty lines before the first request are ignored (RFC 9112, section 2.2).
+    let blank = octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
+    if blank > BLANK_MAX { Probe::No } else { start_line_probe(octets.get(blank..).unwrap_or_default(), false) }
 }
 
 /// A decoder for both ends.
@@ -122,25 +126,14 @@ enum State {
 
 impl StreamDecoder for Http1 {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let half = if input.dir == self.client {
-            &mut self.requests
-        } else {
-            &mut self.responses
-        };
+        let half = if input.dir == self.client { &mut self.requests } else { &mut self.responses };
         match &mut half.state {
             State::Start => self.start(input, out),
             State::Body(left) | State::Chunk(left) => {
-                let used = usize::try_from(*left)
-                    .unwrap_or(usize::MAX)
-                    .min(input.octets.len());
+                let used = usize::try_from(*left).unwrap_or(usize::MAX).min(input.octets.len());
                 *left -= used as u64;
                 let done = *left == 0;
-                half.body_octets(
-                    input.dir,
-                    input.at,
-                    input.octets.get(..used).unwrap_or_default(),
-                    out,
-                );
+                half.body_octets(input.dir, input.at, input.octets.get(..used).unwrap_or_default(), out);
                 if done && matches!(half.state, State::Chunk(_)) {
                     half.state = State::ChunkEnd;
                 } else if done {
@@ -174,11 +167,7 @@ impl StreamDecoder for Http1 {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let half = if dir == self.client {
-            &mut self.requests
-        } else {
-            &mut self.responses
-        };
+        let half = if dir == self.client { &mut self.requests } else { &mut self.responses };
         match &mut half.state {
             State::Body(left) | State::Chunk(left) => {
                 let inside = len.min(*left);
@@ -216,11 +205,7 @@ impl StreamDecoder for Http1 {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let half = if dir == self.client {
-            &mut self.requests
-        } else {
-            &mut self.responses
-        };
+        let half = if dir == self.client { &mut self.requests } else { &mut self.responses };
         half.close(out);
         half.state = State::Start;
     }
@@ -245,13 +230,7 @@ impl Half {
     /// Octets of a body.
     fn body_octets(&mut self, dir: Direction, at: u64, octets: &[u8], out: &mut Out<'_>) {
         if let Some(start) = self.body.take() {
-            self.doc = Some(out.start(
-                dir,
-                DocumentStart {
-                    stream_offset: at,
-                    ..start
-                },
-            ));
+            self.doc = Some(out.start(dir, DocumentStart { stream_offset: at, ..start }));
         }
         if let Some(doc) = &self.doc {
             out.octets(doc, octets);
@@ -273,37 +252,22 @@ impl Half {
     /// Gives up on the message.
     fn lose(&mut self, dir: Direction, line_start: bool, out: &mut Out<'_>) {
         self.close(out);
-        self.state = State::Lost {
-            raw: Raw::new(dir, UninspectedReason::UnknownProtocol, None),
-            line_start,
-        };
+        self.state = State::Lost { raw: Raw::new(dir, UninspectedReason::UnknownProtocol, None), line_start };
     }
 }
 
 impl Http1 {
     fn half(&mut self, dir: Direction) -> &mut Half {
-        if dir == self.client {
-            &mut self.requests
-        } else {
-            &mut self.responses
-        }
+        if dir == self.client { &mut self.requests } else { &mut self.responses }
     }
 
     fn head_kind(&self, dir: Direction) -> DocumentKind {
-        if dir == self.client {
-            DocumentKind::HttpRequestHead
-        } else {
-            DocumentKind::HttpResponseHead
-        }
+        if dir == self.client { DocumentKind::HttpRequestHead } else { DocumentKind::HttpResponseHead }
     }
 
     /// A start line and its fields.
     fn start(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let blank = input
-            .octets
-            .iter()
-            .take_while(|octet| matches!(octet, b'\r' | b'\n'))
-            .count();
+        let blank = input.octets.iter().take_while(|octet| matches!(octet, b'\r' | b'\n')).count();
         if blank > 0 {
             return Step::Took(blank);
         }
@@ -332,9 +296,7 @@ impl Http1 {
         out.document(input.dir, plain(kind, input.at), octets);
         let head = Head::parse(octets);
         match &head.start {
-            StartLine::Request { .. } if input.dir == self.client => {
-                self.request(input.dir, &head, out)
-            }
+            StartLine::Request { .. } if input.dir == self.client => self.request(input.dir, &head, out),
             StartLine::Response { status } if input.dir != self.client => {
                 if self.response(input.dir, *status, &head, out) {
                     return Step::Leave(end, None);
@@ -352,11 +314,7 @@ impl Http1 {
         };
         let connect = method == b"CONNECT";
         // The authority of an absolute target overrides Host (RFC 9112, section 3.2.2).
-        let host = if connect {
-            Some(target.as_slice())
-        } else {
-            head::authority(target)
-        };
+        let host = if connect { Some(target.as_slice()) } else { head::authority(target) };
         let host = head::host_name(host.or(head.host.as_deref()).unwrap_or_default());
         if let Some(host) = host
             && host != self.host
@@ -373,20 +331,13 @@ impl Http1 {
         if self.pending.len() >= PENDING_MAX {
             self.pending.pop_front();
         }
-        self.pending.push_back(Asked {
-            method,
-            name: name.clone(),
-        });
+        self.pending.push_back(Asked { method, name: name.clone() });
         if connect || head.upgrade {
             self.tunnel = Tunnel::Asked;
         } else {
             self.tunnel = Tunnel::None;
         }
-        let length = if connect {
-            Length::None
-        } else {
-            head.request_length()
-        };
+        let length = if connect { Length::None } else { head.request_length() };
         self.body(dir, length, head, DocumentKind::HttpRequestBody, name, out);
     }
 
@@ -408,15 +359,9 @@ impl Http1 {
         if self.pending.is_empty() && self.tunnel == Tunnel::Asked {
             self.tunnel = Tunnel::None;
         }
-        let length = if method == Method::Head || matches!(status, 204 | 304) {
-            Length::None
-        } else {
-            head.response_length()
-        };
-        let name = head
-            .file_name
-            .clone()
-            .or_else(|| asked.and_then(|asked| asked.name));
+        let length =
+            if method == Method::Head || matches!(status, 204 | 304) { Length::None } else { head.response_length() };
+        let name = head.file_name.clone().or_else(|| asked.and_then(|asked| asked.name));
         self.body(dir, length, head, DocumentKind::HttpResponseBody, name, out);
         false
     }
@@ -433,13 +378,7 @@ impl Http1 {
     ) {
         let codings: Vec<Coding> = head.codings.clone();
         let half = self.half(dir);
-        half.body = Some(DocumentStart {
-            kind,
-            codings,
-            media_type: head.media_type.clone(),
-            name,
-            stream_offset: 0,
-        });
+        half.body = Some(DocumentStart { kind, codings, media_type: head.media_type.clone(), name, stream_offset: 0 });
         half.state = match length {
             Length::None | Length::Octets(0) => return self.finish_message(dir, out),
             Length::Octets(octets) => State::Body(octets),
@@ -507,11 +446,7 @@ impl Http1 {
         let within = input.octets.get(..HEAD_MAX).unwrap_or(input.octets);
         match head_end(within, &mut half.scanned) {
             Some(end) => {
-                out.document(
-                    input.dir,
-                    plain(kind, input.at),
-                    within.get(..end).unwrap_or_default(),
-                );
+                out.document(input.dir, plain(kind, input.at), within.get(..end).unwrap_or_default());
                 self.finish_message(input.dir, out);
                 Step::Took(end)
             }
@@ -525,11 +460,7 @@ impl Http1 {
 
     /// Reads octets as unknown up to the next line that looks like a start line.
     fn lost(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let role = if input.dir == self.client {
-            Role::Client
-        } else {
-            Role::Server
-        };
+        let role = if input.dir == self.client { Role::Client } else { Role::Server };
         let half = self.half(input.dir);
         let State::Lost { raw, line_start } = &mut half.state else {
             return Step::Took(0);
@@ -543,11 +474,7 @@ impl Http1 {
                         raw.octets(input.at, input.octets.get(..pos).unwrap_or_default(), out);
                         half.close(out);
                         half.state = State::Start;
-                        return if pos == 0 {
-                            self.start(input, out)
-                        } else {
-                            Step::Took(pos)
-                        };
+                        return if pos == 0 { self.start(input, out) } else { Step::Took(pos) };
                     }
                     Probe::More if input.more => break,
                     _ => {}
