@@ -24,7 +24,9 @@ fn no_room_reaches_where_it_must_not() {
     let allowed = allowed();
     let mut broken = Vec::new();
     for file in common::files_below(&source) {
-        let Some(room) = file.components().next().map(|c| c.as_os_str().to_string_lossy().into_owned()) else { continue };
+        let Some(room) = file.components().next().map(|c| c.as_os_str().to_string_lossy().into_owned()) else {
+            continue;
+        };
         let Some(may_use) = allowed.get(&room) else { continue };
         if file.extension().is_none_or(|extension| extension != "rs") || file.ends_with("tests.rs") {
             continue;

@@ -34,9 +34,15 @@ fn two_runs_and_two_threads_print_the_same_octets() {
     let mut captures = vec![own_capture("demo.pcap")];
     if let Some(shared) = common::shared() {
         captures.extend(
-            ["mixed/android.pcap", "mixed/sites.pcapng", "tls/tls-sni.pcapng", "malformed/badpackets.pcap", "dns/DnsPackets.pcap"]
-                .iter()
-                .map(|name| shared.join("captures").join(name)),
+            [
+                "mixed/android.pcap",
+                "mixed/sites.pcapng",
+                "tls/tls-sni.pcapng",
+                "malformed/badpackets.pcap",
+                "dns/DnsPackets.pcap",
+            ]
+            .iter()
+            .map(|name| shared.join("captures").join(name)),
         );
     }
     for capture in captures {

@@ -61,7 +61,13 @@ fn what_is_exported_is_documented_and_the_other_way_round() {
 #[test]
 fn the_figures_are_the_summary_s() {
     let metrics = metrics();
-    let out = run(["replay".as_ref(), "--home".as_ref(), "US".as_ref(), "--json".as_ref(), own_capture("demo.pcap").as_os_str()]);
+    let out = run([
+        "replay".as_ref(),
+        "--home".as_ref(),
+        "US".as_ref(),
+        "--json".as_ref(),
+        own_capture("demo.pcap").as_os_str(),
+    ]);
     let summary: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
     let sum = |family: &str| -> u64 {
         let values = metrics.lines().filter(|line| line.starts_with(&format!("{family}{{")));

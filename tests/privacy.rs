@@ -92,7 +92,9 @@ fn what_is_searched_for_is_there() {
     let mut probe = [0; 2];
     (&capture[gzip_at..]).read_exact(&mut probe).expect("two octets");
     let haystack = String::from_utf8_lossy(&capture).into_owned();
-    for value in PLANTED.iter().filter(|value| !["1 Example Street", "2025550143", "899456789", "37.7710"].contains(value)) {
+    for value in
+        PLANTED.iter().filter(|value| !["1 Example Street", "2025550143", "899456789", "37.7710"].contains(value))
+    {
         assert!(haystack.contains(value), "{value} is not in the demo capture");
     }
 }

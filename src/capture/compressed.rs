@@ -41,9 +41,7 @@ pub(super) fn unwrap(mut input: Input) -> Input {
 
 /// Whether a zstd skippable frame begins here: sixteen magic numbers of their own.
 fn skippable(octets: &[u8]) -> bool {
-    octets
-        .first_chunk()
-        .is_some_and(|magic| u32::from_le_bytes(*magic) & 0xffff_fff0 == 0x184d_2a50)
+    octets.first_chunk().is_some_and(|magic| u32::from_le_bytes(*magic) & 0xffff_fff0 == 0x184d_2a50)
 }
 
 /// The members of a gzip file, one after the other.
@@ -57,12 +55,7 @@ struct Gzip {
 
 impl Gzip {
     fn new(inner: Input) -> Self {
-        Self {
-            inner,
-            state: Decompress::new_gzip(15),
-            between: true,
-            failed: None,
-        }
+        Self { inner, state: Decompress::new_gzip(15), between: true, failed: None }
     }
 }
 
@@ -81,23 +74,16 @@ impl Read for Gzip {
                     return Ok(0);
                 }
                 self.inner.fill(GZIP_MAGIC.len());
-                if more
-                    && !GZIP_MAGIC
-                        .starts_with(self.inner.octets().get(..2).unwrap_or(self.inner.octets()))
-                {
+                if more && !GZIP_MAGIC.starts_with(self.inner.octets().get(..2).unwrap_or(self.inner.octets())) {
                     let at = self.inner.offset();
-                    self.failed = Some(format!(
-                        "something that is not gzip follows at octet {at} of the gzip file"
-                    ));
+                    self.failed = Some(format!("something that is not gzip follows at octet {at} of the gzip file"));
                     continue;
                 }
                 self.state.reset(true);
                 self.between = false;
             }
             let (in_before, out_before) = (self.state.total_in(), self.state.total_out());
-            let result = self
-                .state
-                .decompress(self.inner.octets(), into, FlushDecompress::None);
+            let result = self.state.decompress(self.inner.octets(), into, FlushDecompress::None);
             let consumed = usize::try_from(self.state.total_in() - in_before).unwrap_or(0);
             let written = usize::try_from(self.state.total_out() - out_before).unwrap_or(0);
             self.inner.consume(consumed);
@@ -109,9 +95,7 @@ impl Read for Gzip {
                     self.failed = Some(format!("{why} at octet {at} of the gzip file"));
                 }
                 Ok(_) if written == 0 && consumed == 0 => {
-                    self.failed = Some(format!(
-                        "gzip data damaged near its octet {at}: no progress"
-                    ));
+                    self.failed = Some(format!("gzip data damaged near its octet {at}: no progress"));
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -137,12 +121,7 @@ impl Zstd {
     fn new(inner: Input) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW_BYTES_MAX);
-        Self {
-            inner,
-            decoder,
-            in_frame: false,
-            failed: None,
-        }
+        Self { inner, decoder, in_frame: false, failed: None }
     }
 
     fn fail(&mut self, what: &dyn std::fmt::Display) {
@@ -162,16 +141,8 @@ impl Zstd {
         }
         self.inner.fill(8);
         if skippable(self.inner.octets()) {
-            let length = self
-                .inner
-                .octets()
-                .get(4..8)
-                .and_then(|octets| octets.first_chunk().copied());
-            if !self
-                .inner
-                .skip(8 + u64::from(u32::from_le_bytes(length.unwrap_or_default())))
-                || length.is_none()
-            {
+            let length = self.inner.octets().get(4..8).and_then(|octets| octets.first_chunk().copied());
+            if !self.inner.skip(8 + u64::from(u32::from_le_bytes(length.unwrap_or_default()))) || length.is_none() {
                 self.fail(&"a skippable frame has no end");
             }
             return true;
@@ -187,30 +158,20 @@ impl Zstd {
     fn advance_frame(&mut self) {
         if self.decoder.is_finished() {
             self.in_frame = false;
-            let (said, is) = (
-                self.decoder.get_checksum_from_data(),
-                self.decoder.get_calculated_checksum(),
-            );
+            let (said, is) = (self.decoder.get_checksum_from_data(), self.decoder.get_calculated_checksum());
             if said.is_some() && said != is {
                 self.fail_checksum();
             }
-        } else if let Err(error) = self
-            .decoder
-            .decode_blocks(&mut self.inner, BlockDecodingStrategy::UptoBlocks(1))
-        {
+        } else if let Err(error) = self.decoder.decode_blocks(&mut self.inner, BlockDecodingStrategy::UptoBlocks(1)) {
             self.fail(&error);
             // Whatever comes of it: this only sets free what is decoded already.
-            let _ = self
-                .decoder
-                .decode_blocks(&mut &ZSTD_LAST_BLOCK[..], BlockDecodingStrategy::All);
+            let _ = self.decoder.decode_blocks(&mut &ZSTD_LAST_BLOCK[..], BlockDecodingStrategy::All);
         }
     }
 
     fn fail_checksum(&mut self) {
         let at = self.inner.offset();
-        self.failed = Some(format!(
-            "zstd data damaged before its octet {at}: the checksum does not match"
-        ));
+        self.failed = Some(format!("zstd data damaged before its octet {at}: the checksum does not match"));
     }
 }
 

@@ -22,10 +22,7 @@ pub(super) struct Filter {
 impl Filter {
     /// A filter that is not compiled yet.
     pub(super) fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            programs: BTreeMap::new(),
-        }
+        Self { text: text.to_owned(), programs: BTreeMap::new() }
     }
 
     /// The filter as it was given.
@@ -36,11 +33,7 @@ impl Filter {
     /// The program for a link type, or libpcap's message if there is none.
     fn program(&mut self, link: LinkType) -> Result<&BpfProgram, &str> {
         let text = &self.text;
-        self.programs
-            .entry(link.0)
-            .or_insert_with(|| compile(text, link))
-            .as_ref()
-            .map_err(String::as_str)
+        self.programs.entry(link.0).or_insert_with(|| compile(text, link)).as_ref().map_err(String::as_str)
     }
 
     /// Compiles for a link type.
@@ -62,11 +55,10 @@ impl Filter {
 
 fn compile(text: &str, link: LinkType) -> Result<BpfProgram, String> {
     let dead = Capture::dead(Linktype(data_link(link)));
-    dead.and_then(|capture| capture.compile(text, true))
-        .map_err(|error| match error {
-            pcap::Error::PcapError(message) => message,
-            other => other.to_string(),
-        })
+    dead.and_then(|capture| capture.compile(text, true)).map_err(|error| match error {
+        pcap::Error::PcapError(message) => message,
+        other => other.to_string(),
+    })
 }
 
 /// libpcap compiles for the DLT_ numbers of the system it runs on; those differ from the LINKTYPE_ numbers of files where
@@ -86,37 +78,20 @@ mod tests {
 
     #[test]
     fn compiles_for_each_link_type_and_names_what_is_wrong() {
-        let ip: Vec<u8> = [
-            &[
-                0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
-            ][..],
-            &[0, 53, 0, 9, 0, 8, 0, 0],
-        ]
-        .concat();
+        let ip: Vec<u8> =
+            [&[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2][..], &[0, 53, 0, 9, 0, 8, 0, 0]]
+                .concat();
         let ethernet = [&[0; 12][..], &[8, 0], &ip].concat();
         let mut filter = Filter::new("udp port 53 and dst host 10.0.0.2");
         assert_eq!(filter.passes(LinkType::ETHERNET, &ethernet), Ok(true));
         assert_eq!(filter.passes(LinkType::RAW, &ip), Ok(true));
         assert_eq!(filter.passes(LinkType::IPV4, &ip), Ok(true));
         assert_eq!(filter.passes(LinkType::ETHERNET, &ip), Ok(false));
-        assert_eq!(
-            filter.passes(LinkType::ETHERNET, &ethernet[..20]),
-            Ok(false)
-        );
+        assert_eq!(filter.passes(LinkType::ETHERNET, &ethernet[..20]), Ok(false));
         assert_eq!(filter.passes(LinkType::ETHERNET, &[]), Ok(false));
-        assert!(
-            Filter::new("port port")
-                .check(LinkType::ETHERNET)
-                .unwrap_err()
-                .contains("syntax error")
-        );
+        assert!(Filter::new("port port").check(LinkType::ETHERNET).unwrap_err().contains("syntax error"));
         assert!(Filter::new("vlan 5").check(LinkType::ETHERNET).is_ok());
-        assert!(
-            Filter::new("vlan 5")
-                .check(LinkType::RAW)
-                .unwrap_err()
-                .contains("no VLAN support")
-        );
+        assert!(Filter::new("vlan 5").check(LinkType::RAW).unwrap_err().contains("no VLAN support"));
         assert!(Filter::new("ip\0").check(LinkType::ETHERNET).is_err());
         assert!(Filter::new("ip").check(LinkType(9999)).is_err());
     }

@@ -35,15 +35,7 @@ impl Input {
     /// A window at the start of `source`. Nothing is read yet.
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
         let buffer = vec![0; BUFFER_BYTES_MIN];
-        Self {
-            source,
-            buffer,
-            start: 0,
-            end: 0,
-            offset: 0,
-            ended: false,
-            failure: None,
-        }
+        Self { source, buffer, start: 0, end: 0, offset: 0, ended: false, failure: None }
     }
 
     /// Reads until at least `wanted` octets are in the window, and tells whether they are. The buffer grows as octets arrive,
@@ -103,9 +95,7 @@ impl Input {
             if !self.fill(1) {
                 return false;
             }
-            let step = usize::try_from(count)
-                .unwrap_or(usize::MAX)
-                .min(self.end - self.start);
+            let step = usize::try_from(count).unwrap_or(usize::MAX).min(self.end - self.start);
             self.consume(step);
             count -= step as u64;
         }
@@ -132,9 +122,7 @@ impl Input {
 impl Read for Input {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if !into.is_empty() && !self.fill(1) {
-            return self
-                .failure()
-                .map_or(Ok(0), |failure| Err(io::Error::other(failure.to_owned())));
+            return self.failure().map_or(Ok(0), |failure| Err(io::Error::other(failure.to_owned())));
         }
         let mut from = self.octets();
         let count = from.read(into)?;
@@ -174,13 +162,7 @@ pub(super) struct Opened {
 /// The path does not exist, may not be read, or is a directory.
 pub(super) fn open(path: &Path, position: Arc<AtomicU64>) -> io::Result<Opened> {
     if is_standard_input(path) {
-        return Ok(Opened {
-            input: Input::new(Box::new(Counted {
-                source: io::stdin(),
-                position,
-            })),
-            length: None,
-        });
+        return Ok(Opened { input: Input::new(Box::new(Counted { source: io::stdin(), position })), length: None });
     }
     let file = File::open(path)?;
     let metadata = file.metadata()?;
@@ -188,13 +170,7 @@ pub(super) fn open(path: &Path, position: Arc<AtomicU64>) -> io::Result<Opened> 
         return Err(ErrorKind::IsADirectory.into());
     }
     let length = metadata.is_file().then_some(metadata.len());
-    Ok(Opened {
-        input: Input::new(Box::new(Counted {
-            source: file,
-            position,
-        })),
-        length,
-    })
+    Ok(Opened { input: Input::new(Box::new(Counted { source: file, position })), length })
 }
 
 /// SHA-256 over the first MiB of an input as it is stored or arrives (compressed, if it is), or all of it if it is shorter.
@@ -229,10 +205,7 @@ mod tests {
         assert!(input.fill(60));
         input.consume(50);
         assert!(!input.fill(60));
-        assert_eq!(
-            (input.octets(), input.offset()),
-            (&(50..100).collect::<Vec<u8>>()[..], 50)
-        );
+        assert_eq!((input.octets(), input.offset()), (&(50..100).collect::<Vec<u8>>()[..], 50));
         assert_eq!(input.why_ended(), "the disk is on fire");
     }
 
@@ -265,9 +238,6 @@ mod tests {
         long.truncate(KEY_BYTES);
         assert_eq!(digest, <[u8; 32]>::from(Sha256::digest(&long)));
         let mut short = Input::new(Box::new(&b"abc"[..]));
-        assert_eq!(
-            key_material(&mut short),
-            <[u8; 32]>::from(Sha256::digest(b"abc"))
-        );
+        assert_eq!(key_material(&mut short), <[u8; 32]>::from(Sha256::digest(b"abc")));
     }
 }

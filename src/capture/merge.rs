@@ -134,8 +134,7 @@ impl Track {
             Ok(passes) => passes,
             Err(message) => {
                 self.unfiltered += 1;
-                self.unfiltered_why
-                    .get_or_insert_with(|| format!("for link type {}: {message}", record.link.0));
+                self.unfiltered_why.get_or_insert_with(|| format!("for link type {}: {message}", record.link.0));
                 false
             }
         }
@@ -158,11 +157,8 @@ impl Track {
             State::Ended(error) => (true, error.clone()),
         };
         if let (Some(why), Some(filter)) = (&self.unfiltered_why, filter) {
-            let text = format!(
-                "{} frames left out: filter \"{}\" does not compile {why}",
-                self.unfiltered,
-                filter.text()
-            );
+            let text =
+                format!("{} frames left out: filter \"{}\" does not compile {why}", self.unfiltered, filter.text());
             error = Some(error.map_or(text.clone(), |error| format!("{error}; {text}")));
         }
         CaptureSummary {
@@ -199,10 +195,7 @@ impl Captures {
         let mut standard_inputs = paths.iter().filter(|path| is_standard_input(path));
         if let (Some(_), Some(path)) = (standard_inputs.next(), standard_inputs.next()) {
             let source = io::Error::other("standard input can be read only once");
-            return Err(OpenError::File {
-                path: path.clone(),
-                source,
-            });
+            return Err(OpenError::File { path: path.clone(), source });
         }
         for path in paths {
             captures.open_one(path)?;
@@ -215,23 +208,12 @@ impl Captures {
 
     fn open_one(&mut self, path: &Path) -> Result<(), OpenError> {
         let index = self.tracks.len();
-        let fail = |source| OpenError::File {
-            path: path.to_owned(),
-            source,
-        };
+        let fail = |source| OpenError::File { path: path.to_owned(), source };
         // Only a regular file can be read from its start a second time.
-        let parks =
-            index >= OPEN_MAX && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
-        let position = if parks {
-            Arc::default()
-        } else {
-            Arc::clone(&self.position)
-        };
+        let parks = index >= OPEN_MAX && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        let position = if parks { Arc::default() } else { Arc::clone(&self.position) };
         let mut opened = input::open(path, position).map_err(fail)?;
-        self.total_bytes = self
-            .total_bytes
-            .zip(opened.length)
-            .map(|(total, length)| total + length);
+        self.total_bytes = self.total_bytes.zip(opened.length).map(|(total, length)| total + length);
         if index == 0 {
             self.key_material = input::key_material(&mut opened.input);
         }
@@ -280,10 +262,7 @@ impl Captures {
         Some(Frame {
             time: record.time,
             link: record.link,
-            origin: Origin {
-                capture,
-                interface: record.interface,
-            },
+            origin: Origin { capture, interface: record.interface },
             data: record.data,
             wire_len: record.wire_len,
         })
@@ -326,11 +305,7 @@ impl Captures {
                 return None;
             }
             let time = source.record()?.time;
-            if self
-                .filter
-                .as_mut()
-                .is_none_or(|filter| track.passes(filter))
-            {
+            if self.filter.as_mut().is_none_or(|filter| track.passes(filter)) {
                 track.checked = true;
                 return Some(time);
             }
@@ -354,12 +329,7 @@ impl Captures {
                 return Some(false);
             }
         }
-        if track.checked
-            || self
-                .filter
-                .as_mut()
-                .is_none_or(|filter| track.passes(filter))
-        {
+        if track.checked || self.filter.as_mut().is_none_or(|filter| track.passes(filter)) {
             return Some(true);
         }
         if let Some(time) = self.step(index) {
@@ -371,10 +341,7 @@ impl Captures {
     /// What was read from each capture so far, in the order of the command line. A capture that has not been read to its
     /// end is not `complete`, without an `error`.
     pub fn summaries(&self) -> Vec<CaptureSummary> {
-        self.tracks
-            .iter()
-            .map(|track| track.summary(self.filter.as_ref()))
-            .collect()
+        self.tracks.iter().map(|track| track.summary(self.filter.as_ref())).collect()
     }
 
     /// SHA-256 over the first MiB of the first input as it is stored or arrives (before decompression), or over all of it

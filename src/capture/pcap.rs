@@ -8,9 +8,7 @@
 use crate::model::{LinkType, Timestamp};
 
 use super::input::Input;
-use super::source::{
-    ByteOrder, Damage, FrameSource, Head, NotACapture, RECORD_BYTES_MAX, Record, link_type,
-};
+use super::source::{ByteOrder, Damage, FrameSource, Head, NotACapture, RECORD_BYTES_MAX, Record, link_type};
 
 const FORMAT: &str = "pcap";
 const FILE_HEADER: usize = 24;
@@ -27,25 +25,18 @@ pub(super) struct Variant {
 impl Variant {
     /// The variant of a magic number, if it is one of pcap.
     pub(super) fn of(magic: [u8; 4]) -> Option<Self> {
-        [ByteOrder::Little, ByteOrder::Big]
-            .into_iter()
-            .find_map(|order| {
-                let (nanoseconds, file_header, record_header) = match order.u32(magic) {
-                    0xa1b2_c3d4 => (false, FILE_HEADER, 16),
-                    0xa1b2_3c4d => (true, FILE_HEADER, 16),
-                    // Kuznetzov's: interface index, protocol and packet type follow the lengths.
-                    0xa1b2_cd34 => (false, FILE_HEADER, 24),
-                    // IXIA, hardware and software: a count of octets follows the file header.
-                    0x1c00_01ac | 0x1c00_01ab => (true, FILE_HEADER + 4, 16),
-                    _ => return None,
-                };
-                Some(Self {
-                    order,
-                    nanoseconds,
-                    file_header,
-                    record_header,
-                })
-            })
+        [ByteOrder::Little, ByteOrder::Big].into_iter().find_map(|order| {
+            let (nanoseconds, file_header, record_header) = match order.u32(magic) {
+                0xa1b2_c3d4 => (false, FILE_HEADER, 16),
+                0xa1b2_3c4d => (true, FILE_HEADER, 16),
+                // Kuznetzov's: interface index, protocol and packet type follow the lengths.
+                0xa1b2_cd34 => (false, FILE_HEADER, 24),
+                // IXIA, hardware and software: a count of octets follows the file header.
+                0x1c00_01ac | 0x1c00_01ab => (true, FILE_HEADER + 4, 16),
+                _ => return None,
+            };
+            Some(Self { order, nanoseconds, file_header, record_header })
+        })
     }
 }
 
@@ -77,17 +68,11 @@ pub(super) struct PcapReader {
 impl PcapReader {
     /// Reads the file header.
     pub(super) fn new(mut input: Input, variant: Variant) -> Result<Self, NotACapture> {
-        let fail = |error| NotACapture {
-            format: FORMAT,
-            error,
-        };
+        let fail = |error| NotACapture { format: FORMAT, error };
         let order = variant.order;
         if !input.fill(variant.file_header) {
-            let (present, all, why) =
-                (input.octets().len(), variant.file_header, input.why_ended());
-            return Err(fail(format!(
-                "file header: {present} of {all} octets present ({why})"
-            )));
+            let (present, all, why) = (input.octets().len(), variant.file_header, input.why_ended());
+            return Err(fail(format!("file header: {present} of {all} octets present ({why})")));
         }
         let header = input.octets();
         let major = order.u16_at(header, 4).unwrap_or_default();
@@ -98,9 +83,7 @@ impl PcapReader {
             // 543.0 is what the pcap of AIX writes.
             (2, _) | (543, 0) => Lengths::CapturedFirst,
             _ => {
-                return Err(fail(format!(
-                    "file header: version {major}.{minor} of pcap is unknown"
-                )));
+                return Err(fail(format!("file header: version {major}.{minor} of pcap is unknown")));
             }
         };
         // The upper 16 bits tell whether and how long frames have a check sequence; what it ends, IP lengths tell as well.
@@ -123,8 +106,7 @@ impl PcapReader {
         self.ended = true;
         if let Some(error) = error {
             let (record, offset) = (self.records + 1, self.input.offset());
-            self.damage
-                .end(format!("record {record} at offset {offset}: {error}"));
+            self.damage.end(format!("record {record} at offset {offset}: {error}"));
         }
         false
     }
@@ -155,26 +137,7 @@ impl FrameSource for PcapReader {
             };
         }
         let order = self.variant.order;
-        let Some(
-            &[
-                s0,
-                s1,
-                s2,
-                s3,
-                f0,
-                f1,
-                f2,
-                f3,
-                a0,
-                a1,
-                a2,
-                a3,
-                b0,
-                b1,
-                b2,
-                b3,
-            ],
-        ) = self.input.octets().first_chunk()
+        let Some(&[s0, s1, s2, s3, f0, f1, f2, f3, a0, a1, a2, a3, b0, b1, b2, b3]) = self.input.octets().first_chunk()
         else {
             return self.end(None);
         };
@@ -185,9 +148,7 @@ impl FrameSource for PcapReader {
             Lengths::SmallerIsCaptured => (first.min(second), first.max(second)),
         };
         if captured > RECORD_BYTES_MAX {
-            return self.end(Some(format!(
-                "claims {captured} octets, more than {RECORD_BYTES_MAX}"
-            )));
+            return self.end(Some(format!("claims {captured} octets, more than {RECORD_BYTES_MAX}")));
         }
         let record_len = header_len + captured as usize;
         if !self.input.fill(record_len) {
@@ -195,11 +156,7 @@ impl FrameSource for PcapReader {
         }
         // Seconds are unsigned: they last until 2106. A fraction past the second carries over, as tools display it.
         let fraction = u64::from(order.u32([f0, f1, f2, f3]));
-        let nanos = if self.variant.nanoseconds {
-            fraction
-        } else {
-            fraction * 1000
-        };
+        let nanos = if self.variant.nanoseconds { fraction } else { fraction * 1000 };
         self.head = Some(Head {
             time: Timestamp::from_parts(u64::from(order.u32([s0, s1, s2, s3])), nanos),
             link: self.link,

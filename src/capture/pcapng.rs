@@ -91,9 +91,7 @@ impl PcapngReader {
             }
             return Err(self.cut(begin, u64::from(BLOCK_MIN)));
         }
-        let Some(&[t0, t1, t2, t3, l0, l1, l2, l3, m0, m1, m2, m3]) =
-            self.input.octets().first_chunk()
-        else {
+        let Some(&[t0, t1, t2, t3, l0, l1, l2, l3, m0, m1, m2, m3]) = self.input.octets().first_chunk() else {
             return Ok(Step::End);
         };
         if [t0, t1, t2, t3] == MAGIC {
@@ -106,9 +104,7 @@ impl PcapngReader {
         let kind = self.order.u32([t0, t1, t2, t3]);
         let total = self.order.u32([l0, l1, l2, l3]);
         if total < BLOCK_MIN {
-            return Err(format!(
-                "claims a length of {total}, but the shortest block has {BLOCK_MIN}"
-            ));
+            return Err(format!("claims a length of {total}, but the shortest block has {BLOCK_MIN}"));
         }
         // Lengths are multiples of 4; some writers forget to say so but do pad.
         let padded = u64::from(total).next_multiple_of(4);
@@ -132,9 +128,7 @@ impl PcapngReader {
             return Ok(Step::NoFrame);
         }
         if total > BLOCK_BYTES_MAX {
-            return Err(format!(
-                "claims a length of {total}, more than {BLOCK_BYTES_MAX}"
-            ));
+            return Err(format!("claims a length of {total}, more than {BLOCK_BYTES_MAX}"));
         }
         let padded = padded as usize;
         if !self.input.fill(padded) {
@@ -149,50 +143,31 @@ impl PcapngReader {
             ENHANCED_PACKET => self.enhanced_packet(inside),
             SIMPLE_PACKET => self.simple_packet(inside),
             OBSOLETE_PACKET => self.obsolete_packet(inside),
-            NAME_RESOLUTION => self.keepsakes.names(
-                self.input.octets().get(inside).unwrap_or_default(),
-                self.order,
-            ),
-            _ => self.keepsakes.secrets(
-                self.input.octets().get(inside).unwrap_or_default(),
-                self.order,
-            ),
+            NAME_RESOLUTION => self.keepsakes.names(self.input.octets().get(inside).unwrap_or_default(), self.order),
+            _ => self.keepsakes.secrets(self.input.octets().get(inside).unwrap_or_default(), self.order),
         };
         if let Err(fault) = result {
             self.note(begin, || fault);
         }
-        Ok(if self.head.is_some() {
-            Step::Frame
-        } else {
-            Step::NoFrame
-        })
+        Ok(if self.head.is_some() { Step::Frame } else { Step::NoFrame })
     }
 
     fn cut(&self, begin: u64, needed: u64) -> String {
         let present = self.input.offset() - begin + self.input.octets().len() as u64;
-        format!(
-            "{present} of {needed} octets present ({})",
-            self.input.why_ended()
-        )
+        format!("{present} of {needed} octets present ({})", self.input.why_ended())
     }
 
     /// The length after the body is for reading backwards; going forwards, one that differs is a fault to read past.
     fn check_trailer(&mut self, begin: u64, total: u32, at: usize) {
-        let trailer = self
-            .order
-            .u32_at(self.input.octets(), at)
-            .unwrap_or_default();
+        let trailer = self.order.u32_at(self.input.octets(), at).unwrap_or_default();
         if trailer != total {
-            self.note(begin, || {
-                format!("lengths at its two ends differ: {total} and {trailer}")
-            });
+            self.note(begin, || format!("lengths at its two ends differ: {total} and {trailer}"));
         }
     }
 
     fn note(&mut self, begin: u64, fault: impl FnOnce() -> Fault) {
         let block = self.blocks + 1;
-        self.damage
-            .note(|| format!("block {block} at offset {begin}: {}", fault()));
+        self.damage.note(|| format!("block {block} at offset {begin}: {}", fault()));
     }
 
     fn body(&self, inside: std::ops::Range<usize>) -> &[u8] {
@@ -202,8 +177,7 @@ impl PcapngReader {
     fn section(&mut self, inside: std::ops::Range<usize>) -> Result<Result<(), Fault>, String> {
         let (order, body) = (self.order, self.body(inside));
         // Byte-order magic, version, section length (which nothing here needs).
-        let (Some(major), Some(minor), Some(options)) =
-            (order.u16_at(body, 4), order.u16_at(body, 6), body.get(16..))
+        let (Some(major), Some(minor), Some(options)) = (order.u16_at(body, 4), order.u16_at(body, 6), body.get(16..))
         else {
             return Err("section header too short".to_owned());
         };
@@ -218,9 +192,7 @@ impl PcapngReader {
 
     fn interface(&mut self, inside: std::ops::Range<usize>) -> Result<Result<(), Fault>, String> {
         if self.interfaces.len() >= INTERFACES_MAX {
-            return Err(format!(
-                "more than {INTERFACES_MAX} interfaces in a section"
-            ));
+            return Err(format!("more than {INTERFACES_MAX} interfaces in a section"));
         }
         match Interface::decode(self.body(inside), self.order) {
             Ok(interface) => {
@@ -237,8 +209,7 @@ impl PcapngReader {
     }
 
     fn enhanced_packet(&mut self, inside: std::ops::Range<usize>) -> Result<(), Fault> {
-        let Some(&[i0, i1, i2, i3, ref rest @ ..]) = self.body(inside.clone()).first_chunk::<20>()
-        else {
+        let Some(&[i0, i1, i2, i3, ref rest @ ..]) = self.body(inside.clone()).first_chunk::<20>() else {
             return Err("packet block too short".to_owned());
         };
         self.packet(self.order.u32([i0, i1, i2, i3]), *rest, inside)
@@ -246,62 +217,32 @@ impl PcapngReader {
 
     /// The block before the Enhanced one has 16 bits of interface and 16 of drops instead of 32 of interface.
     fn obsolete_packet(&mut self, inside: std::ops::Range<usize>) -> Result<(), Fault> {
-        let Some(&[i0, i1, _, _, ref rest @ ..]) = self.body(inside.clone()).first_chunk::<20>()
-        else {
+        let Some(&[i0, i1, _, _, ref rest @ ..]) = self.body(inside.clone()).first_chunk::<20>() else {
             return Err("packet block too short".to_owned());
         };
         self.packet(u32::from(self.order.u16([i0, i1])), *rest, inside)
     }
 
     #[inline]
-    fn packet(
-        &mut self,
-        index: u32,
-        fields: [u8; 16],
-        inside: std::ops::Range<usize>,
-    ) -> Result<(), Fault> {
+    fn packet(&mut self, index: u32, fields: [u8; 16], inside: std::ops::Range<usize>) -> Result<(), Fault> {
         let order = self.order;
-        let [
-            h0,
-            h1,
-            h2,
-            h3,
-            l0,
-            l1,
-            l2,
-            l3,
-            c0,
-            c1,
-            c2,
-            c3,
-            w0,
-            w1,
-            w2,
-            w3,
-        ] = fields;
-        let ticks =
-            u64::from(order.u32([h0, h1, h2, h3])) << 32 | u64::from(order.u32([l0, l1, l2, l3]));
+        let [h0, h1, h2, h3, l0, l1, l2, l3, c0, c1, c2, c3, w0, w1, w2, w3] = fields;
+        let ticks = u64::from(order.u32([h0, h1, h2, h3])) << 32 | u64::from(order.u32([l0, l1, l2, l3]));
         let captured = order.u32([c0, c1, c2, c3]);
         let wire = order.u32([w0, w1, w2, w3]);
         let Some(interface) = self.interfaces.get(index as usize) else {
-            return Err(format!(
-                "packet of interface {index}, but the section has {}",
-                self.interfaces.len()
-            ));
+            return Err(format!("packet of interface {index}, but the section has {}", self.interfaces.len()));
         };
         let from = inside.start + 20;
         let room = inside.end - from;
         let len = captured as usize;
         if len > room {
-            return Err(format!(
-                "packet claims {captured} octets, the block has room for {room}"
-            ));
+            return Err(format!("packet claims {captured} octets, the block has room for {room}"));
         }
         let head = Head {
             time: interface.time(ticks),
             link: interface.link,
-            interface: u16::try_from(self.interfaces_before.saturating_add(index as usize))
-                .unwrap_or(u16::MAX),
+            interface: u16::try_from(self.interfaces_before.saturating_add(index as usize)).unwrap_or(u16::MAX),
             wire_len: wire.max(captured),
             from,
             len,
@@ -326,16 +267,10 @@ impl PcapngReader {
         };
         let from = inside.start + 4;
         let room = inside.end - from;
-        let captured = if interface.snaplen == 0 {
-            wire
-        } else {
-            wire.min(interface.snaplen)
-        };
+        let captured = if interface.snaplen == 0 { wire } else { wire.min(interface.snaplen) };
         let len = captured as usize;
         if len > room {
-            return Err(format!(
-                "packet of {captured} octets, the block has room for {room}"
-            ));
+            return Err(format!("packet of {captured} octets, the block has room for {room}"));
         }
         self.head = Some(Head {
             time: self.last_time,
@@ -368,10 +303,7 @@ impl FrameSource for PcapngReader {
                 Ok(Step::End) => self.ended = true,
                 Err(error) => {
                     self.ended = true;
-                    self.damage.end(format!(
-                        "block {} at offset {begin}: {error}",
-                        self.blocks + 1
-                    ));
+                    self.damage.end(format!("block {} at offset {begin}: {error}", self.blocks + 1));
                 }
             }
         }

@@ -70,9 +70,7 @@ impl Resolution {
         match self {
             Self::Multiply(factor) => u128::from(ticks) * u128::from(factor),
             Self::Divide(divisor) => u128::from(ticks) / divisor,
-            Self::PowerOfTwo(exponent) => {
-                (u128::from(ticks) * u128::from(NANOS_PER_SECOND)) >> exponent
-            }
+            Self::PowerOfTwo(exponent) => (u128::from(ticks) * u128::from(NANOS_PER_SECOND)) >> exponent,
         }
     }
 }
@@ -98,17 +96,12 @@ pub(super) enum InterfaceError {
 impl Interface {
     /// Decodes the body of the block.
     pub(super) fn decode(body: &[u8], order: ByteOrder) -> Result<Self, InterfaceError> {
-        let (Some(link), Some(snaplen), Some(rest)) =
-            (order.u16_at(body, 0), order.u32_at(body, 4), body.get(8..))
+        let (Some(link), Some(snaplen), Some(rest)) = (order.u16_at(body, 0), order.u32_at(body, 4), body.get(8..))
         else {
             return Err(InterfaceError::TooShort);
         };
-        let mut interface = Self {
-            link: link_type(link),
-            snaplen,
-            resolution: Resolution::Multiply(1000),
-            offset_seconds: 0,
-        };
+        let mut interface =
+            Self { link: link_type(link), snaplen, resolution: Resolution::Multiply(1000), offset_seconds: 0 };
         for option in options(rest, order) {
             match option {
                 Ok((9, [resolution, ..])) => {
@@ -138,28 +131,20 @@ impl Interface {
         }
         let offset = i128::from(self.offset_seconds) * i128::from(NANOS_PER_SECOND);
         // At most 2^64 * 10^9 each: both sums stay far below 2^127.
-        let nanos = i128::try_from(self.resolution.nanos(ticks))
-            .unwrap_or(i128::MAX)
-            .saturating_add(offset);
+        let nanos = i128::try_from(self.resolution.nanos(ticks)).unwrap_or(i128::MAX).saturating_add(offset);
         Timestamp::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
     }
 }
 
 /// The options of a block: code and value each, until the end mark or the end of the block.
-fn options(
-    mut octets: &[u8],
-    order: ByteOrder,
-) -> impl Iterator<Item = Result<(u16, &[u8]), String>> {
+fn options(mut octets: &[u8], order: ByteOrder) -> impl Iterator<Item = Result<(u16, &[u8]), String>> {
     std::iter::from_fn(move || {
         if octets.is_empty() {
             return None;
         }
         let rest = std::mem::take(&mut octets);
         let (Some(code), Some(length)) = (order.u16_at(rest, 0), order.u16_at(rest, 2)) else {
-            return Some(Err(format!(
-                "{} octets left where an option should begin",
-                rest.len()
-            )));
+            return Some(Err(format!("{} octets left where an option should begin", rest.len())));
         };
         if code == 0 {
             return None;
@@ -167,9 +152,7 @@ fn options(
         let (length, rest) = (usize::from(length), rest.get(4..).unwrap_or_default());
         let Some(value) = rest.get(..length) else {
             let room = rest.len();
-            return Some(Err(format!(
-                "option {code} claims {length} octets, the block has room for {room}"
-            )));
+            return Some(Err(format!("option {code} claims {length} octets, the block has room for {room}")));
         };
         octets = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some(Ok((code, value)))
@@ -202,29 +185,15 @@ impl Keepsakes {
         };
         let rest = body.get(8..).unwrap_or_default();
         let Some(data) = rest.get(..length as usize) else {
-            return Err(format!(
-                "secrets claim {length} octets, the block has room for {}",
-                rest.len()
-            ));
+            return Err(format!("secrets claim {length} octets, the block has room for {}", rest.len()));
         };
         // A block without any secret still costs the memory of its description.
-        self.secret_bytes = self
-            .secret_bytes
-            .saturating_add(data.len() + size_of::<Secrets>());
+        self.secret_bytes = self.secret_bytes.saturating_add(data.len() + size_of::<Secrets>());
         if self.secret_bytes > SECRET_BYTES_MAX {
-            return Err(format!(
-                "secrets left out: the capture has more than {SECRET_BYTES_MAX} octets of them"
-            ));
+            return Err(format!("secrets left out: the capture has more than {SECRET_BYTES_MAX} octets of them"));
         }
-        self.kept.secrets.push(Secrets {
-            kind,
-            data: Zeroizing::new(data.to_vec()),
-        });
-        check_options(
-            rest.get(data.len().next_multiple_of(4)..)
-                .unwrap_or_default(),
-            order,
-        )
+        self.kept.secrets.push(Secrets { kind, data: Zeroizing::new(data.to_vec()) });
+        check_options(rest.get(data.len().next_multiple_of(4)..).unwrap_or_default(), order)
     }
 
     /// Keeps the IPv4 and IPv6 records of a Name Resolution Block.
@@ -232,10 +201,7 @@ impl Keepsakes {
         let mut rest = body;
         while !rest.is_empty() {
             let (Some(kind), Some(length)) = (order.u16_at(rest, 0), order.u16_at(rest, 2)) else {
-                return Err(format!(
-                    "{} octets left where a name record should begin",
-                    rest.len()
-                ));
+                return Err(format!("{} octets left where a name record should begin", rest.len()));
             };
             let after = rest.get(4..).unwrap_or_default();
             if kind == 0 {
@@ -243,10 +209,7 @@ impl Keepsakes {
             }
             let length = usize::from(length);
             let Some(value) = after.get(..length) else {
-                return Err(format!(
-                    "name record claims {length} octets, the block has room for {}",
-                    after.len()
-                ));
+                return Err(format!("name record claims {length} octets, the block has room for {}", after.len()));
             };
             rest = after.get(length.next_multiple_of(4)..).unwrap_or_default();
             let (address, names): (IpAddr, &[u8]) = match kind {

@@ -48,13 +48,7 @@ impl Head {
     /// The frame itself, when its record stands at the front of the input.
     pub(super) fn lend<'a>(&self, input: &'a Input) -> Option<Record<'a>> {
         let data = input.octets().get(self.from..self.from + self.len)?;
-        Some(Record {
-            time: self.time,
-            link: self.link,
-            interface: self.interface,
-            wire_len: self.wire_len,
-            data,
-        })
+        Some(Record { time: self.time, link: self.link, interface: self.interface, wire_len: self.wire_len, data })
     }
 }
 
@@ -116,11 +110,7 @@ impl Damage {
             }
         }
         parts.extend(self.end.clone());
-        if parts.is_empty() {
-            None
-        } else {
-            Some(parts.join("; "))
-        }
+        if parts.is_empty() { None } else { Some(parts.join("; ")) }
     }
 }
 
@@ -140,9 +130,7 @@ pub(super) fn recognise(input: Input) -> Result<Box<dyn FrameSource>, NotACaptur
         let error = match (input.failure(), present) {
             (Some(failure), _) => format!("file header: {present} octets present ({failure})"),
             (None, 0) => "empty: there is no file header".to_owned(),
-            (None, _) => format!(
-                "file header: {present} octets present, too few for any capture (cut short)"
-            ),
+            (None, _) => format!("file header: {present} octets present, too few for any capture (cut short)"),
         };
         return Err(NotACapture { format: "", error });
     }
@@ -153,8 +141,7 @@ pub(super) fn recognise(input: Input) -> Result<Box<dyn FrameSource>, NotACaptur
     match pcap::Variant::of(magic) {
         Some(variant) => Ok(Box::new(pcap::PcapReader::new(input, variant)?)),
         None => {
-            let error =
-                "not a capture: neither pcap nor pcapng, nor gzip or zstd of one".to_owned();
+            let error = "not a capture: neither pcap nor pcapng, nor gzip or zstd of one".to_owned();
             Err(NotACapture { format: "", error })
         }
     }
@@ -186,18 +173,12 @@ impl ByteOrder {
 
     /// The number of two octets at `at`, if they are there.
     pub(super) fn u16_at(self, octets: &[u8], at: usize) -> Option<u16> {
-        octets
-            .get(at..)?
-            .first_chunk()
-            .map(|chunk| self.u16(*chunk))
+        octets.get(at..)?.first_chunk().map(|chunk| self.u16(*chunk))
     }
 
     /// The number of four octets at `at`, if they are there.
     pub(super) fn u32_at(self, octets: &[u8], at: usize) -> Option<u32> {
-        octets
-            .get(at..)?
-            .first_chunk()
-            .map(|chunk| self.u32(*chunk))
+        octets.get(at..)?.first_chunk().map(|chunk| self.u32(*chunk))
     }
 }
 

@@ -79,18 +79,9 @@ impl<W: Write> PcapngWriter<W> {
     ///
     /// # Errors
     /// Those of `out`; an interface that was not added; a frame of 4 GiB and more.
-    pub fn frame(
-        &mut self,
-        interface: u32,
-        time: Timestamp,
-        wire_len: u32,
-        data: &[u8],
-    ) -> io::Result<()> {
+    pub fn frame(&mut self, interface: u32, time: Timestamp, wire_len: u32, data: &[u8]) -> io::Result<()> {
         if interface >= self.interfaces {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "no such interface",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "no such interface"));
         }
         let (high, low) = ((time.nanos() >> 32) as u32, time.nanos() as u32);
         self.block(6, &[interface, high, low, length(data)?, wire_len], data)
@@ -122,13 +113,11 @@ impl<W: Write> PcapngWriter<W> {
             self.out.write_all(&field.to_le_bytes())?;
         }
         self.out.write_all(data)?;
-        self.out
-            .write_all([0; 3].get(..padding).unwrap_or_default())?;
+        self.out.write_all([0; 3].get(..padding).unwrap_or_default())?;
         self.out.write_all(&total.to_le_bytes())
     }
 }
 
 fn length(data: &[u8]) -> io::Result<u32> {
-    u32::try_from(data.len())
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "4 GiB and more do not fit"))
+    u32::try_from(data.len()).map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "4 GiB and more do not fit"))
 }

@@ -13,11 +13,13 @@ pub(super) fn check(args: CommonArgs) -> Result<Done, Failure> {
     // Writing to a String cannot fail.
     text.push_str(&loaded.settings.dump());
     for database in loaded.locator.databases() {
-        let _ = writeln!(text, "database {} ({}, built {})", database.name, database.database_type, database.build_date());
+        let _ =
+            writeln!(text, "database {} ({}, built {})", database.name, database.database_type, database.build_date());
     }
     let _ = writeln!(text, "signatures {}", loaded.catalogue.signatures().count());
     for rule in loaded.policy.rules() {
-        let _ = writeln!(text, "rule {}/{} severity {} version {}", rule.policy, rule.rule, rule.severity, rule.version);
+        let _ =
+            writeln!(text, "rule {}/{} severity {} version {}", rule.policy, rule.rule, rule.severity, rule.version);
     }
     let _ = writeln!(text, "all valid");
     print(&text)?;

@@ -20,10 +20,7 @@ pub(super) fn explain(args: ExplainArgs) -> Result<Done, Failure> {
         Err(_) => (None, Some(args.what.to_lowercase())),
     };
     let (place, evidence) = match addr {
-        Some(addr) => (
-            loaded.locator.locate(addr, name.as_deref()),
-            loaded.locator.evidence(addr, name.as_deref()),
-        ),
+        Some(addr) => (loaded.locator.locate(addr, name.as_deref()), loaded.locator.evidence(addr, name.as_deref())),
         None => {
             let name = name.as_deref().unwrap_or_default();
             let nowhere = IpAddr::from([0, 0, 0, 0]);

@@ -54,7 +54,9 @@ impl Outputs {
         }
         match result {
             // The reader of our standard output had enough: no failure.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Runtime(format!("output: {error}"))),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::Runtime(format!("output: {error}")))
+            }
             _ => Ok(self.trail),
         }
     }

@@ -86,7 +86,11 @@ impl Coded {
     }
 
     /// Runs `step` on the decoder with an outlet; says whether the budget ended the decoding, and the step's answer.
-    fn run<R>(&mut self, cx: &mut Cx<'_>, step: impl FnOnce(&mut dyn Decoder, &mut Outlet<'_, '_>) -> R) -> Option<(bool, R)> {
+    fn run<R>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        step: impl FnOnce(&mut dyn Decoder, &mut Outlet<'_, '_>) -> R,
+    ) -> Option<(bool, R)> {
         let decoder = self.decoder.as_mut()?;
         let counted = decoder.is_compression();
         cx.budget.compressions += usize::from(counted);

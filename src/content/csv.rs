@@ -180,12 +180,16 @@ pub(super) fn detect(head: &[u8], complete: bool) -> Option<u8> {
         let cells = |line: &str| {
             // Quotes may hold delimiters and line breaks: only those outside count.
             let mut quoted = false;
-            1 + line.bytes().filter(|&octet| {
-                quoted ^= octet == b'"';
-                octet == delimiter && !quoted
-            }).count()
+            1 + line
+                .bytes()
+                .filter(|&octet| {
+                    quoted ^= octet == b'"';
+                    octet == delimiter && !quoted
+                })
+                .count()
         };
-        let header: Vec<&str> = lines[0].split(char::from(delimiter)).map(|name| name.trim().trim_matches('"')).collect();
+        let header: Vec<&str> =
+            lines[0].split(char::from(delimiter)).map(|name| name.trim().trim_matches('"')).collect();
         let names = header.iter().enumerate().all(|(i, name)| {
             (1..=64).contains(&name.len())
                 && !name.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '<' | '{' | '['))

@@ -49,7 +49,8 @@ impl Pairs {
         let separator = if self.dialect == Dialect::Form { b'&' } else { b';' };
         let (mut rest, mut at) = (octets, at);
         while !rest.is_empty() {
-            let end = if self.in_value { memchr::memchr(separator, rest) } else { memchr::memchr2(separator, b'=', rest) };
+            let end =
+                if self.in_value { memchr::memchr(separator, rest) } else { memchr::memchr2(separator, b'=', rest) };
             let (piece, later) = rest.split_at(end.unwrap_or(rest.len()));
             self.piece(piece, at, cx);
             at += piece.len() as u64;

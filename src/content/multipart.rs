@@ -292,7 +292,10 @@ fn header_field(header: &str, name: &str) -> Option<String> {
         if value.is_some() {
             break;
         }
-        value = line.split_once(':').filter(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned());
+        value = line
+            .split_once(':')
+            .filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim().to_owned());
     }
     value
 }

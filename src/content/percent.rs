@@ -37,7 +37,11 @@ impl Percent {
                         b'+' if plus_is_space => {}
                         _ => {
                             let rest = octets.get(i..).unwrap_or(&[]);
-                            let next = if plus_is_space { memchr::memchr2(b'%', b'+', rest) } else { memchr::memchr(b'%', rest) };
+                            let next = if plus_is_space {
+                                memchr::memchr2(b'%', b'+', rest)
+                            } else {
+                                memchr::memchr(b'%', rest)
+                            };
                             i += next.unwrap_or(rest.len());
                             continue;
                         }

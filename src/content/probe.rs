@@ -102,7 +102,9 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     if has_magic(head) {
         return Found::Plain(Box::new(Plain::new(hint.field, false)));
     }
-    if !hint.utf8 && let Some(encoding) = charset::detect(parameter(&hint.media_type, "charset").as_deref(), head) {
+    if !hint.utf8
+        && let Some(encoding) = charset::detect(parameter(&hint.media_type, "charset").as_deref(), head)
+    {
         return coded(Layer::Charset(encoding), hint);
     }
     let essence = hint.essence();
@@ -161,7 +163,8 @@ fn looks_like_json(start: &[u8]) -> bool {
                 Some(b'{' | b'[' | b'"') => true,
                 // `[1, 2]`, not `[2026-01-02 ...] a line of a log`.
                 Some(b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
-                    let word = inside.iter().position(|octet| !octet.is_ascii_alphanumeric() && !b"+-.".contains(octet));
+                    let word =
+                        inside.iter().position(|octet| !octet.is_ascii_alphanumeric() && !b"+-.".contains(octet));
                     let (word, rest) = inside.split_at(word.unwrap_or(inside.len()));
                     let literal = std::str::from_utf8(word).is_ok_and(|word| {
                         matches!(word, "true" | "false" | "null") || word.parse::<f64>().is_ok_and(f64::is_finite)

@@ -133,7 +133,10 @@ impl Run {
                 continue;
             }
             let Some(&octet) = octets.get(i) else { break };
-            if matches!(octet, b'\r' | b'\n') && (self.line >= LINE_MIN || (self.line == 0 && octet == b'\n')) && self.is_open() {
+            if matches!(octet, b'\r' | b'\n')
+                && (self.line >= LINE_MIN || (self.line == 0 && octet == b'\n'))
+                && self.is_open()
+            {
                 // After the line break the run goes on.
                 self.line = 0;
                 if self.decoded.is_some() {

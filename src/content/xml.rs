@@ -16,9 +16,8 @@ const NAME_LEN_MAX: usize = 64;
 /// Longest entity, with `&` and `;`, octets.
 const ENTITY_LEN_MAX: usize = 10;
 /// HTML elements without content: they have no end tag.
-const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-];
+const VOID: [&str; 14] =
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -207,7 +206,9 @@ impl Xml {
                 rest = later;
                 continue;
             }
-            if !self.entity.is_empty() && (first == b'&' || self.entity.len() == ENTITY_LEN_MAX || first.is_ascii_whitespace()) {
+            if !self.entity.is_empty()
+                && (first == b'&' || self.entity.len() == ENTITY_LEN_MAX || first.is_ascii_whitespace())
+            {
                 self.entity_ends(at, cx);
                 continue;
             }

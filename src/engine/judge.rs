@@ -193,7 +193,8 @@ impl Judge {
         }
         // The flow that asks for more than there is loses its largest document; others keep theirs.
         while self.held > self.limits.document_bytes_max {
-            let Some(largest) = live.documents.iter_mut().filter(|document| document.held() > 0).max_by_key(|d| d.held())
+            let Some(largest) =
+                live.documents.iter_mut().filter(|document| document.held() > 0).max_by_key(|d| d.held())
             else {
                 break;
             };
@@ -271,10 +272,10 @@ impl Judge {
     /// Sums an ended egress flow up, and judges what could not be read.
     fn close_egress(&mut self, flow: &FlowRecord, out: Direction, live: &mut Live) -> Verdict {
         let bytes = flow.bytes[out.index()];
-        let to = live.judged.as_ref().map_or(
-            Jurisdiction { location: Default::default(), control: Default::default() },
-            |judged| judged.to(),
-        );
+        let to = live
+            .judged
+            .as_ref()
+            .map_or(Jurisdiction { location: Default::default(), control: Default::default() }, |judged| judged.to());
         let service_class = live.judged.as_ref().and_then(|judged| judged.place.service_class.clone());
         let mut worst = live.ledger.as_ref().and_then(|ledger| ledger.worst).unwrap_or(Verdict::Allowed);
         if bytes == 0 {
@@ -368,9 +369,10 @@ impl Handler for Judge {
             *self.counts.scopes.entry(scope).or_default() += 1;
         }
         let client = local_addr(flow, out);
-        let live = self.names.name_of(client, remote_addr(flow, out), self.now).map(|name| {
-            Box::new(Live { name: Some((name, NameSource::Dns)), ..Live::default() })
-        });
+        let live = self
+            .names
+            .name_of(client, remote_addr(flow, out), self.now)
+            .map(|name| Box::new(Live { name: Some((name, NameSource::Dns)), ..Live::default() }));
         FlowState { overheard, scope, out, live }
     }
 
@@ -400,7 +402,14 @@ impl Handler for Judge {
         }
     }
 
-    fn octets(&mut self, flow: &FlowRecord, state: &mut FlowState, dir: Direction, offset: u64, octets: &[u8]) -> Interest {
+    fn octets(
+        &mut self,
+        flow: &FlowRecord,
+        state: &mut FlowState,
+        dir: Direction,
+        offset: u64,
+        octets: &[u8],
+    ) -> Interest {
         self.inspect(flow, state, dir, |inspector, sink| inspector.octets(dir, offset, octets, sink))
     }
 

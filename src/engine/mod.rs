@@ -170,7 +170,11 @@ fn carries_names(packet: &Packet<'_>) -> bool {
 fn lane_of(packet: &Packet<'_>) -> usize {
     let ports = match packet.proto {
         ip_proto::ICMP | ip_proto::ICMPV6 => 0,
-        _ => u64::from(packet.src_port) + u64::from(packet.dst_port) + (u64::from(packet.src_port ^ packet.dst_port) << 20),
+        _ => {
+            u64::from(packet.src_port)
+                + u64::from(packet.dst_port)
+                + (u64::from(packet.src_port ^ packet.dst_port) << 20)
+        }
     };
     let (a, b) = (fold(packet.src), fold(packet.dst));
     let mixed = (a.wrapping_add(b) ^ (a ^ b).rotate_left(29) ^ ports.rotate_left(17) ^ u64::from(packet.proto))
@@ -183,7 +187,8 @@ fn fold(addr: IpAddr) -> u64 {
         IpAddr::V4(v4) => u64::from(v4.to_bits()).wrapping_mul(0xff51_afd7_ed55_8ccd),
         IpAddr::V6(v6) => {
             let bits = v6.to_bits();
-            ((bits >> 64) as u64).wrapping_mul(0xff51_afd7_ed55_8ccd) ^ (bits as u64).wrapping_mul(0xc4ce_b9fe_1a85_ec53)
+            ((bits >> 64) as u64).wrapping_mul(0xff51_afd7_ed55_8ccd)
+                ^ (bits as u64).wrapping_mul(0xc4ce_b9fe_1a85_ec53)
         }
     }
 }

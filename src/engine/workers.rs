@@ -67,7 +67,10 @@ impl Workers {
         let threads = options.threads.clamp(1, LANES);
         let share = share(limits);
         let mut crews = (0..threads).map(|first| Crew {
-            lanes: (first..LANES).step_by(threads).map(|number| Lane::new(number as u8, rules, &share, options)).collect(),
+            lanes: (first..LANES)
+                .step_by(threads)
+                .map(|number| Lane::new(number as u8, rules, &share, options))
+                .collect(),
             step: threads,
         });
         if threads == 1

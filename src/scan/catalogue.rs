@@ -120,7 +120,9 @@ impl Catalogue {
         }
         for signature in signatures.iter().skip(own) {
             let check = |problem: Result<(), String>, what: &str| {
-                problem.err().map(|m| Problem::line(&signature.file, signature.line, format!("{}: {what}: {m}", signature.id)))
+                problem
+                    .err()
+                    .map(|m| Problem::line(&signature.file, signature.line, format!("{}: {what}: {m}", signature.id)))
             };
             problems.extend(check(lint(&signature.pattern, signature.anchor.is_some()), "pattern"));
             problems.extend(check(signature.extend.as_deref().map_or(Ok(()), |e| class(e).map(|_| ())), "extend"));
@@ -149,7 +151,8 @@ impl Catalogue {
             problems.sort();
             return Err(problems);
         }
-        let catalogue = Arc::new(Self::compile(signatures, &context).map_err(|m| vec![Problem::file("signatures", m)])?);
+        let catalogue =
+            Arc::new(Self::compile(signatures, &context).map_err(|m| vec![Problem::file("signatures", m)])?);
         problems = catalogue.check_examples(|s| !s.file.starts_with("signatures/"));
         if !problems.is_empty() {
             problems.sort();
@@ -208,8 +211,7 @@ impl Catalogue {
                 .map(|(i, s)| (i, s.pattern.as_str(), matches!(s.edge, Edge::Word)))
                 .collect()
         };
-        let starting =
-            Matcher::new(&group(|e| matches!(e, Edge::Word | Edge::Start | Edge::Line | Edge::Document)))?;
+        let starting = Matcher::new(&group(|e| matches!(e, Edge::Word | Edge::Start | Edge::Line | Edge::Document)))?;
         let free = Matcher::new(&group(|e| e == Edge::Free))?;
         let keyed = Matcher::new(&group(|e| e == Edge::Key))?;
         let anchors = (0..)
@@ -254,7 +256,9 @@ impl Catalogue {
         let mut problems = Vec::new();
         for (index, signature) in (0..).zip(&self.signatures).filter(|(_, s)| which(s)) {
             for example in &signature.examples {
-                let problem = |message: String| Problem::line(&signature.file, example.line, format!("{}: {message}", signature.id));
+                let problem = |message: String| {
+                    Problem::line(&signature.file, example.line, format!("{}: {message}", signature.id))
+                };
                 let Some(mut text) = unescape(&example.text) else {
                     problems.push(problem("an escape in the example is none of \\n \\r \\t \\\\ \\\" \\xNN".into()));
                     continue;

@@ -191,8 +191,7 @@ impl DocumentScan {
     /// Source offset and length of `start..end`.
     pub(super) fn source(&self, start: u64, end: u64) -> (u64, u32) {
         let of = |position: u64, extra: u64| {
-            self.segment(position)
-                .map_or(position, |s| s.at + (position - s.start + extra) * u64::from(s.stride))
+            self.segment(position).map_or(position, |s| s.at + (position - s.start + extra) * u64::from(s.stride))
         };
         let from = of(start, 0);
         let to = of(end.saturating_sub(1).max(start), 1);

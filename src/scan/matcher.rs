@@ -56,7 +56,13 @@ fn syntax_config() -> syntax::Config {
 fn compile(patterns: &[&str], reverse: bool) -> Result<DFA, String> {
     let nfa = thompson::Compiler::new()
         .syntax(syntax_config())
-        .configure(thompson::Config::new().utf8(false).reverse(reverse).nfa_size_limit(Some(64 << 20)))
+        .configure(
+            thompson::Config::new()
+                .utf8(false)
+                .reverse(reverse)
+                .which_captures(thompson::WhichCaptures::None)
+                .nfa_size_limit(Some(64 << 20)),
+        )
         .build_many(patterns)
         .map_err(|e| message(&e))?;
     DFA::builder()
@@ -108,7 +114,9 @@ pub(super) fn lint(pattern: &str, anchored: bool) -> Result<(), String> {
 /// Counts the states that can be reached, up to a little more than `max`.
 fn reachable(dfa: &DFA, max: usize) -> usize {
     let mut cache = dfa.create_cache();
-    let Ok(start) = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes)) else { return usize::MAX };
+    let Ok(start) = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes)) else {
+        return usize::MAX;
+    };
     let mut seen = hashbrown::HashSet::new();
     let mut todo = vec![start];
     seen.insert(start);
@@ -299,7 +307,13 @@ impl Anchor {
     }
 
     /// The longest match around the octet at `at` that does not begin before `from`.
-    pub(super) fn around(&self, states: &mut AnchorStates, text: &[u8], from: usize, at: usize) -> Option<(usize, usize)> {
+    pub(super) fn around(
+        &self,
+        states: &mut AnchorStates,
+        text: &[u8],
+        from: usize,
+        at: usize,
+    ) -> Option<(usize, usize)> {
         let start = walk_longest(&self.before, &mut states.before, text.get(from..at)?.iter().rev())?;
         let end = walk_longest(&self.after, &mut states.after, text.get(at + 1..)?.iter())?;
         Some((at - start, at + 1 + end))

@@ -308,7 +308,13 @@ impl Scanner {
 
     /// Weighs one match; `key_score` is what its key says, where that is known. Returns whether other ends of the same match
     /// need no look.
-    fn consider(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, place: Place, key_score: Option<i16>) -> bool {
+    fn consider(
+        &mut self,
+        document: &mut DocumentScan,
+        catalogue: &Catalogue,
+        place: Place,
+        key_score: Option<i16>,
+    ) -> bool {
         let Some((signature, compiled)) = catalogue.at(place.signature) else { return true };
         let Place { start, mut end, .. } = place;
         if let Some(probe) = &self.probe
@@ -325,7 +331,10 @@ impl Scanner {
             return true;
         }
         let field = document.field(base + start as u64).cloned();
-        if !frames && signature.edge != Edge::Document && !same_field(document.field(base + end as u64 - 1), field.as_ref()) {
+        if !frames
+            && signature.edge != Edge::Document
+            && !same_field(document.field(base + end as u64 - 1), field.as_ref())
+        {
             return false;
         }
         self.counts.candidates += 1;
@@ -333,7 +342,8 @@ impl Scanner {
         // Numbers without a shape of their own are nothing without context: that is asked first, being cheaper.
         let mut around = key_score;
         if score <= CONTEXT_FIRST && self.probe.is_none() {
-            let says = around.unwrap_or_else(|| self.context(document, catalogue, (signature, compiled), place, field.as_deref()));
+            let says = around
+                .unwrap_or_else(|| self.context(document, catalogue, (signature, compiled), place, field.as_deref()));
             if says <= 0 {
                 return true;
             }
@@ -360,7 +370,8 @@ impl Scanner {
         if signature.class == DataClass::Image {
             end = start + image_end(document.text.get(start..).unwrap_or_default()).max(end - start);
             // An image that begins a field or document is one; its magic within other data is less sure.
-            let begins = start == 0 && base == 0 || !same_field(document.field((base + start as u64).saturating_sub(1)), field.as_ref());
+            let begins = start == 0 && base == 0
+                || !same_field(document.field((base + start as u64).saturating_sub(1)), field.as_ref());
             score += if begins { 15 } else { 0 };
         }
         let barcode = &*signature.id == "us-aamva-header" || &*signature.id == "us-aamva-header-escaped";
@@ -534,7 +545,10 @@ impl Scanner {
         let mut begin = end;
         while begin > least {
             let before = octet(begin - 1);
-            if !(before.is_ascii_alphanumeric() || before >= 0x80 || matches!(before, b'_' | b'-' | b'.' | b' ' | b'[' | b']')) {
+            if !(before.is_ascii_alphanumeric()
+                || before >= 0x80
+                || matches!(before, b'_' | b'-' | b'.' | b' ' | b'[' | b']'))
+            {
                 break;
             }
             begin -= 1;
@@ -562,7 +576,9 @@ impl Scanner {
         let rest = text.get(start..).unwrap_or_default();
         let stop = rest.iter().take(PATTERN_OCTETS_MAX).position(|b| match quoted {
             true => *b == quote || *b == b'\\' || *b < b' ',
-            false => *b < b' ' || matches!(b, b',' | b';' | b'&' | b'|' | b')' | b']' | b'}' | b'<' | b'>' | b'"' | b'\''),
+            false => {
+                *b < b' ' || matches!(b, b',' | b';' | b'&' | b'|' | b')' | b']' | b'}' | b'<' | b'>' | b'"' | b'\'')
+            }
         });
         let stop = start + stop.unwrap_or(rest.len().min(PATTERN_OCTETS_MAX));
         let (start, stop) = trimmed(text, start, stop);

@@ -72,8 +72,7 @@ pub(super) fn settle(
             }
             containers.push((candidate.signature, candidate.start));
         } else {
-            let (own, other) =
-                if signature.edge == Edge::Key { (&mut keyed, &shaped) } else { (&mut shaped, &keyed) };
+            let (own, other) = if signature.edge == Edge::Key { (&mut keyed, &shaped) } else { (&mut shaped, &keyed) };
             if own.overlaps(candidate.start, candidate.end, None)
                 || other.overlaps(candidate.start, candidate.end, Some(signature.class))
             {

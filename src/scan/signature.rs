@@ -263,7 +263,9 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<S
         let mut refuse = |span: Range<usize>, message: &str| {
             problems.push(Problem::line(file, line_of(span), message.to_string()));
         };
-        if raw.id.get_ref().is_empty() || !raw.id.get_ref().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        if raw.id.get_ref().is_empty()
+            || !raw.id.get_ref().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
             refuse(raw.id.span(), "an id is made of a-z, 0-9 and '-'");
         }
         if !(0..=100).contains(raw.score.get_ref()) {
@@ -282,7 +284,9 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<S
             refuse(raw.id.span(), "at least one example under match is required");
         }
         let mut examples = Vec::new();
-        for (verdict, list) in [(Verdict::Match, &raw.matches), (Verdict::Shape, &raw.shape), (Verdict::Check, &raw.check)] {
+        for (verdict, list) in
+            [(Verdict::Match, &raw.matches), (Verdict::Shape, &raw.shape), (Verdict::Check, &raw.check)]
+        {
             for example in list {
                 let line = line_of(example.span());
                 examples.push(Example { verdict, text: example.get_ref().clone(), line });

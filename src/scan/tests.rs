@@ -118,7 +118,8 @@ fn a_barcode_is_reported_with_its_parts() {
         ]
     );
     // The same in JSON that was not decoded.
-    let escaped = br#"{"barcode":"@\n\u001e\rANSI 636014100101DL00310216DLDAQD1234562\nDCSSAMPLE\nDACALEX\nDBB01011990\n"}"#;
+    let escaped =
+        br#"{"barcode":"@\n\u001e\rANSI 636014100101DL00310216DLDAQD1234562\nDCSSAMPLE\nDACALEX\nDBB01011990\n"}"#;
     let found = brief(&scan(escaped));
     assert!(found.iter().any(|f| f.starts_with("us-aamva-header-escaped@12")), "{found:?}");
     assert!(found.iter().any(|f| f.starts_with("us-dl-number@54+8 high")), "{found:?}");
@@ -141,12 +142,8 @@ fn fields_give_context_and_say_where() {
         assert!(found.iter().all(|f| f.field.as_deref() == Some(*field) && f.document == "test"));
     }
     // The key of another value does not speak for this one.
-    let pieces: [Piece<'_>; 4] = [
-        (b"{\"ssn\":", 0, None),
-        (b"none", 7, Some("ssn")),
-        (b",\"n\":", 11, None),
-        (b"899456789", 16, Some("n")),
-    ];
+    let pieces: [Piece<'_>; 4] =
+        [(b"{\"ssn\":", 0, None), (b"none", 7, Some("ssn")), (b",\"n\":", 11, None), (b"899456789", 16, Some("n"))];
     assert_eq!(brief(&scan_pieces(pieces)), Vec::<String>::new());
     // Values that stand apart do not run together.
     let pieces: [Piece<'_>; 2] = [(b"89945", 0, Some("a.ssn")), (b"6789", 50, Some("b.ssn"))];
@@ -155,7 +152,9 @@ fn fields_give_context_and_say_where() {
 
 #[test]
 fn values_for_tests_are_marked_and_keep_their_score() {
-    for (text, test) in [("card 4111 1111 1111 1111", true), ("card 4929 1234 5678 9015", false), ("ip: 203.0.113.7", true)] {
+    for (text, test) in
+        [("card 4111 1111 1111 1111", true), ("card 4929 1234 5678 9015", false), ("ip: 203.0.113.7", true)]
+    {
         let found = scan(text.as_bytes());
         assert!(found.iter().any(|f| f.test_value == test), "{text}");
     }
@@ -296,7 +295,8 @@ shape = ['ACME-12345']
 
 #[test]
 fn an_operators_signature_is_loaded_and_found() {
-    let catalogue = Catalogue::load(&[("acme.toml".into(), OPERATORS.into())]).map_err(|p| format!("{p:?}")).expect("loads");
+    let catalogue =
+        Catalogue::load(&[("acme.toml".into(), OPERATORS.into())]).map_err(|p| format!("{p:?}")).expect("loads");
     assert_eq!(catalogue.get("acme-badge").map(|s| s.score), Some(60));
     let mut scanner = Scanner::new(Arc::new(catalogue), [0; 32]);
     let mut document = DocumentScan::new("x");
@@ -324,7 +324,9 @@ fn bad_signatures_are_refused_with_line_and_reason_all_at_once() {
         (replaced("labels = [\"badge\"]", "context = [\"pasport\"]"), 3, "unknown context list", Some("passport")),
     ];
     for (text, line, message, hint) in cases {
-        let Err(problems) = Catalogue::load(&[("acme.toml".into(), text.clone())]) else { panic!("accepted: {message}") };
+        let Err(problems) = Catalogue::load(&[("acme.toml".into(), text.clone())]) else {
+            panic!("accepted: {message}")
+        };
         let good = problems.iter().any(|p| {
             p.file == "acme.toml"
                 && p.line == Some(line)

@@ -359,7 +359,8 @@ mod tests {
 
     #[test]
     fn words_are_whole_folded_and_split_at_case() {
-        let words = ["driver license", "ssn", "cédula", "身份证", "straße", "tên", "IP地址", "дата рождения", "주민등록번호"];
+        let words =
+            ["driver license", "ssn", "cédula", "身份证", "straße", "tên", "IP地址", "дата рождения", "주민등록번호"];
         let cases: [(&str, &[&str]); 12] = [
             ("driverLicenseNo", &["driverLicense"]),
             ("DRIVER_LICENSE", &["DRIVER_LICENSE"]),

@@ -7,22 +7,10 @@ fn compression_is_told_by_its_magic_and_may_be_nested() {
     for (file, _) in samples() {
         let expected = read(&file);
         let (first, second) = file.split_at(file.len() / 2);
-        let skippable = [
-            &[0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..],
-            &zstd(&file),
-        ]
-        .concat();
+        let skippable = [&[0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3][..], &zstd(&file)].concat();
         let members = [gzip(first), gzip(second)].concat();
         let frames = [zstd(first), skippable[..11].to_vec(), zstd(second)].concat();
-        for packed in [
-            gzip(&file),
-            zstd(&file),
-            members,
-            frames,
-            skippable,
-            gzip(&zstd(&file)),
-            zstd(&gzip(&file)),
-        ] {
+        for packed in [gzip(&file), zstd(&file), members, frames, skippable, gzip(&zstd(&file)), zstd(&gzip(&file))] {
             assert_eq!(read(&packed), expected);
         }
         let bomb = (0..8).fold(file, |file, _| gzip(&file));
@@ -36,9 +24,7 @@ fn noisy_capture() -> Vec<u8> {
     let mut writer = PcapWriter::new(Vec::new(), LinkType::ETHERNET).unwrap();
     for index in 0..600 {
         let data: Vec<u8> = (0..1000).map(|_| b'a' + random.below(26) as u8).collect();
-        writer
-            .frame(Timestamp::from_nanos(index), 1000, &data)
-            .unwrap();
+        writer.frame(Timestamp::from_nanos(index), 1000, &data).unwrap();
     }
     writer.finish().unwrap()
 }
@@ -47,10 +33,7 @@ fn noisy_capture() -> Vec<u8> {
 fn damage_in_compressed_captures_costs_nothing_before_it() {
     let file = noisy_capture();
     let (all, _, _) = read(&file);
-    for (name, packed, block) in [
-        ("gzip", gzip(&file), 40_000),
-        ("zstd", zstd(&file), 140_000),
-    ] {
+    for (name, packed, block) in [("gzip", gzip(&file), 40_000), ("zstd", zstd(&file), 140_000)] {
         for share in [3, 5, 9] {
             let at = packed.len() * share / 10;
             let expected = file.len() * share / 10;
@@ -64,11 +47,7 @@ fn damage_in_compressed_captures_costs_nothing_before_it() {
                 assert!(error.contains(what) && named, "{error}");
                 assert!(error.starts_with("record "), "{error}");
                 // Nothing before the damaged block is lost: frames up to it are there, and right.
-                let intact = seen
-                    .iter()
-                    .zip(&all)
-                    .take_while(|(seen, all)| seen == all)
-                    .count();
+                let intact = seen.iter().zip(&all).take_while(|(seen, all)| seen == all).count();
                 assert!(
                     (intact + 1) * 1016 + block >= expected,
                     "{name} {share}: {intact} frames of {}",

@@ -10,18 +10,9 @@ fn every_prefix_gives_its_whole_frames_and_says_whether_it_was_cut() {
         let headers = if format == "pcap" { 1 } else { 2 };
         for cut in 0..=file.len() {
             let (seen, _, error) = read(&file[..cut]);
-            let whole = ends
-                .iter()
-                .filter(|&&end| end <= cut)
-                .count()
-                .saturating_sub(headers)
-                .min(5);
+            let whole = ends.iter().filter(|&&end| end <= cut).count().saturating_sub(headers).min(5);
             assert_eq!(seen, all[..whole], "{format} cut at {cut}");
-            assert_eq!(
-                error.is_none(),
-                ends.contains(&cut),
-                "{format} cut at {cut}: {error:?}"
-            );
+            assert_eq!(error.is_none(), ends.contains(&cut), "{format} cut at {cut}: {error:?}");
         }
     }
 }
@@ -30,12 +21,7 @@ fn every_prefix_gives_its_whole_frames_and_says_whether_it_was_cut() {
 fn mutations_neither_panic_nor_invent_octets() {
     let mut random = Random(7);
     let mut starts: Vec<Vec<u8>> = samples().into_iter().map(|(file, _)| file).collect();
-    starts.extend(
-        starts
-            .clone()
-            .iter()
-            .flat_map(|file| [gzip(file), zstd(file)]),
-    );
+    starts.extend(starts.clone().iter().flat_map(|file| [gzip(file), zstd(file)]));
     for round in 0..10_000 {
         let mut file = starts[round % starts.len()].clone();
         for _ in 0..=random.below(4) {
@@ -53,9 +39,6 @@ fn mutations_neither_panic_nor_invent_octets() {
             }
         }
         let (seen, _, _) = read(&file);
-        assert!(
-            seen.iter().map(|frame| frame.data.len()).sum::<usize>() <= 1 << 20,
-            "round {round}"
-        );
+        assert!(seen.iter().map(|frame| frame.data.len()).sum::<usize>() <= 1 << 20, "round {round}");
     }
 }

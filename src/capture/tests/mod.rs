@@ -100,30 +100,19 @@ struct Octets {
 
 impl Octets {
     fn new(big: bool) -> Self {
-        Self {
-            big,
-            octets: Vec::new(),
-        }
+        Self { big, octets: Vec::new() }
     }
 
     fn n16(mut self, values: &[u16]) -> Self {
         for value in values {
-            self.octets.extend(if self.big {
-                value.to_be_bytes()
-            } else {
-                value.to_le_bytes()
-            });
+            self.octets.extend(if self.big { value.to_be_bytes() } else { value.to_le_bytes() });
         }
         self
     }
 
     fn n32(mut self, values: &[u32]) -> Self {
         for value in values {
-            self.octets.extend(if self.big {
-                value.to_be_bytes()
-            } else {
-                value.to_le_bytes()
-            });
+            self.octets.extend(if self.big { value.to_be_bytes() } else { value.to_le_bytes() });
         }
         self
     }
@@ -175,10 +164,7 @@ fn samples() -> Vec<(Vec<u8>, Vec<usize>)> {
     let mut pcap_ends = vec![24];
     let mut pcapng_ends = vec![28, 60];
     for index in 0..5_u32 {
-        let (time, data) = (
-            Timestamp::from_parts(u64::from(index), 5),
-            vec![index as u8; index as usize * 7],
-        );
+        let (time, data) = (Timestamp::from_parts(u64::from(index), 5), vec![index as u8; index as usize * 7]);
         pcap.frame(time, 1500, &data).unwrap();
         pcap_ends.push(pcap_ends.last().unwrap() + 16 + data.len());
         pcapng.frame(link, time, 1500, &data).unwrap();
@@ -186,8 +172,5 @@ fn samples() -> Vec<(Vec<u8>, Vec<usize>)> {
     }
     pcapng.secrets(Secrets::TLS_KEY_LOG, b"secret").unwrap();
     pcapng_ends.push(pcapng_ends.last().unwrap() + 28);
-    vec![
-        (pcap.finish().unwrap(), pcap_ends),
-        (pcapng.finish().unwrap(), pcapng_ends),
-    ]
+    vec![(pcap.finish().unwrap(), pcap_ends), (pcapng.finish().unwrap(), pcapng_ends)]
 }

@@ -13,10 +13,7 @@ fn nanos(text: &str) -> u64 {
 fn agrees_with_independent_truth() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     if !shared.join("truth").is_dir() {
-        eprintln!(
-            "skipped: there are no captures with truth at {}",
-            shared.display()
-        );
+        eprintln!("skipped: there are no captures with truth at {}", shared.display());
         return;
     }
     let mut compared = 0;
@@ -24,16 +21,11 @@ fn agrees_with_independent_truth() {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_dir())
-        .flat_map(|folder| {
-            std::fs::read_dir(folder)
-                .unwrap()
-                .map(|entry| entry.unwrap().path())
-        })
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()))
         .collect();
     truths.sort();
     for path in truths {
-        let truth: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let truth: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let format = &truth["format"];
         let name = truth["capture"].as_str().unwrap();
         let mut captures = Captures::open(&[shared.join("captures").join(name)], None).unwrap();
@@ -48,21 +40,12 @@ fn agrees_with_independent_truth() {
             _ => "pcap",
         };
         assert_eq!(summary.format, expected_format, "{name}");
-        let blocks = |kinds: &[&str]| {
-            kinds
-                .iter()
-                .filter_map(|kind| format["blocks"][kind].as_u64())
-                .sum::<u64>()
-        };
+        let blocks = |kinds: &[&str]| kinds.iter().filter_map(|kind| format["blocks"][kind].as_u64()).sum::<u64>();
         let frames = match format["records_complete"].as_u64() {
             Some(records) => records,
             None => blocks(&["EPB", "SPB", "PB"]),
         };
-        assert_eq!(
-            (summary.packets, seen.len() as u64),
-            (frames, frames),
-            "{name}"
-        );
+        assert_eq!((summary.packets, seen.len() as u64), (frames, frames), "{name}");
 
         let whole = kind != "empty"
             && truth["tshark"]["exit"] == 0
@@ -72,50 +55,27 @@ fn agrees_with_independent_truth() {
         assert_eq!(summary.error.is_none(), whole, "{name}");
 
         let mut links: Vec<u32> = format["link_types"].as_array().map_or(Vec::new(), |links| {
-            links
-                .iter()
-                .map(|link| source::link_type(link.as_u64().unwrap() as u16).0)
-                .collect()
+            links.iter().map(|link| source::link_type(link.as_u64().unwrap() as u16).0).collect()
         });
         links.sort_unstable();
         for frame in &seen {
-            assert!(
-                links.binary_search(&frame.link).is_ok(),
-                "{name}: link type {}",
-                frame.link
-            );
+            assert!(links.binary_search(&frame.link).is_ok(), "{name}: link type {}", frame.link);
         }
         let numbered = truth["packets"]["frames"].as_u64();
         if numbered == Some(frames) {
-            assert_eq!(
-                Some(summary.bytes),
-                truth["packets"]["frame_bytes"].as_u64(),
-                "{name}"
-            );
+            assert_eq!(Some(summary.bytes), truth["packets"]["frame_bytes"].as_u64(), "{name}");
             let captured: usize = seen.iter().map(|frame| frame.data.len()).sum();
-            assert_eq!(
-                Some(captured as u64),
-                truth["captured_bytes"].as_u64(),
-                "{name}"
-            );
+            assert_eq!(Some(captured as u64), truth["captured_bytes"].as_u64(), "{name}");
         }
         // The truth has a time of 0 for Simple Packet Blocks, where we have that of the frame before.
-        if let (Some((first, last)), Some(truth_first), Some(truth_last)) = (
-            summary.span,
-            truth["first"].as_str(),
-            truth["last"].as_str(),
-        ) {
+        if let (Some((first, last)), Some(truth_first), Some(truth_last)) =
+            (summary.span, truth["first"].as_str(), truth["last"].as_str())
+        {
             // The truth compared its times as floating point: of times within a microsecond it may have taken either.
             if blocks(&["SPB"]) == 0 {
-                assert!(
-                    first.nanos().abs_diff(nanos(truth_first)) < 1000,
-                    "{name}: first {first}"
-                );
+                assert!(first.nanos().abs_diff(nanos(truth_first)) < 1000, "{name}: first {first}");
             }
-            assert!(
-                last.nanos().abs_diff(nanos(truth_last)) < 1000,
-                "{name}: last {last}"
-            );
+            assert!(last.nanos().abs_diff(nanos(truth_last)) < 1000, "{name}: last {last}");
         }
     }
     assert!(compared > 300, "{compared} captures compared");

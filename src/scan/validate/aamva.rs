@@ -14,19 +14,20 @@ pub(super) const VALIDATORS: &[(&str, Validator)] =
 
 /// Issuers (AAMVA's list, reference section 5).
 const ISSUERS: &[u32] = &[
-    604_426, 604_427, 604_428, 604_429, 604_430, 604_431, 604_432, 604_433, 636_000, 636_001, 636_002, 636_003, 636_004,
-    636_005, 636_006, 636_007, 636_008, 636_009, 636_010, 636_011, 636_012, 636_013, 636_014, 636_015, 636_016, 636_017,
-    636_018, 636_019, 636_020, 636_021, 636_022, 636_023, 636_024, 636_025, 636_026, 636_027, 636_028, 636_029, 636_030,
-    636_031, 636_032, 636_033, 636_034, 636_035, 636_036, 636_037, 636_038, 636_039, 636_040, 636_041, 636_042, 636_043,
-    636_044, 636_045, 636_046, 636_047, 636_048, 636_049, 636_050, 636_051, 636_052, 636_053, 636_054, 636_055, 636_056,
-    636_057, 636_058, 636_059, 636_060, 636_061, 636_062,
+    604_426, 604_427, 604_428, 604_429, 604_430, 604_431, 604_432, 604_433, 636_000, 636_001, 636_002, 636_003,
+    636_004, 636_005, 636_006, 636_007, 636_008, 636_009, 636_010, 636_011, 636_012, 636_013, 636_014, 636_015,
+    636_016, 636_017, 636_018, 636_019, 636_020, 636_021, 636_022, 636_023, 636_024, 636_025, 636_026, 636_027,
+    636_028, 636_029, 636_030, 636_031, 636_032, 636_033, 636_034, 636_035, 636_036, 636_037, 636_038, 636_039,
+    636_040, 636_041, 636_042, 636_043, 636_044, 636_045, 636_046, 636_047, 636_048, 636_049, 636_050, 636_051,
+    636_052, 636_053, 636_054, 636_055, 636_056, 636_057, 636_058, 636_059, 636_060, 636_061, 636_062,
 ];
 
 /// Element identifiers that stand on cards in practice.
 const ELEMENTS: &[&[u8; 3]] = &[
-    b"DAA", b"DAB", b"DAC", b"DAD", b"DAG", b"DAH", b"DAI", b"DAJ", b"DAK", b"DAQ", b"DAU", b"DAW", b"DAX", b"DAY", b"DAZ",
-    b"DBA", b"DBB", b"DBC", b"DBD", b"DCA", b"DCB", b"DCD", b"DCE", b"DCF", b"DCG", b"DCI", b"DCJ", b"DCK", b"DCL", b"DCS",
-    b"DCT", b"DCU", b"DDA", b"DDB", b"DDC", b"DDD", b"DDE", b"DDF", b"DDG", b"DDH", b"DDI", b"DDJ", b"DDK", b"DDL",
+    b"DAA", b"DAB", b"DAC", b"DAD", b"DAG", b"DAH", b"DAI", b"DAJ", b"DAK", b"DAQ", b"DAU", b"DAW", b"DAX", b"DAY",
+    b"DAZ", b"DBA", b"DBB", b"DBC", b"DBD", b"DCA", b"DCB", b"DCD", b"DCE", b"DCF", b"DCG", b"DCI", b"DCJ", b"DCK",
+    b"DCL", b"DCS", b"DCT", b"DCU", b"DDA", b"DDB", b"DDC", b"DDD", b"DDE", b"DDF", b"DDG", b"DDH", b"DDI", b"DDJ",
+    b"DDK", b"DDL",
 ];
 
 /// Octets of a barcode that are searched for elements.
@@ -116,7 +117,8 @@ pub(in crate::scan) fn elements(text: &[u8]) -> Vec<Element> {
         // The first element of a subfile follows the subfile's type on the same line, after the header.
         let inside = || {
             let from = line.windows(5).position(|w| {
-                matches!(w, [b'D', b'L', ..] | [b'I', b'D', ..] | [b'E', b'N', ..]) && w.get(2..).is_some_and(is_element)
+                matches!(w, [b'D', b'L', ..] | [b'I', b'D', ..] | [b'E', b'N', ..])
+                    && w.get(2..).is_some_and(is_element)
             })?;
             known(from + 2)
         };

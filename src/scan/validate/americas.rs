@@ -68,7 +68,8 @@ fn curp(value: Value<'_>) -> Check {
 fn rut(value: Value<'_>) -> Check {
     let text = value.alphanumeric();
     let Some((&check, digits)) = text.split_last() else { return Check::Refuse };
-    let sum: u32 = digits.iter().rev().zip([2, 3, 4, 5, 6, 7].into_iter().cycle()).map(|(&b, w)| u32::from(b - b'0') * w).sum();
+    let sum: u32 =
+        digits.iter().rev().zip([2, 3, 4, 5, 6, 7].into_iter().cycle()).map(|(&b, w)| u32::from(b - b'0') * w).sum();
     let expected = match 11 - sum % 11 {
         11 => b'0',
         10 => b'K',

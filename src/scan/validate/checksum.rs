@@ -113,8 +113,22 @@ pub(super) fn entropy_bits(text: &[u8]) -> f64 {
 /// Text that stands for a value without being one: `null`, `xxxx`, `***`, `${...}`, `<...>`.
 pub(super) fn is_placeholder(text: &[u8]) -> bool {
     const WORDS: [&[u8]; 16] = [
-        b"null", b"none", b"nil", b"undefined", b"unknown", b"true", b"false", b"string", b"number", b"integer", b"object",
-        b"redacted", b"anonymous", b"n/a", b"nan", b"test",
+        b"null",
+        b"none",
+        b"nil",
+        b"undefined",
+        b"unknown",
+        b"true",
+        b"false",
+        b"string",
+        b"number",
+        b"integer",
+        b"object",
+        b"redacted",
+        b"anonymous",
+        b"n/a",
+        b"nan",
+        b"test",
     ];
     let trimmed = text.trim_ascii();
     let same = trimmed.windows(2).all(|w| w.first() == w.last());

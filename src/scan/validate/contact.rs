@@ -7,13 +7,39 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[("email", email), ("phone-
 
 /// Mailboxes of organisations rather than persons.
 const ROLES: [&str; 14] = [
-    "noreply", "no-reply", "donotreply", "do-not-reply", "postmaster", "hostmaster", "webmaster", "mailer-daemon", "abuse",
-    "root", "daemon", "support", "info", "git",
+    "noreply",
+    "no-reply",
+    "donotreply",
+    "do-not-reply",
+    "postmaster",
+    "hostmaster",
+    "webmaster",
+    "mailer-daemon",
+    "abuse",
+    "root",
+    "daemon",
+    "support",
+    "info",
+    "git",
 ];
 
 /// Last labels that name files and packages, not domains.
 const FILES: [&str; 16] = [
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "html", "json", "xml", "local", "localhost", "internal", "lan",
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "svg",
+    "webp",
+    "js",
+    "css",
+    "html",
+    "json",
+    "xml",
+    "local",
+    "localhost",
+    "internal",
+    "lan",
     "localdomain",
 ];
 
@@ -25,7 +51,11 @@ fn email(value: Value<'_>) -> Check {
     // `user@host.name:path` after a scheme or in a clone command is a login, not a mailbox.
     let login = local == "git" || value.before().ends_with(b"://") || local.contains("://");
     let hash = local.len() == 32 && local.bytes().all(|b| b.is_ascii_hexdigit());
-    if !shaped || login || FILES.contains(&last) || !last.bytes().all(|b| b.is_ascii_alphabetic() || last.starts_with("xn--")) {
+    if !shaped
+        || login
+        || FILES.contains(&last)
+        || !last.bytes().all(|b| b.is_ascii_alphabetic() || last.starts_with("xn--"))
+    {
         return Check::Refuse;
     }
     let role = ROLES.contains(&local) || hash;

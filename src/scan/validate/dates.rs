@@ -40,9 +40,10 @@ fn iso(value: Value<'_>) -> Check {
 
 /// `M/D/YYYY`.
 fn us(value: Value<'_>) -> Check {
-    let mut parts = value.octets().split(|b| !b.is_ascii_digit()).map(|p| {
-        std::str::from_utf8(p).ok().and_then(|p| p.parse::<u32>().ok()).unwrap_or(0)
-    });
+    let mut parts = value
+        .octets()
+        .split(|b| !b.is_ascii_digit())
+        .map(|p| std::str::from_utf8(p).ok().and_then(|p| p.parse::<u32>().ok()).unwrap_or(0));
     let (month, day, year) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     Check::when(is_birth_date(year, month, day) && parts.next().is_none())
 }

@@ -14,7 +14,9 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
         Check::when((1..=12).contains(&(at(6) % 5 * 10 + at(7))) && (1..=31).contains(&(at(8) * 10 + at(9))))
     }),
     ("de-steuer-id", steuer_id),
-    ("de-id-card", |v| Check::when(super::mrz::check_digit(v.octets().get(..8).unwrap_or_default()) == v.octets().get(8).copied())),
+    ("de-id-card", |v| {
+        Check::when(super::mrz::check_digit(v.octets().get(..8).unwrap_or_default()) == v.octets().get(8).copied())
+    }),
     ("fr-nir", nir),
     ("it-codice-fiscale", codice_fiscale),
     ("es-dni", |v| Check::when(spanish_letter(v.digits().number(0, 8)) == last(v))),
@@ -32,7 +34,11 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("be-nn", |v| {
         let d = v.digits();
         let (n, check) = (d.number(0, 9), d.number(9, 11));
-        Check::when([n, 2_000_000_000 + n].iter().any(|n| 97 - n % 97 == check) && d.small(2, 4) % 20 <= 12 && d.small(4, 6) <= 31)
+        Check::when(
+            [n, 2_000_000_000 + n].iter().any(|n| 97 - n % 97 == check)
+                && d.small(2, 4) % 20 <= 12
+                && d.small(4, 6) <= 31,
+        )
     }),
     ("dk-cpr", |v| {
         let d = v.digits();
@@ -49,7 +55,9 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("ro-cnp", |v| {
         let d = v.digits();
         let sum = d.weighted(&[2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9]) as u32 % 11;
-        Check::when((if sum == 10 { 1 } else { sum }) == d.at(12) && is_short_date(d.small(1, 3), d.small(3, 5), d.small(5, 7)))
+        Check::when(
+            (if sum == 10 { 1 } else { sum }) == d.at(12) && is_short_date(d.small(1, 3), d.small(3, 5), d.small(5, 7)),
+        )
     }),
     ("bg-egn", |v| {
         let d = v.digits();
@@ -77,7 +85,9 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     }),
     ("hu-taj", |v| {
         let d = v.digits();
-        Check::when(d.weighted(&[3, 7, 3, 7, 3, 7, 3, 7]) as u32 % 10 == d.at(8) && d.number(0, 9) > 0 && !d.all_equal())
+        Check::when(
+            d.weighted(&[3, 7, 3, 7, 3, 7, 3, 7]) as u32 % 10 == d.at(8) && d.number(0, 9) > 0 && !d.all_equal(),
+        )
     }),
     ("tr-tckn", |v| {
         let d = v.digits();
@@ -141,15 +151,27 @@ fn steuer_id(value: Value<'_>) -> Check {
 fn nir(value: Value<'_>) -> Check {
     let text = value.alphanumeric();
     // Corsica: 2A counts as 19, 2B as 18.
-    let number: u64 = text.iter().take(13).fold(0, |n, &b| n * 10 + match b { b'A' => 9, b'B' => 8, b => u64::from(b - b'0') });
-    let corsica = match text.get(6) { Some(b'A') => 10_000_000, Some(b'B') => 10_000_000, _ => 0 };
+    let number: u64 = text.iter().take(13).fold(0, |n, &b| {
+        n * 10
+            + match b {
+                b'A' => 9,
+                b'B' => 8,
+                b => u64::from(b - b'0'),
+            }
+    });
+    let corsica = match text.get(6) {
+        Some(b'A') => 10_000_000,
+        Some(b'B') => 10_000_000,
+        _ => 0,
+    };
     let number = number.saturating_sub(corsica);
     let key = text.iter().skip(13).fold(0_u64, |n, &b| n * 10 + u64::from(b.wrapping_sub(b'0')));
     Check::when(text.len() == 15 && 97 - number % 97 == key)
 }
 
 fn codice_fiscale(value: Value<'_>) -> Check {
-    const ODD: [u32; 26] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
+    const ODD: [u32; 26] =
+        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
     let text = value.alphanumeric();
     let sum: u32 = text
         .iter()

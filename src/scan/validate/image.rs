@@ -3,12 +3,8 @@
 
 use super::{Check, Validator, Value};
 
-pub(super) const VALIDATORS: &[(&str, Validator)] = &[
-    ("jpeg", jpeg),
-    ("png", png),
-    ("heif", heif),
-    ("exif-gps", exif_gps),
-];
+pub(super) const VALIDATORS: &[(&str, Validator)] =
+    &[("jpeg", jpeg), ("png", png), ("heif", heif), ("exif-gps", exif_gps)];
 
 fn short(text: &[u8], at: usize) -> Option<usize> {
     Some(usize::from(u16::from_be_bytes(*text.get(at..)?.first_chunk()?)))
@@ -44,7 +40,8 @@ fn png(value: Value<'_>) -> Check {
 /// The box size before `ftyp` is small and a multiple of four.
 fn heif(value: Value<'_>) -> Check {
     let before = value.before();
-    let size = before.get(before.len().saturating_sub(4)..).and_then(|s| s.first_chunk::<4>()).map(|s| u32::from_be_bytes(*s));
+    let size =
+        before.get(before.len().saturating_sub(4)..).and_then(|s| s.first_chunk::<4>()).map(|s| u32::from_be_bytes(*s));
     Check::when(size.is_some_and(|s| (16..=256).contains(&s) && s.is_multiple_of(4)))
 }
 

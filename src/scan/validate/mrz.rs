@@ -10,12 +10,13 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[("mrz-td3", td3), ("mrz-td
 pub(super) fn check_digit(cells: &[u8]) -> Option<u8> {
     let mut sum = 0;
     for (&cell, weight) in cells.iter().zip([7, 3, 1].into_iter().cycle()) {
-        sum += weight * match cell {
-            b'0'..=b'9' => u32::from(cell - b'0'),
-            b'A'..=b'Z' => u32::from(cell - b'A') + 10,
-            b'<' => 0,
-            _ => return None,
-        };
+        sum += weight
+            * match cell {
+                b'0'..=b'9' => u32::from(cell - b'0'),
+                b'A'..=b'Z' => u32::from(cell - b'A') + 10,
+                b'<' => 0,
+                _ => return None,
+            };
     }
     Some(b'0' + (sum % 10) as u8)
 }
@@ -34,7 +35,10 @@ fn checks(cells: &[u8], from: usize, to: usize) -> bool {
 
 /// Number, birth and expiry of a line that begins at `at`, in the layout that TD2, TD3 and visas share.
 fn line(cells: &[u8], at: usize) -> bool {
-    checks(cells, at, at + 9) && checks(cells, at + 13, at + 19) && checks(cells, at + 21, at + 27) && birth(cells, at + 13)
+    checks(cells, at, at + 9)
+        && checks(cells, at + 13, at + 19)
+        && checks(cells, at + 21, at + 27)
+        && birth(cells, at + 13)
 }
 
 /// A birth date that the calendar has; unknown parts are `<`.
@@ -58,7 +62,8 @@ fn td3(value: Value<'_>) -> Check {
         return Check::Refuse;
     }
     let visa = cells.first() == Some(&b'V');
-    let composite: Vec<u8> = [44..54, 57..64, 65..87].into_iter().filter_map(|r| cells.get(r)).flatten().copied().collect();
+    let composite: Vec<u8> =
+        [44..54, 57..64, 65..87].into_iter().filter_map(|r| cells.get(r)).flatten().copied().collect();
     let whole = checks(&cells, 72, 86) && check_digit(&composite) == cells.get(87).copied();
     Check::when(whole || visa).test_when(is_specimen(&cells))
 }
@@ -69,7 +74,8 @@ fn td2(value: Value<'_>) -> Check {
         return Check::Refuse;
     }
     let visa = cells.first() == Some(&b'V');
-    let composite: Vec<u8> = [36..46, 49..56, 57..71].into_iter().filter_map(|r| cells.get(r)).flatten().copied().collect();
+    let composite: Vec<u8> =
+        [36..46, 49..56, 57..71].into_iter().filter_map(|r| cells.get(r)).flatten().copied().collect();
     Check::when(visa || check_digit(&composite) == cells.get(71).copied()).test_when(is_specimen(&cells))
 }
 

@@ -92,7 +92,8 @@ fn ipv6(value: Value<'_>) -> Check {
     if first & 0xe000 != 0x2000 {
         return Check::Refuse;
     }
-    let documentation = address.segments()[..2] == [0x2001, 0xdb8] || (first == 0x3fff && address.segments()[1] >> 12 == 0);
+    let documentation =
+        address.segments()[..2] == [0x2001, 0xdb8] || (first == 0x3fff && address.segments()[1] >> 12 == 0);
     Check::PASS.test_when(documentation)
 }
 

@@ -26,7 +26,8 @@ fn ssn(value: Value<'_>) -> Check {
     let d = value.digits();
     let (area, group, serial) = (d.small(0, 3), d.small(3, 5), d.small(5, 9));
     let impossible = d.len() != 9 || area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0;
-    let specimen = matches!(d.number(0, 9), 78_051_120 | 219_099_999 | 457_555_462 | 123_456_789 | 987_654_320..=987_654_329);
+    let specimen =
+        matches!(d.number(0, 9), 78_051_120 | 219_099_999 | 457_555_462 | 123_456_789 | 987_654_320..=987_654_329);
     let mixed = matches!(separators.as_slice(), [a, b] if a != b);
     // Areas from 773 up were first used in 2011, and those from 850 on hardly or not at all: section 9 uses 899.
     Check::when(!impossible && !specimen && !mixed && !d.all_equal()).test_when(area >= 890)
@@ -109,7 +110,9 @@ fn licence(value: Value<'_>) -> Check {
         let after = value.after();
         let after = after.get(..STATE_OCTETS.min(after.len())).unwrap_or_default();
         let around = [before, b" ", after].concat();
-        fits.any(|(code, name, _)| has_word(&around, code.as_bytes(), true) || has_word(&around, name.as_bytes(), false))
+        fits.any(|(code, name, _)| {
+            has_word(&around, code.as_bytes(), true) || has_word(&around, name.as_bytes(), false)
+        })
     };
     Check::bonus(if named { 20 } else { 0 })
 }
@@ -206,8 +209,14 @@ mod tests {
 
     #[test]
     fn licence_shapes() {
-        let cases = [("D1234562", "A9{7}", true), ("D123456", "A9{7}", false), ("S53045800000", "A9{11,12}", true),
-            ("12ABC12345", "9{2}AAA9{5}", true), ("WDLABC123XYZ", "WDL*{9}", true), ("", "9{1,8}", false)];
+        let cases = [
+            ("D1234562", "A9{7}", true),
+            ("D123456", "A9{7}", false),
+            ("S53045800000", "A9{11,12}", true),
+            ("12ABC12345", "9{2}AAA9{5}", true),
+            ("WDLABC123XYZ", "WDL*{9}", true),
+            ("", "9{1,8}", false),
+        ];
         for (number, shape, fits) in cases {
             assert_eq!(has_shape(number.as_bytes(), shape), fits, "{number} {shape}");
         }
