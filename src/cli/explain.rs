@@ -14,7 +14,6 @@ use crate::model::Evidence;
 pub(super) fn explain(args: ExplainArgs) -> Result<Done, Failure> {
     let settings = rules::settings(args.common.flags(), args.common.config.as_deref())?;
     let loaded = Loaded::load(settings)?;
-    // A name alone says nothing about an address: the unspecified address stands for "none".
     let (addr, name) = match args.what.parse::<IpAddr>() {
         Ok(addr) => (Some(addr), args.name),
         Err(_) => (None, Some(args.what.to_lowercase())),
@@ -23,8 +22,7 @@ pub(super) fn explain(args: ExplainArgs) -> Result<Done, Failure> {
         Some(addr) => (loaded.locator.locate(addr, name.as_deref()), loaded.locator.evidence(addr, name.as_deref())),
         None => {
             let name = name.as_deref().unwrap_or_default();
-            let nowhere = IpAddr::from([0, 0, 0, 0]);
-            (loaded.locator.locate(nowhere, Some(name)), loaded.locator.evidence(nowhere, Some(name)))
+            (loaded.locator.locate_name(name), loaded.locator.evidence_of_name(name))
         }
     };
     if args.json {

@@ -230,6 +230,7 @@ impl Judge {
     ) {
         let Some(level) = finding.confidence.level() else { return };
         let name = live.current.as_ref().or(live.name.as_ref().map(|(name, _)| name));
+        let name = name.filter(|_| names_the_remote(out));
         if live.judged.as_ref().is_none_or(|judged| judged.name.as_ref() != name) {
             let judged = self.judged(flow, out, name);
             live.judged = Some(Box::new(judged));
@@ -468,7 +469,7 @@ impl Handler for Judge {
         }
         if state.scope == Scope::Egress || self.options.flow_events {
             // A flow as a whole is summed up under its first name; findings were judged under the name of their request.
-            let name = live.name.as_ref().map(|(name, _)| name.clone());
+            let name = live.name.as_ref().map(|(name, _)| name.clone()).filter(|_| names_the_remote(state.out));
             if live.judged.as_ref().is_none_or(|judged| judged.name != name) {
                 live.judged = Some(Box::new(self.judged(flow, state.out, name.as_ref())));
             }
@@ -591,6 +592,11 @@ fn clean_name(name: &str) -> Option<String> {
     let fits = (1..=253).contains(&name.len())
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
     fits.then(|| name.to_lowercase())
+}
+
+/// Whether a flow's server name is the remote end's: on an inbound connection it is our own server's.
+const fn names_the_remote(out: Direction) -> bool {
+    matches!(out, Direction::Forward)
 }
 
 fn remote_addr(flow: &FlowRecord, out: Direction) -> IpAddr {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use crate::model::{CaptureSummary, Counts, Event, EventBody, RuleRef, Scope, Severity};
+use crate::model::{CaptureSummary, Counts, Event, EventBody, Initiator, RuleRef, Scope, Severity};
 
 /// Rows kept per table; what is beyond is counted in one last row.
 const ROWS_MAX: usize = 1000;
@@ -39,9 +39,10 @@ impl Trail {
     pub fn note(&mut self, event: &Event) {
         let EventBody::Violation { rule, finding, .. } = &event.body else { return };
         let Some(flow) = &event.flow else { return };
-        let to: Arc<str> = match &flow.server_name {
-            Some((name, _)) => name.clone(),
-            None => flow.dest.0.to_string().into(),
+        // On an inbound connection the server's name is our own.
+        let to: Arc<str> = match (&flow.server_name, flow.initiator) {
+            (Some((name, _)), Some(Initiator::Local)) => name.clone(),
+            _ => flow.dest.0.to_string().into(),
         };
         let key = TrailKey {
             severity: std::cmp::Reverse(rule.severity),

@@ -144,24 +144,17 @@ impl Locator {
 
     /// The jurisdiction of a remote end, by its address and, if known, its name.
     pub fn locate(&self, addr: IpAddr, name: Option<&str>) -> Place {
-        let judged = special::judged(addr);
         let mut clues = Clues::default();
         self.gather(addr, name, &mut clues);
-        let country =
-            |facet| clues.list.iter().find(|clue| clue.facet == facet).map_or(Country::UNKNOWN, |clue| clue.country);
-        let service = clues.service;
-        Place {
-            location: country(Facet::Location),
-            control: country(Facet::Control),
-            asn: clues.asn,
-            as_org: clues.asn.and_then(|_| self.as_org(judged)),
-            operator: service
-                .map(|service| &service.operator)
-                .or(clues.operator.map(|operator| &operator.name))
-                .map(Arc::clone),
-            service: service.map(|service| Arc::clone(&service.service)),
-            service_class: service.map(|service| Arc::clone(&service.class)),
-        }
+        let as_org = clues.asn.and_then(|_| self.as_org(special::judged(addr)));
+        Place { as_org, ..place(&clues) }
+    }
+
+    /// What a name says without an address.
+    pub fn locate_name(&self, name: &str) -> Place {
+        let mut clues = Clues::default();
+        self.gather_name(name, &mut clues);
+        place(&clues)
     }
 
     /// Every piece of evidence for the jurisdiction of a remote end, strongest first; for each facet the piece that decided is
@@ -169,6 +162,18 @@ impl Locator {
     pub fn evidence(&self, addr: IpAddr, name: Option<&str>) -> Vec<Evidence> {
         let mut clues = Clues::default();
         self.gather(addr, name, &mut clues);
+        self.tell_all(&clues, special::judged(addr))
+    }
+
+    /// The evidence in a name without an address.
+    pub fn evidence_of_name(&self, name: &str) -> Vec<Evidence> {
+        let mut clues = Clues::default();
+        self.gather_name(name, &mut clues);
+        // No clue of a name asks for the address.
+        self.tell_all(&clues, IpAddr::from([0, 0, 0, 0]))
+    }
+
+    fn tell_all(&self, clues: &Clues<'_>, judged: IpAddr) -> Vec<Evidence> {
         let mut decided: Vec<Facet> = Vec::new();
         let mut evidence = Vec::with_capacity(clues.list.len());
         for clue in &clues.list {
@@ -176,7 +181,7 @@ impl Locator {
             if deciding {
                 decided.push(clue.facet);
             }
-            evidence.push(self.tell(clue, special::judged(addr), deciding));
+            evidence.push(self.tell(clue, judged, deciding));
         }
         evidence
     }
@@ -269,23 +274,30 @@ impl Locator {
                 clues.push(Facet::Location, EvidenceSource::Database, country, confidence::DATABASE, origin);
             }
         }
-        for facet in [Facet::Location, Facet::Control] {
-            for (database, answer) in &answers {
-                if let Some(country) = answer.registered {
-                    let origin = Origin::Database(database, false);
-                    clues.push(facet, EvidenceSource::Registry, country, confidence::REGISTRY, origin);
-                }
+        // Where a block is registered tells little of who controls a service in it: no evidence for control.
+        for (database, answer) in &answers {
+            if let Some(country) = answer.registered {
+                let origin = Origin::Database(database, false);
+                clues.push(Facet::Location, EvidenceSource::Registry, country, confidence::REGISTRY, origin);
             }
-            if let Some(country) = registry(judged) {
-                clues.push(facet, EvidenceSource::Registry, country, confidence::REGISTRY, Origin::Registry);
-            }
+        }
+        if let Some(country) = registry(judged) {
+            clues.push(Facet::Location, EvidenceSource::Registry, country, confidence::REGISTRY, Origin::Registry);
         }
         if let (false, Some(region)) = (confirmed, &region) {
             clues.push_region(region, confidence::NAME_ALONE);
         }
-        if let (true, Some((country, origin))) = (abroad, placed) {
-            // Where nobody knows who operates a place, the law of the place is what is left.
-            clues.push(Facet::Control, EvidenceSource::Override, country, confidence::REGISTRY, origin);
+    }
+
+    /// Collects what a name alone says.
+    fn gather_name<'a>(&'a self, name: &str, clues: &mut Clues<'a>) {
+        clues.service = self.catalogue.by_name(name);
+        if let Some(service) = clues.service {
+            let (country, confidence) = (service.control, service.confidence);
+            clues.push(Facet::Control, EvidenceSource::Catalogue, country, confidence, Origin::Service(service));
+        }
+        if let Some(region) = self.regions.in_name(name) {
+            clues.push_region(&region, confidence::NAME_ALONE);
         }
     }
 
@@ -321,6 +333,23 @@ impl Locator {
         };
         let Clue { facet, source, country, confidence, .. } = *clue;
         Evidence { facet, source, origin, country, matched, confidence, deciding }
+    }
+}
+
+/// What the strongest clues say.
+fn place(clues: &Clues<'_>) -> Place {
+    let country =
+        |facet| clues.list.iter().find(|clue| clue.facet == facet).map_or(Country::UNKNOWN, |clue| clue.country);
+    let service = clues.service;
+    let operator = service.map(|service| &service.operator).or(clues.operator.map(|operator| &operator.name));
+    Place {
+        location: country(Facet::Location),
+        control: country(Facet::Control),
+        asn: clues.asn,
+        as_org: None,
+        operator: operator.map(Arc::clone),
+        service: service.map(|service| Arc::clone(&service.service)),
+        service_class: service.map(|service| Arc::clone(&service.class)),
     }
 }
 
