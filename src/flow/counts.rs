@@ -64,6 +64,11 @@ impl FlowCounts {
         self.ended[reason.index()]
     }
 
+    /// TCP payload that differed from the copy that came first, octets.
+    pub fn conflicting_bytes(&self) -> u64 {
+        self.dropped_bytes[DropReason::Conflict.index()]
+    }
+
     /// TCP payload dropped, octets, all reasons.
     pub fn dropped_total(&self) -> u64 {
         self.dropped_bytes.iter().sum()

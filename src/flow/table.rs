@@ -202,6 +202,12 @@ impl<H: Handler> FlowTable<H> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn any_record(&self) -> &FlowRecord {
+        let (_, flow) = self.slots.iter().next().expect("a flow is there");
+        &flow.record
+    }
+
     const fn timeout(&self, class: Class) -> Duration {
         match class {
             Class::Closed => self.tcp_closed_timeout,

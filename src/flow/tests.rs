@@ -1,1 +1,8 @@
-//! Tests of the flow room.
+//! Tests of the flow room: situations as data, streams under disorder as properties, floods, and real captures.
+
+mod captures;
+mod floods;
+mod identity;
+mod recorder;
+mod situations;
+mod streams;
