@@ -85,9 +85,7 @@ UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
 
 /// Whether a code is officially assigned.
 pub fn is_assigned(country: Country) -> bool {
-    ISO_3166_ALPHA_2
-        .split_ascii_whitespace()
-        .any(|code| code == country.as_str())
+    ISO_3166_ALPHA_2.split_ascii_whitespace().any(|code| code == country.as_str())
 }
 
 #[cfg(test)]

@@ -105,9 +105,6 @@ names! {
 impl UninspectedReason {
     /// Whether the octets were locked (opaque) rather than lost to a limit or a gap (missed).
     pub const fn is_opaque(self) -> bool {
-        matches!(
-            self,
-            Self::Encrypted | Self::Relay | Self::UnknownProtocol | Self::Undecodable
-        )
+        matches!(self, Self::Encrypted | Self::Relay | Self::UnknownProtocol | Self::Undecodable)
     }
 }

@@ -9,8 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::packet::names;
 use super::{
-    Country, Direction, Evidence, Finding, Initiator, RuleRef, Scope, Timestamp, Tunnel,
-    UninspectedReason, Verdict,
+    Country, Direction, Evidence, Finding, Initiator, RuleRef, Scope, Timestamp, Tunnel, UninspectedReason, Verdict,
 };
 
 names! {

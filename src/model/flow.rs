@@ -107,17 +107,11 @@ pub fn community_id(proto: u8, src: Endpoint, dst: Endpoint) -> String {
         hash.update(src.port.to_be_bytes());
         hash.update(dst.port.to_be_bytes());
     }
-    format!(
-        "1:{}",
-        base64::engine::general_purpose::STANDARD.encode(hash.finalize())
-    )
+    format!("1:{}", base64::engine::general_purpose::STANDARD.encode(hash.finalize()))
 }
 
 const fn has_ports(proto: u8) -> bool {
-    matches!(
-        proto,
-        ip_proto::TCP | ip_proto::UDP | ip_proto::SCTP | ip_proto::ICMP | ip_proto::ICMPV6
-    )
+    matches!(proto, ip_proto::TCP | ip_proto::UDP | ip_proto::SCTP | ip_proto::ICMP | ip_proto::ICMPV6)
 }
 
 /// The ICMP type that answers `icmp_type`, so that request and reply belong to one flow; `None` for one-way messages.
@@ -125,14 +119,7 @@ pub fn icmp_counterpart(proto: u8, icmp_type: u16) -> Option<u16> {
     let pairs: &[(u16, u16)] = if proto == ip_proto::ICMP {
         &[(0, 8), (9, 10), (13, 14), (15, 16), (17, 18)]
     } else {
-        &[
-            (128, 129),
-            (130, 131),
-            (133, 134),
-            (135, 136),
-            (139, 140),
-            (144, 145),
-        ]
+        &[(128, 129), (130, 131), (133, 134), (135, 136), (139, 140), (144, 145)]
     };
     pairs.iter().find_map(|&(a, b)| match icmp_type {
         t if t == a => Some(b),
@@ -146,24 +133,15 @@ mod tests {
     use super::*;
 
     fn end(addr: &str, port: u16) -> Endpoint {
-        Endpoint {
-            addr: addr.parse().unwrap(),
-            port,
-        }
+        Endpoint { addr: addr.parse().unwrap(), port }
     }
 
     /// Values from the baseline of the Community ID specification (default seed 0).
     #[test]
     fn community_id_matches_the_published_baseline() {
         let tcp = (end("128.232.110.120", 34855), end("66.35.250.204", 80));
-        assert_eq!(
-            community_id(6, tcp.0, tcp.1),
-            "1:LQU9qZlK+B5F3KDmev6m5PMibrg="
-        );
-        assert_eq!(
-            community_id(6, tcp.1, tcp.0),
-            "1:LQU9qZlK+B5F3KDmev6m5PMibrg="
-        );
+        assert_eq!(community_id(6, tcp.0, tcp.1), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+        assert_eq!(community_id(6, tcp.1, tcp.0), "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
         assert_eq!(
             community_id(17, end("192.168.1.52", 54585), end("8.8.8.8", 53)),
             "1:d/FP5EW3wiY1vCndhwleRRKHowQ="

@@ -19,22 +19,12 @@ pub struct Problem {
 impl Problem {
     /// A problem of a whole file.
     pub fn file(file: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            line: None,
-            message: message.into(),
-            hint: None,
-        }
+        Self { file: file.into(), line: None, message: message.into(), hint: None }
     }
 
     /// A problem at a line.
     pub fn line(file: impl Into<String>, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            file: file.into(),
-            line: Some(line),
-            message: message.into(),
-            hint: None,
-        }
+        Self { file: file.into(), line: Some(line), message: message.into(), hint: None }
     }
 
     /// Adds what was probably meant.

@@ -171,10 +171,7 @@ impl UndeterminedReason {
     }
 }
 
-fn add_all<K: Ord + Clone, V: Copy + Default + std::ops::AddAssign>(
-    into: &mut BTreeMap<K, V>,
-    from: &BTreeMap<K, V>,
-) {
+fn add_all<K: Ord + Clone, V: Copy + Default + std::ops::AddAssign>(into: &mut BTreeMap<K, V>, from: &BTreeMap<K, V>) {
     for (key, value) in from {
         *into.entry(key.clone()).or_default() += *value;
     }
@@ -228,19 +225,12 @@ impl Counts {
         self.reassembly_gaps += other.reassembly_gaps;
         self.retransmitted_bytes += other.retransmitted_bytes;
         self.conflicting_overlaps += other.conflicting_overlaps;
-        add_all(
-            &mut self.jurisdiction_conflicts,
-            &other.jurisdiction_conflicts,
-        );
+        add_all(&mut self.jurisdiction_conflicts, &other.jurisdiction_conflicts);
         add_all(&mut self.limits_reached, &other.limits_reached);
     }
 
     /// Violations of at least one severity, for exit codes and tables.
     pub fn violations_at_least(&self, severity: Severity) -> u64 {
-        self.violations
-            .iter()
-            .filter(|(key, _)| key.rule.severity >= severity)
-            .map(|(_, tally)| tally.count)
-            .sum()
+        self.violations.iter().filter(|(key, _)| key.rule.severity >= severity).map(|(_, tally)| tally.count).sum()
     }
 }

@@ -17,11 +17,7 @@ impl Timestamp {
 
     /// From whole seconds and the nanoseconds beyond them; `nanos` past a second carries over, as damaged records have it.
     pub const fn from_parts(seconds: u64, nanos: u64) -> Self {
-        Self(
-            seconds
-                .saturating_mul(NANOS_PER_SECOND)
-                .saturating_add(nanos),
-        )
+        Self(seconds.saturating_mul(NANOS_PER_SECOND).saturating_add(nanos))
     }
 
     /// Nanoseconds since the epoch.
@@ -36,10 +32,7 @@ impl Timestamp {
 
     /// This time plus `duration`, saturating.
     pub fn after(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -58,21 +51,12 @@ mod tests {
 
     #[test]
     fn prints_nanoseconds_in_utc() {
-        assert_eq!(
-            Timestamp::from_parts(1_767_323_045, 6).to_string(),
-            "2026-01-02T03:04:05.000000006Z"
-        );
-        assert_eq!(
-            Timestamp::from_nanos(u64::MAX).to_string(),
-            "2554-07-21T23:34:33.709551615Z"
-        );
+        assert_eq!(Timestamp::from_parts(1_767_323_045, 6).to_string(), "2026-01-02T03:04:05.000000006Z");
+        assert_eq!(Timestamp::from_nanos(u64::MAX).to_string(), "2554-07-21T23:34:33.709551615Z");
     }
 
     #[test]
     fn a_clock_that_steps_back_gives_zero() {
-        assert_eq!(
-            Timestamp::from_nanos(5).since(Timestamp::from_nanos(9)),
-            Duration::ZERO
-        );
+        assert_eq!(Timestamp::from_nanos(5).since(Timestamp::from_nanos(9)), Duration::ZERO);
     }
 }
