@@ -9,10 +9,15 @@ const STATE_BYTES: usize = 64 << 10;
 /// The largest window of RFC 7932.
 const WINDOW_BYTES_MAX: u64 = 16 << 20;
 
+/// Input is fed in pieces of this size, octets: at damage the decoder forgets what it decoded from the last piece, and what
+/// that is must not depend on how the input was segmented.
+const PIECE: usize = 64;
+
 /// Removes brotli.
 pub(super) struct Brotli {
     state: Box<BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>>,
     total_out: usize,
+    pending: Vec<u8>,
     ended: bool,
 }
 
@@ -20,10 +25,37 @@ impl Brotli {
     pub(super) fn new() -> Self {
         let alloc = StandardAlloc::default;
         // Strict: without the "large window" extension, whose windows of up to 1 GiB no browser accepts.
-        Self { state: Box::new(BrotliState::new_strict(alloc(), alloc(), alloc())), total_out: 0, ended: false }
+        Self {
+            state: Box::new(BrotliState::new_strict(alloc(), alloc(), alloc())),
+            total_out: 0,
+            pending: Vec::new(),
+            ended: false,
+        }
     }
 
-    fn decode_into(&mut self, input: &[u8], scratch: &mut [u8], out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
+    fn decode_pending(&mut self, out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
+        let mut pending = std::mem::take(&mut self.pending);
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let mut scratch = out.scratch();
+        let result = if self.ended {
+            Err(Stop)
+        } else {
+            self.decode_into(&pending, &mut scratch, out)
+        };
+        out.keep_scratch(scratch);
+        pending.clear();
+        self.pending = pending;
+        result
+    }
+
+    fn decode_into(
+        &mut self,
+        input: &[u8],
+        scratch: &mut [u8],
+        out: &mut Outlet<'_, '_>,
+    ) -> Result<(), Stop> {
         let (mut available_in, mut consumed) = (input.len(), 0);
         loop {
             let (mut available_out, mut produced) = (scratch.len(), 0);
@@ -52,18 +84,26 @@ impl Brotli {
 }
 
 impl Decoder for Brotli {
-    fn decode(&mut self, input: &[u8], out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
-        if self.ended {
-            return Err(Stop);
+    fn decode(&mut self, mut input: &[u8], out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
+        while !input.is_empty() {
+            let room = PIECE - self.pending.len();
+            let (piece, rest) = input.split_at(room.min(input.len()));
+            input = rest;
+            self.pending.extend_from_slice(piece);
+            if self.pending.len() == PIECE {
+                self.decode_pending(out)?;
+            }
         }
-        let mut scratch = out.scratch();
-        let result = self.decode_into(input, &mut scratch, out);
-        out.keep_scratch(scratch);
-        result
+        Ok(())
     }
 
-    fn finish(&mut self, _out: &mut Outlet<'_, '_>) -> u64 {
-        0
+    fn finish(&mut self, out: &mut Outlet<'_, '_>) -> u64 {
+        let len = self.pending.len() as u64;
+        if self.decode_pending(out).is_err() {
+            len
+        } else {
+            0
+        }
     }
 
     fn is_compression(&self) -> bool {
@@ -73,6 +113,6 @@ impl Decoder for Brotli {
     fn held_bytes(&self) -> usize {
         // The window doubles as output comes.
         let window = (2 * self.total_out as u64).min(WINDOW_BYTES_MAX);
-        size_of::<Self>() + STATE_BYTES + window as usize
+        size_of::<Self>() + self.pending.capacity() + STATE_BYTES + window as usize
     }
 }

@@ -14,7 +14,9 @@ pub(super) struct Budget {
     decode_free_bytes: u64,
     decoded_bytes_max: u64,
     depth: usize,
-    decoded: u64,
+    /// Octets decoded so far, by the number of compressions around them: each level has the whole budget, so that where one
+    /// ends does not depend on the order in which the others spend.
+    decoded: Vec<u64>,
     coded: u64,
     /// Compressions around the octets being decoded right now.
     pub(super) compressions: usize,
@@ -29,7 +31,7 @@ impl Budget {
             decode_free_bytes: limits.decode_free_bytes,
             decoded_bytes_max: limits.decoded_bytes_max,
             depth: 0,
-            decoded: 0,
+            decoded: Vec::new(),
             coded: 0,
             compressions: 0,
             scratch: Vec::new(),
@@ -47,12 +49,25 @@ impl Budget {
         self.coded = self.coded.saturating_add(coded);
     }
 
-    /// Takes up to `wanted` decoded octets from the budget and says how many may be given out.
+    /// Takes up to `wanted` decoded octets from the budget of the current level and says how many may be given out.
     pub(super) fn spend(&mut self, wanted: usize) -> usize {
-        let earned = self.decode_ratio_max.saturating_mul(self.coded).max(self.decode_free_bytes);
-        let left = earned.min(self.decoded_bytes_max).saturating_sub(self.decoded);
+        let earned = self
+            .decode_ratio_max
+            .saturating_mul(self.coded)
+            .max(self.decode_free_bytes);
+        if self.decoded.len() < self.compressions {
+            self.decoded.resize(self.compressions, 0);
+        }
+        let Some(decoded) = self
+            .compressions
+            .checked_sub(1)
+            .and_then(|level| self.decoded.get_mut(level))
+        else {
+            return wanted;
+        };
+        let left = earned.min(self.decoded_bytes_max).saturating_sub(*decoded);
         let granted = wanted.min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.decoded += granted as u64;
+        *decoded += granted as u64;
         granted
     }
 
@@ -89,8 +104,14 @@ impl Lost {
 
     /// The account; it is empty afterwards.
     pub(super) fn take(&mut self) -> [(UninspectedReason, u64); 2] {
-        let Self { undecodable, decode_limit } = std::mem::take(self);
-        [(UninspectedReason::Undecodable, undecodable), (UninspectedReason::DecodeLimit, decode_limit)]
+        let Self {
+            undecodable,
+            decode_limit,
+        } = std::mem::take(self);
+        [
+            (UninspectedReason::Undecodable, undecodable),
+            (UninspectedReason::DecodeLimit, decode_limit),
+        ]
     }
 }
 

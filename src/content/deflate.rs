@@ -14,8 +14,6 @@ pub(super) enum Framing {
     Gzip,
     /// HTTP's "deflate": RFC 1950, or RFC 1951 as some senders have it. The first two octets tell.
     Deflate,
-    /// RFC 1951.
-    Raw,
 }
 
 /// Inflates.
@@ -28,11 +26,22 @@ pub(super) struct Inflater {
 
 impl Inflater {
     pub(super) fn new(framing: Framing) -> Self {
-        Self { framing, stream: None, first: None, ended: false }
+        Self {
+            framing,
+            stream: None,
+            first: None,
+            ended: false,
+        }
     }
 
-    fn inflate<'i>(&mut self, mut input: &'i [u8], out: &mut Outlet<'_, '_>) -> Result<&'i [u8], Stop> {
-        let Some(stream) = &mut self.stream else { return Ok(input) };
+    fn inflate<'i>(
+        &mut self,
+        mut input: &'i [u8],
+        out: &mut Outlet<'_, '_>,
+    ) -> Result<&'i [u8], Stop> {
+        let Some(stream) = &mut self.stream else {
+            return Ok(input);
+        };
         let mut scratch = out.scratch();
         let result = loop {
             let (in_before, out_before) = (stream.total_in(), stream.total_out());
@@ -50,7 +59,9 @@ impl Inflater {
                     break Ok(input);
                 }
                 // A full buffer may mean that more is waiting inside.
-                Ok(_) if produced == scratch.len() || (!input.is_empty() && consumed + produced > 0) => {}
+                Ok(_)
+                    if produced == scratch.len()
+                        || (!input.is_empty() && consumed + produced > 0) => {}
                 Ok(_) if input.is_empty() => break Ok(input),
                 Ok(_) | Err(_) => break Err(Stop),
             }
@@ -66,7 +77,9 @@ impl Decoder for Inflater {
             if self.stream.is_some() {
                 input = self.inflate(input, out)?;
             }
-            let Some((&next, rest)) = input.split_first() else { return Ok(()) };
+            let Some((&next, rest)) = input.split_first() else {
+                return Ok(());
+            };
             if self.ended && next == 0 {
                 // Padding after the last member, as tape and block writers leave it.
                 input = rest;
@@ -75,7 +88,6 @@ impl Decoder for Inflater {
             let stream = match self.framing {
                 Framing::Gzip => Decompress::new_gzip(15),
                 _ if self.ended => return Err(Stop),
-                Framing::Raw => Decompress::new(false),
                 Framing::Deflate => {
                     let Some(first) = self.first.take() else {
                         self.first = Some(next);
@@ -83,7 +95,9 @@ impl Decoder for Inflater {
                         continue;
                     };
                     // RFC 1950, section 2.2: method 8, window up to 32 KiB, and a check over both octets.
-                    let zlib = first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, next]) % 31 == 0;
+                    let zlib = first & 0x0f == 8
+                        && first >> 4 <= 7
+                        && u16::from_be_bytes([first, next]) % 31 == 0;
                     self.stream = Some(Box::new(Decompress::new(zlib)));
                     self.inflate(&[first], out)?;
                     continue;

@@ -78,7 +78,10 @@ impl Json {
 
     /// Drops the last key from the path.
     fn forget_key(&mut self) {
-        let len = self.levels.last().map_or(self.root_len, |level| level.path_len);
+        let len = self
+            .levels
+            .last()
+            .map_or(self.root_len, |level| level.path_len);
         self.path.truncate(len);
     }
 
@@ -90,7 +93,10 @@ impl Json {
         if !is_object && self.path.len() + 2 <= PATH_LEN_MAX {
             self.path.push_str("[]");
         }
-        self.levels.push(Level { path_len: self.path.len(), is_object });
+        self.levels.push(Level {
+            path_len: self.path.len(),
+            is_object,
+        });
         self.key_expected = is_object;
     }
 
@@ -143,7 +149,9 @@ impl Json {
     fn escape_octet(&mut self, octet: u8, at: u64, cx: &mut Cx<'_>) {
         self.escape.push(octet);
         let began = at + 1 - self.escape.len() as u64;
-        let Some((decoded, used)) = unescape(&self.escape) else { return };
+        let Some((decoded, used)) = unescape(&self.escape) else {
+            return;
+        };
         let rest = self.escape.split_off(used);
         let escape = std::mem::take(&mut self.escape);
         let mut utf8 = [0; 4];
@@ -222,7 +230,11 @@ impl Json {
                 b':' => self.key_expected = false,
                 b' ' | b'\t' | b'\n' | b'\r' => {}
                 _ => {
-                    self.state = if self.key_expected { State::BareKey } else { State::Bare };
+                    self.state = if self.key_expected {
+                        State::BareKey
+                    } else {
+                        State::Bare
+                    };
                     return i;
                 }
             }
@@ -290,7 +302,19 @@ impl Reader for Json {
                 }
                 State::Bare | State::BareKey => {
                     let len = rest.iter().position(|&octet| {
-                        matches!(octet, b',' | b':' | b'{' | b'}' | b'[' | b']' | b'"' | b' ' | b'\t' | b'\n' | b'\r')
+                        matches!(
+                            octet,
+                            b',' | b':'
+                                | b'{'
+                                | b'}'
+                                | b'['
+                                | b']'
+                                | b'"'
+                                | b' '
+                                | b'\t'
+                                | b'\n'
+                                | b'\r'
+                        )
                     });
                     let piece = rest.get(..len.unwrap_or(rest.len())).unwrap_or(rest);
                     i += piece.len();
@@ -389,8 +413,12 @@ enum Unit {
 fn code_unit(digits: &[u8]) -> Unit {
     let mut unit = 0;
     for i in 0..4 {
-        let Some(&digit) = digits.get(i) else { return Unit::Cut };
-        let Some(value) = super::percent::hex(digit) else { return Unit::Wrong };
+        let Some(&digit) = digits.get(i) else {
+            return Unit::Cut;
+        };
+        let Some(value) = super::percent::hex(digit) else {
+            return Unit::Wrong;
+        };
         unit = unit << 4 | u32::from(value);
     }
     Unit::Is(unit)

@@ -22,7 +22,9 @@ impl QuotedPrintable {
                 // A soft line break.
                 [b'=', b'\n'] | [b'=', b'\r', b'\n'] => {}
                 [b'=', a] if hex(a).is_some() => continue,
-                [b'=', a, b] if let (Some(a), Some(b)) = (hex(a), hex(b)) => decoded.push(a << 4 | b),
+                [b'=', a, b] if let (Some(a), Some(b)) = (hex(a), hex(b)) => {
+                    decoded.push(a << 4 | b);
+                }
                 _ => {
                     // Not an escape: all but the last octet stay as they are, the last may begin one.
                     self.held.pop();

@@ -1,1 +1,767 @@
-//! Tests of the content room.
+//! Tests of the content room: cases as data, every prefix, any segmentation, random octets, bombs.
+
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use proptest::prelude::*;
+
+use super::{TextSink, Unwrapper};
+use crate::model::{Coding, DocumentKind, DocumentStart, Limits, Text, UninspectedReason};
+
+/// `{"ssn":"123-45-6789","note":"hello hello hello"}` by Google's encoder, quality 11.
+const BROTLI: &str =
+    "1b2f00f8c5e646a9bacb127c3e5a67333008da9c25095871c0f8708e819172a1daa88fb910617e058c2daa1ee003";
+/// The same by zstd 1.5, with content checksum.
+const ZSTD: &str = "28b52ffd045865010054027b2273736e223a223132332d34352d36373839222c226e6f7465223a2268656c6c6f20227d01008b519e9b05fdb5";
+/// 10 MiB of zeros, brotli.
+const BROTLI_BOMB: &str = "cbffff3ff82700e2b14020f7fe2fffff3ff04f00c4611180eefd07";
+const SAMPLE: &str = r#"{"ssn":"123-45-6789","note":"hello hello hello"}"#;
+const SAMPLE_READ: &str =
+    "<json|{\"ssn\":\"«ssn=123-45-6789»\",\"note\":\"«note=hello hello hello»\"}>";
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2)
+        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+        .collect()
+}
+
+fn gzip(octets: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(octets).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zlib(octets: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(octets).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn deflate(octets: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(octets).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// One stretch of text with one field, or a border.
+#[derive(PartialEq, Eq, Debug, Clone)]
+enum Item {
+    Enter(String, Option<String>),
+    Leave,
+    Text {
+        at: u64,
+        field: Option<String>,
+        octets: Vec<u8>,
+    },
+}
+
+/// Collects everything, joined where pieces are adjacent.
+#[derive(Default, PartialEq, Eq, Debug)]
+struct Collected {
+    items: Vec<Item>,
+    undecodable: u64,
+    decode_limit: u64,
+    open: usize,
+}
+
+impl TextSink for Collected {
+    fn enter(&mut self, label: &str, name: Option<&str>) {
+        self.open += 1;
+        self.items
+            .push(Item::Enter(label.to_owned(), name.map(str::to_owned)));
+    }
+
+    fn text(&mut self, text: Text<'_>) {
+        assert!(!text.octets.is_empty());
+        if let Some(Item::Text { at, field, octets }) = self.items.last_mut()
+            && *at + octets.len() as u64 == text.at
+            && field.as_deref() == text.field
+        {
+            return octets.extend_from_slice(text.octets);
+        }
+        let field = text.field.map(str::to_owned);
+        self.items.push(Item::Text {
+            at: text.at,
+            field,
+            octets: text.octets.to_vec(),
+        });
+    }
+
+    fn leave(&mut self) {
+        self.open = self.open.checked_sub(1).expect("leave without enter");
+        self.items.push(Item::Leave);
+    }
+
+    fn unread(&mut self, len: u64, reason: UninspectedReason) {
+        assert!(len > 0);
+        match reason {
+            UninspectedReason::Undecodable => self.undecodable += len,
+            UninspectedReason::DecodeLimit => self.decode_limit += len,
+            other => panic!("unexpected reason {other}"),
+        }
+    }
+}
+
+impl Collected {
+    /// `<label:name|` and `>` for documents, `«field=text»` for values, the rest as it is.
+    fn render(&self) -> String {
+        let mut out = Vec::new();
+        let mut current: Option<String> = None;
+        for item in &self.items {
+            let field = if let Item::Text { field, .. } = item {
+                field.clone()
+            } else {
+                None
+            };
+            if field != current {
+                if current.is_some() {
+                    out.extend_from_slice("»".as_bytes());
+                }
+                if let Some(field) = &field {
+                    write!(out, "«{field}=").unwrap();
+                }
+                current = field;
+            }
+            match item {
+                Item::Enter(label, None) => write!(out, "<{label}|").unwrap(),
+                Item::Enter(label, Some(name)) => write!(out, "<{label}:{name}|").unwrap(),
+                Item::Leave => out.push(b'>'),
+                Item::Text { octets, .. } => out.extend_from_slice(octets),
+            }
+        }
+        if current.is_some() {
+            out.extend_from_slice("»".as_bytes());
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    fn text_len(&self) -> usize {
+        self.items
+            .iter()
+            .map(|item| {
+                if let Item::Text { octets, .. } = item {
+                    octets.len()
+                } else {
+                    0
+                }
+            })
+            .sum()
+    }
+}
+
+fn start(kind: DocumentKind, media_type: &str, codings: &[Coding]) -> DocumentStart {
+    DocumentStart {
+        kind,
+        codings: codings.to_vec(),
+        media_type: media_type.to_owned(),
+        name: None,
+        stream_offset: 0,
+    }
+}
+
+fn read_pieces<'a>(
+    start: &DocumentStart,
+    limits: &Limits,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> Collected {
+    let mut collected = Collected::default();
+    let mut unwrapper = Unwrapper::new(start, limits);
+    for piece in pieces {
+        unwrapper.octets(piece, &mut collected);
+    }
+    unwrapper.end(&mut collected);
+    assert_eq!(collected.open, 0, "every document is closed");
+    collected
+}
+
+fn read(media_type: &str, codings: &[Coding], octets: &[u8]) -> Collected {
+    read_pieces(
+        &start(DocumentKind::HttpRequestBody, media_type, codings),
+        &Limits::default(),
+        [octets],
+    )
+}
+
+/// Documents of all kinds: name, start, octets, what is read.
+fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
+    let body = |media_type: &str, codings: &[Coding]| {
+        start(DocumentKind::HttpRequestBody, media_type, codings)
+    };
+    let json = body("application/json", &[]);
+    let long = "Jane Doe, 12 Example Street, Springfield";
+    let base64 = "SmFuZSBEb2UsIDEyIEV4YW1wbGUgU3RyZWV0LCBTcHJpbmdmaWVsZA==";
+    vec![
+        ("plain", body("text/plain", &[]), b"hello".to_vec(), "hello".into()),
+        ("json", json.clone(), SAMPLE.into(), SAMPLE_READ.into()),
+        (
+            "json paths",
+            body("", &[]),
+            br#" {"user":{"ids":[{"ssn":1},{"ssn":-2.5e3}],"tags":["a","b"]},"n":[[true]],"e":{}}"#.to_vec(),
+            "<json| {\"user\":{\"ids\":[{\"ssn\":«user.ids[].ssn=1»},{\"ssn\":«user.ids[].ssn=-2.5e3»}],\"tags\":[\"«user.tags[]=a»\",\
+             \"«user.tags[]=b»\"]},\"n\":[[«n[][]=true»]],\"e\":{}}>"
+                .into(),
+        ),
+        (
+            "json escapes",
+            json.clone(),
+            br#"{"k\u00e9y":"a\"b\\\n\u20ac\ud83d\ude00\ud83dx\ud83d\u0041\q\u12"}"#.to_vec(),
+            "<json|{\"kéy\":\"«kéy=a\"b\\\n€😀\u{fffd}x\u{fffd}A\\q\\u12»\"}>".into(),
+        ),
+        (
+            "json lines",
+            body("text/plain", &[]),
+            b"{\"a\":1}\n{\"a\":2}\n".to_vec(),
+            "<json|{\"a\":«a=1»}\n{\"a\":«a=2»}\n>".into(),
+        ),
+        ("json array", body("", &[]), b"[1, 2]".to_vec(), "<json|[«[]=1», «[]=2»]>".into()),
+        ("log line", body("", &[]), b"[2026-01-02 10:00] x".to_vec(), "[2026-01-02 10:00] x".into()),
+        ("json unquoted", json.clone(), b"{a:1,b:x}}]z".to_vec(), "<json|{a:«a=1»,b:«b=x»}}]z>".into()),
+        (
+            "json in json",
+            json.clone(),
+            br#"{"p":"{\"ssn\":\"1\\u0032\"}","q":"[x]"}"#.to_vec(),
+            "<json|{\"p\":\"<json:p|{\"ssn\":\"«p.ssn=12»\"}>\",\"q\":\"«q=[x]»\"}>".into(),
+        ),
+        (
+            "base64 in json",
+            json.clone(),
+            format!(r#"{{"a":"{base64}"}}"#).into_bytes(),
+            format!("<json|{{\"a\":\"«a={}»<base64:a|«a={long}»>«a===»\"}}>", base64.trim_end_matches('=')),
+        ),
+        (
+            "data url",
+            body("", &[]),
+            format!("{{\"a\":\"data:text/plain;base64,{base64}\"}}").into_bytes(),
+            format!(
+                "<json|{{\"a\":\"«a=data:text/plain;base64,{}»<base64:a|«a={long}»>«a===»\"}}>",
+                base64.trim_end_matches('=')
+            ),
+        ),
+        (
+            "form",
+            body("application/x-www-form-urlencoded", &[]),
+            b"name=J%C3%BCrgen+M&ssn=123%2D45&x&=y&p=%7B%22a%22%3A1%7D".to_vec(),
+            "<form|name=«name=Jürgen M»&ssn=«ssn=123-45»&x&=«=y»&p=<json:p|{\"a\":«p.a=1»}>>".into(),
+        ),
+        ("form by look", body("", &[]), b"a=1&b=2".to_vec(), "<form|a=«a=1»&b=«b=2»>".into()),
+        (
+            "head",
+            start(DocumentKind::HttpRequestHead, "", &[]),
+            b"GET /a%40b?ssn=1%32&x=y HTTP/1.1\r\nHost: h\r\nCookie: sid=abc; u=%41\r\nX-Long: a\r\n b\r\n\r\n".to_vec(),
+            "<head|GET /a@b?ssn=«ssn=12»&x=«x=y» HTTP/1.1\r\nHost: «host=h»\r\nCookie: sid=«sid=abc»; u=«u=A»\r\n\
+             X-Long: «x-long=a»\r\n «x-long=b»\r\n\r\n>"
+                .into(),
+        ),
+        (
+            "response head",
+            start(DocumentKind::HttpResponseHead, "", &[]),
+            b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=abc; Path=/\r\n\r\n".to_vec(),
+            "<head|HTTP/1.1 200 OK\r\nSet-Cookie: sid=«sid=abc»; Path=«Path=/»\r\n\r\n>".into(),
+        ),
+        (
+            "multipart",
+            body("multipart/form-data; boundary=\"x y\"", &[]),
+            b"pre\r\n--x y\r\nContent-Disposition: form-data; name=\"ssn\"\r\n\r\n123\r\n--x yz\r\n45\r\n--x y  \r\n\
+              Content-Disposition: form-data; name=f; filename=\"a.json\"\r\nContent-Type: application/json\r\n\r\n{\"a\":1}\r\n\
+              --x y\r\n\r\n\r\n--x y--\r\nepi"
+                .to_vec(),
+            "<multipart|pre\r\n--x y\r\nContent-Disposition: form-data; name=\"ssn\"\r\n\r\n<part:ssn|«ssn=123\r\n--x yz\r\n45»>\r\n--x y  \r\n\
+             Content-Disposition: form-data; name=f; filename=\"a.json\"\r\nContent-Type: application/json\r\n\r\n<part:f|<json|{\"a\":«f.a=1»}>>\r\n\
+             --x y\r\n\r\n<part|>\r\n--x y--\r\nepi>"
+                .into(),
+        ),
+        (
+            "multipart codings",
+            body("multipart/mixed; boundary=b", &[]),
+            b"--b\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment;\n filename=x\n\naGVs\nbG8=\n--b\n\
+              Content-Transfer-Encoding: quoted-printable\n\na=3Db=\nc\n--b--"
+                .to_vec(),
+            "<multipart|--b\nContent-Transfer-Encoding: base64\nContent-Disposition: attachment;\n filename=x\n\n\
+             <part:x|<base64|hello>>\n--b\nContent-Transfer-Encoding: quoted-printable\n\n<part|<quoted-printable|a=bc>>\n--b-->"
+                .into(),
+        ),
+        (
+            "xml",
+            body("", &[]),
+            b"<?xml version='1.0'?><u id=\"1&amp;2\"><!-- <x> --><ssn>12&#51;</ssn><e/><c><![CDATA[<4>]]></c>&x; &y</u>".to_vec(),
+            "<xml|<?xml version='1.0'?><u id=\"«u.@id=1&2»\"><!-- <x> --><ssn>«u.ssn=123»</ssn><e/><c><![CDATA[«u.c=<4>]]»></c>«u=&x; &y»</u>>".into(),
+        ),
+        (
+            "html",
+            body("text/html", &[]),
+            b"<HTML><p>a<br>b<input value=c ><script>if(a<b)'</b>'</script><p>d</html>e".to_vec(),
+            "<html|<HTML><p>«html.p=a»<br>«html.p=b»<input value=«html.p.input.@value=c» ><script>«html.p.script=if(a»<«html.p.script=b)'»</b>\
+             «html.p.script='»</script><p>«html.p.p=d»</html>e>"
+                .into(),
+        ),
+        (
+            "csv",
+            body("text/csv", &[]),
+            b"name,\"ssn\"\r\n\"Doe, \"\"J\"\"\",123\r\nx,".to_vec(),
+            "<csv|name,\"ssn\"\r\n\"«name=Doe, \"J\"»\",«ssn=123»\r\n«name=x»,>".into(),
+        ),
+        (
+            "tsv by look",
+            body("", &[]),
+            b"name\tssn\nJane\t123\nJoe\t456\n".to_vec(),
+            "<csv|name\tssn\n«name=Jane»\t«ssn=123»\n«name=Joe»\t«ssn=456»\n>".into(),
+        ),
+        ("gzip", body("application/json", &[Coding::Gzip]), gzip(SAMPLE.as_bytes()), format!("<gzip|{SAMPLE_READ}>")),
+        ("gzip by magic", body("", &[]), gzip(SAMPLE.as_bytes()), format!("<gzip|{SAMPLE_READ}>")),
+        (
+            "gzip members",
+            body("", &[Coding::Gzip]),
+            [gzip(b"one "), gzip(b"two"), vec![0; 5]].concat(),
+            "<gzip|one two>".into(),
+        ),
+        ("zlib", body("", &[Coding::Deflate]), zlib(SAMPLE.as_bytes()), format!("<deflate|{SAMPLE_READ}>")),
+        ("raw deflate", body("", &[Coding::Deflate]), deflate(SAMPLE.as_bytes()), format!("<deflate|{SAMPLE_READ}>")),
+        ("brotli", body("", &[Coding::Brotli]), unhex(BROTLI), format!("<br|{SAMPLE_READ}>")),
+        ("zstd", body("", &[Coding::Zstd]), unhex(ZSTD), format!("<zstd|{SAMPLE_READ}>")),
+        (
+            "zstd frames",
+            body("", &[]),
+            [unhex("28b52ffd2001090000"), unhex("41"), unhex("502a4d1803000000ffffff"), unhex(ZSTD)].concat(),
+            format!("<zstd|A{SAMPLE}>"),
+        ),
+        (
+            "two codings",
+            body("", &[Coding::Deflate, Coding::Gzip]),
+            gzip(&zlib(SAMPLE.as_bytes())),
+            format!("<gzip|<deflate|{SAMPLE_READ}>>"),
+        ),
+        (
+            "utf-16 mark",
+            body("", &[]),
+            [vec![0xff, 0xfe], SAMPLE.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat(),
+            format!("<charset|{SAMPLE_READ}>"),
+        ),
+        (
+            "utf-16 look",
+            body("text/plain", &[]),
+            "héllo, this is text".encode_utf16().flat_map(u16::to_be_bytes).collect(),
+            "<charset|héllo, this is text>".into(),
+        ),
+        (
+            "latin-1",
+            body("text/plain; charset=ISO-8859-1", &[]),
+            b"J\xfcrgen".to_vec(),
+            "<charset|Jürgen>".into(),
+        ),
+        ("latin-1 lie", body("text/plain; charset=ISO-8859-1", &[]), "Jürgen".into(), "Jürgen".into()),
+        ("image", body("image/png", &[]), b"\x89PNG\r\n\x1a\n{\"a\":1}".to_vec(), "\u{fffd}PNG\r\n\u{1a}\n{\"a\":1}".into()),
+        ("empty", body("application/json", &[Coding::Gzip]), vec![], String::new()),
+    ]
+}
+
+#[test]
+fn documents_are_read() {
+    for (name, start, octets, expected) in cases() {
+        let collected = read_pieces(&start, &Limits::default(), [octets.as_slice()]);
+        assert_eq!(collected.render(), expected, "{name}");
+        assert_eq!(
+            (collected.undecodable, collected.decode_limit),
+            (0, 0),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn segmentation_does_not_matter() {
+    for (name, start, octets, _) in cases() {
+        let whole = read_pieces(&start, &Limits::default(), [octets.as_slice()]);
+        for size in [1, 2, 3, 7, 64] {
+            assert_eq!(
+                read_pieces(&start, &Limits::default(), octets.chunks(size)),
+                whole,
+                "{name} by {size}"
+            );
+        }
+        for cut in 0..=octets.len() {
+            let (a, b) = octets.split_at(cut);
+            assert_eq!(
+                read_pieces(&start, &Limits::default(), [a, b]),
+                whole,
+                "{name} cut at {cut}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_prefix_is_read_without_loss() {
+    for (name, start, octets, _) in cases() {
+        for len in 0..octets.len() {
+            let collected = read_pieces(&start, &Limits::default(), [&octets[..len]]);
+            let by_octet = read_pieces(&start, &Limits::default(), octets[..len].chunks(1));
+            assert_eq!(collected, by_octet, "{name} up to {len}");
+            assert!(collected.undecodable <= len as u64, "{name} up to {len}");
+        }
+    }
+}
+
+#[test]
+fn gaps_are_survived() {
+    for (name, start, octets, _) in cases() {
+        for at in 0..=octets.len() {
+            let mut whole = Collected::default();
+            let mut unwrapper = Unwrapper::new(&start, &Limits::default());
+            unwrapper.octets(&octets[..at], &mut whole);
+            unwrapper.gap(100, &mut whole);
+            unwrapper.octets(&octets[at..], &mut whole);
+            unwrapper.end(&mut whole);
+            assert_eq!(whole.open, 0, "{name}");
+        }
+    }
+    // A multipart document finds its next part again.
+    let start = start(
+        DocumentKind::HttpRequestBody,
+        "multipart/form-data; boundary=b",
+        &[],
+    );
+    let mut collected = Collected::default();
+    let mut unwrapper = Unwrapper::new(&start, &Limits::default());
+    unwrapper.octets(b"--b\r\nContent-Dispo", &mut collected);
+    unwrapper.gap(50, &mut collected);
+    unwrapper.octets(
+        b"xx\r\n--b\r\nContent-Disposition: form-data; name=n\r\n\r\nv\r\n--b--",
+        &mut collected,
+    );
+    unwrapper.end(&mut collected);
+    assert!(
+        collected.render().contains("<part:n|«n=v»>"),
+        "{}",
+        collected.render()
+    );
+}
+
+#[test]
+fn offsets_are_those_before_escapes() {
+    let collected = read("application/json", &[], br#"{"a":"x\u0041y"}"#);
+    let texts: Vec<(u64, &[u8])> = collected
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Text {
+                at,
+                field: Some(_),
+                octets,
+            } => Some((*at, octets.as_slice())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(texts, [(6, b"xA".as_slice()), (13, b"y")]);
+}
+
+#[test]
+fn damage_is_told() {
+    let text: String = (0..20_000).map(|i| format!("{i} ")).collect();
+    let coded = gzip(text.as_bytes());
+    let mut damaged = coded.clone();
+    for octet in &mut damaged[20_000..20_100] {
+        *octet ^= 0x5a;
+    }
+    let whole = read("", &[Coding::Gzip], &damaged);
+    assert!(whole.undecodable > 0 && whole.undecodable <= (coded.len() - 19_700) as u64);
+    assert!(
+        whole.text_len() > 30_000
+            && text
+                .as_bytes()
+                .starts_with(&whole.render().as_bytes()[6..2000])
+    );
+    let start = start(DocumentKind::HttpRequestBody, "", &[Coding::Gzip]);
+    for size in [1, 100, 1460] {
+        assert!(
+            read_pieces(&start, &Limits::default(), damaged.chunks(size)) == whole,
+            "by {size}"
+        );
+    }
+    assert_eq!(read("", &[Coding::Unknown], b"whatever").undecodable, 8);
+    assert_eq!(read("", &[Coding::Gzip], b"not gzip").undecodable, 8);
+    assert_eq!(
+        read("", &[Coding::Brotli], b"\xff\xff\xff not brotli").undecodable,
+        14
+    );
+    assert_eq!(read("", &[Coding::Zstd], b"not zstd").undecodable, 8);
+    // Cut in the block: what is before is read, the rest of the block is not.
+    assert!(read("", &[Coding::Zstd], &unhex(ZSTD)[..40]).undecodable > 20);
+    // Inside a coding, the share of the input.
+    let inner = gzip(&[b"\x1f\x8b\x08\0".as_slice(), &[0xff; 996]].concat());
+    assert_eq!(
+        read("", &[Coding::Gzip], &inner).undecodable,
+        inner.len() as u64
+    );
+}
+
+#[test]
+fn bombs_are_bounded() {
+    let zeros = vec![0; 10 << 20];
+    let mut nested = gzip(&zeros);
+    for _ in 0..10 {
+        nested = gzip(&nested);
+    }
+    // A frame of blocks that each repeat one octet 128 KiB.
+    let mut zstd = unhex("28b52ffd0068");
+    for _ in 0..80 {
+        zstd.extend_from_slice(&unhex("02001000"));
+    }
+    let cases = [
+        ("gzip", Coding::Gzip, gzip(&zeros)),
+        ("zlib", Coding::Deflate, zlib(&zeros)),
+        ("brotli", Coding::Brotli, unhex(BROTLI_BOMB)),
+        ("zstd", Coding::Zstd, zstd),
+        ("gzip twice", Coding::Gzip, gzip(&gzip(&zeros))),
+        ("gzip eleven times", Coding::Gzip, nested),
+    ];
+    for (name, coding, octets) in cases {
+        let whole = read("", &[coding], &octets);
+        assert!(whole.decode_limit > 0, "{name}");
+        assert!(whole.decode_limit <= octets.len() as u64, "{name}");
+        let bound = (Limits::default().decode_ratio_max * (octets.len() as u64 + 256)).max(1 << 20);
+        assert!(
+            whole.text_len() as u64 <= bound,
+            "{name}: {}",
+            whole.text_len()
+        );
+        let start = start(DocumentKind::HttpRequestBody, "", &[coding]);
+        for size in [1, 13, 1000] {
+            let by_size = read_pieces(&start, &Limits::default(), octets.chunks(size));
+            assert_eq!(
+                (by_size.text_len(), by_size.decode_limit),
+                (whole.text_len(), whole.decode_limit),
+                "{name} by {size}"
+            );
+            assert!(by_size == whole, "{name} by {size}");
+        }
+    }
+    let limits = Limits {
+        decoded_bytes_max: 1000,
+        ..Limits::default()
+    };
+    let start = start(DocumentKind::HttpRequestBody, "", &[Coding::Gzip]);
+    let octets = gzip(&[b'x'; 1001]);
+    let collected = read_pieces(&start, &limits, [octets.as_slice()]);
+    assert_eq!(
+        (collected.text_len(), collected.decode_limit),
+        (1000, octets.len() as u64)
+    );
+}
+
+#[test]
+fn nesting_is_bounded() {
+    // JSON in a string in JSON...
+    let mut value = "1".to_owned();
+    for _ in 0..12 {
+        value = format!(
+            "{{\"a\":\"{}\"}}",
+            value.replace('\\', "\\\\").replace('"', "\\\"")
+        );
+    }
+    let collected = read("application/json", &[], value.as_bytes());
+    assert_eq!(
+        collected
+            .items
+            .iter()
+            .filter(|item| matches!(item, Item::Enter(..)))
+            .count(),
+        8
+    );
+    // ... and deep brackets.
+    let deep = [
+        b"[".repeat(1_000_000),
+        b"1".to_vec(),
+        b"]".repeat(1_000_000),
+        b"{\"k\":2}".to_vec(),
+    ]
+    .concat();
+    let mut sink = Collected::default();
+    let mut unwrapper = Unwrapper::new(
+        &start(DocumentKind::HttpRequestBody, "", &[]),
+        &Limits::default(),
+    );
+    unwrapper.octets(&deep, &mut sink);
+    assert!(unwrapper.held_bytes() < 8192, "{}", unwrapper.held_bytes());
+    unwrapper.end(&mut sink);
+    assert!(sink.render().ends_with("{\"k\":«k=2»}>"));
+    // Multipart in multipart with one boundary each.
+    let mut octets = Vec::new();
+    for level in 0..20 {
+        octets.extend(
+            format!(
+                "--b{level}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n",
+                level + 1
+            )
+            .bytes(),
+        );
+    }
+    octets.extend_from_slice(b"--b20\r\n\r\ntext");
+    let collected = read("multipart/mixed; boundary=b0", &[], &octets);
+    assert!(collected.decode_limit > 0);
+}
+
+#[test]
+fn open_documents_hold_little() {
+    let limits = Limits::default();
+    let starts = [
+        (
+            "plain",
+            start(DocumentKind::Stream, "text/plain", &[]),
+            b"some words of text, ".to_vec(),
+            8 << 10,
+        ),
+        (
+            "json",
+            start(DocumentKind::HttpRequestBody, "", &[]),
+            br#"{"a":["#.to_vec(),
+            4 << 10,
+        ),
+        (
+            "json key",
+            start(DocumentKind::HttpRequestBody, "application/json", &[]),
+            b"{\"aaaaaaaaaaaaaaaaaaaaaaaaa".to_vec(),
+            4 << 10,
+        ),
+        (
+            "base64",
+            start(DocumentKind::HttpRequestBody, "", &[]),
+            b"{\"a\":\"SmFuZSBEb2UsIDEyIEV4YW1wbGUgU3RyZWV0LCBT".to_vec(),
+            16 << 10,
+        ),
+        (
+            "xml",
+            start(DocumentKind::HttpRequestBody, "", &[]),
+            b"<a b='c'><d>".to_vec(),
+            8 << 10,
+        ),
+        (
+            "form",
+            start(
+                DocumentKind::HttpRequestBody,
+                "application/x-www-form-urlencoded",
+                &[],
+            ),
+            b"aaaaaaaaaaaaaa%4".to_vec(),
+            8 << 10,
+        ),
+        (
+            "header",
+            start(DocumentKind::HttpRequestHead, "", &[]),
+            b"aaaaaaaaaaaaaa: ".to_vec(),
+            8 << 10,
+        ),
+        (
+            "multipart",
+            start(
+                DocumentKind::HttpRequestBody,
+                "multipart/mixed; boundary=b",
+                &[],
+            ),
+            b"--b\r\nX: y".to_vec(),
+            24 << 10,
+        ),
+        (
+            "csv",
+            start(DocumentKind::HttpRequestBody, "text/csv", &[]),
+            b"aaaaaaaaaaaaaaaaaaaaaaaa,".to_vec(),
+            128 << 10,
+        ),
+        (
+            "gzip",
+            start(DocumentKind::HttpRequestBody, "", &[Coding::Gzip]),
+            b"\x1f\x8b\x08\0\0\0\0\0\0\0".to_vec(),
+            64 << 10,
+        ),
+    ];
+    for (name, start, piece, bound) in starts {
+        let mut sink = Collected::default();
+        let mut unwrapper = Unwrapper::new(&start, &limits);
+        assert!(
+            unwrapper.held_bytes() < 1024,
+            "{name}: {}",
+            unwrapper.held_bytes()
+        );
+        for _ in 0..5000 {
+            unwrapper.octets(&piece, &mut sink);
+        }
+        assert!(
+            unwrapper.held_bytes() < bound,
+            "{name}: {}",
+            unwrapper.held_bytes()
+        );
+    }
+}
+
+#[test]
+fn long_base64_is_given_decoded_alone() {
+    let text: String = (0..2000).map(|i| format!("line {i}\n")).collect();
+    let coded: String = {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.encode(&text)
+    };
+    let octets = format!("{{\"f\":\"{coded}\",\"g\":1}}");
+    let whole = read("application/json", &[], octets.as_bytes());
+    let rendered = whole.render();
+    assert!(rendered.contains("line 1999\n»>"), "decoded to its end");
+    assert!(
+        whole.text_len() < text.len() + 5000,
+        "and not given raw as well"
+    );
+    let start = start(DocumentKind::HttpRequestBody, "application/json", &[]);
+    for size in [1, 1000, 4097] {
+        assert!(
+            read_pieces(&start, &Limits::default(), octets.as_bytes().chunks(size)) == whole,
+            "by {size}"
+        );
+    }
+}
+
+/// A small document with structure, from which random edits depart.
+fn edited() -> impl Strategy<Value = (DocumentStart, Vec<u8>)> {
+    let count = cases().len();
+    (
+        0..count,
+        prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+    )
+        .prop_map(|(index, edits)| {
+            let (_, start, mut octets, _) = cases().swap_remove(index);
+            for (at, octet) in edits {
+                if !octets.is_empty() {
+                    let at = at.index(octets.len());
+                    octets[at] = octet;
+                }
+            }
+            (start, octets)
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn edited_documents_do_not_depend_on_segmentation((start, octets) in edited(), size in 1usize..40) {
+        let whole = read_pieces(&start, &Limits::default(), [octets.as_slice()]);
+        prop_assert_eq!(&read_pieces(&start, &Limits::default(), octets.chunks(size)), &whole);
+        let by_octet = read_pieces(&start, &Limits::default(), octets.chunks(1));
+        prop_assert!(by_octet == whole, "{} / {} ({} {})", by_octet.render(), whole.render(), by_octet.undecodable, whole.undecodable);
+    }
+
+    #[test]
+    fn random_octets_never_panic(
+        index in 0..cases().len(),
+        octets in prop::collection::vec(any::<u8>(), 0..3000),
+        size in 1usize..600,
+    ) {
+        let (_, start, _, _) = cases().swap_remove(index);
+        let whole = read_pieces(&start, &Limits::default(), [octets.as_slice()]);
+        prop_assert_eq!(read_pieces(&start, &Limits::default(), octets.chunks(size)), whole);
+    }
+
+    #[test]
+    fn random_structure_never_panics(text in "[\\[\\]{}\",:\\\\u0-9a-f<>/&;=%+\r\n'!? -]{0,300}", size in 1usize..20, index in 0..cases().len()) {
+        let (_, start, _, _) = cases().swap_remove(index);
+        let whole = read_pieces(&start, &Limits::default(), [text.as_bytes()]);
+        prop_assert_eq!(read_pieces(&start, &Limits::default(), text.as_bytes().chunks(size)), whole);
+    }
+}

@@ -1,8 +1,6 @@
 //! XML and HTML, streaming and tolerant: text nodes come with the path of their elements (`user.ssn`), attributes with the
 //! element and their name (`user.@id`); tags, comments and processing instructions come without field. Entities are decoded.
 
-use std::sync::Arc;
-
 use super::budget::Cx;
 use super::document::Reader;
 use super::value::Value;
@@ -16,8 +14,10 @@ const NAME_LEN_MAX: usize = 64;
 /// Longest entity, with `&` and `;`, octets.
 const ENTITY_LEN_MAX: usize = 10;
 /// HTML elements without content: they have no end tag.
-const VOID: [&str; 14] =
-    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
+const VOID: [&str; 14] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
+    "track", "wbr",
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -50,7 +50,10 @@ enum State {
 impl State {
     /// Whether octets belong to a value.
     fn is_value(self) -> bool {
-        matches!(self, Self::Text | Self::Quoted(_) | Self::Unquoted | Self::Cdata)
+        matches!(
+            self,
+            Self::Text | Self::Quoted(_) | Self::Unquoted | Self::Cdata
+        )
     }
 }
 
@@ -77,8 +80,8 @@ pub(super) struct Xml {
 }
 
 impl Xml {
-    pub(super) fn new(around: Option<Arc<str>>, html: bool) -> Self {
-        let path = around.as_deref().unwrap_or("").to_owned();
+    pub(super) fn new(around: Option<&str>, html: bool) -> Self {
+        let path = around.unwrap_or("").to_owned();
         Self {
             at: 0,
             state: State::Text,
@@ -139,7 +142,11 @@ impl Xml {
         }
         let mut end = self.path.len();
         for (i, &len) in self.levels.iter().enumerate().rev() {
-            let element = self.path.get(len..end).unwrap_or("").trim_start_matches('.');
+            let element = self
+                .path
+                .get(len..end)
+                .unwrap_or("")
+                .trim_start_matches('.');
             if element == self.name {
                 self.levels.truncate(i);
                 self.path.truncate(len);
@@ -151,15 +158,31 @@ impl Xml {
 
     fn push_name(&mut self, octet: u8) {
         if self.name.len() < NAME_LEN_MAX {
-            let octet = if octet.is_ascii_graphic() { octet } else { b'_' };
-            self.name.push(char::from(if self.html { octet.to_ascii_lowercase() } else { octet }));
+            let octet = if octet.is_ascii_graphic() {
+                octet
+            } else {
+                b'_'
+            };
+            self.name.push(char::from(if self.html {
+                octet.to_ascii_lowercase()
+            } else {
+                octet
+            }));
         }
     }
 
     fn push_attribute(&mut self, octet: u8) {
         if self.attribute.len() < self.path.len() + 2 + NAME_LEN_MAX {
-            let octet = if octet.is_ascii_graphic() { octet } else { b'_' };
-            self.attribute.push(char::from(if self.html { octet.to_ascii_lowercase() } else { octet }));
+            let octet = if octet.is_ascii_graphic() {
+                octet
+            } else {
+                b'_'
+            };
+            self.attribute.push(char::from(if self.html {
+                octet.to_ascii_lowercase()
+            } else {
+                octet
+            }));
         }
     }
 
@@ -177,7 +200,12 @@ impl Xml {
             State::Quoted(_) | State::Unquoted => &self.attribute,
             _ => &self.path,
         };
-        self.value.octets(octets, at, (!field.is_empty()).then_some(field.as_str()), cx);
+        self.value.octets(
+            octets,
+            at,
+            (!field.is_empty()).then_some(field.as_str()),
+            cx,
+        );
     }
 
     fn value_ends(&mut self, cx: &mut Cx<'_>) {
@@ -200,14 +228,17 @@ impl Xml {
         let (mut rest, mut at) = (piece, at);
         while let Some((&first, later)) = rest.split_first() {
             if self.entity.is_empty() && first != b'&' {
-                let (plain, later) = rest.split_at(memchr::memchr(b'&', rest).unwrap_or(rest.len()));
+                let (plain, later) =
+                    rest.split_at(memchr::memchr(b'&', rest).unwrap_or(rest.len()));
                 self.value_octets(plain, at, cx);
                 at += plain.len() as u64;
                 rest = later;
                 continue;
             }
             if !self.entity.is_empty()
-                && (first == b'&' || self.entity.len() == ENTITY_LEN_MAX || first.is_ascii_whitespace())
+                && (first == b'&'
+                    || self.entity.len() == ENTITY_LEN_MAX
+                    || first.is_ascii_whitespace())
             {
                 self.entity_ends(at, cx);
                 continue;
@@ -231,17 +262,29 @@ impl Xml {
     fn value_end(&self, octets: &[u8]) -> Option<usize> {
         match self.state {
             State::Quoted(quote) => memchr::memchr(quote, octets),
-            State::Unquoted => octets.iter().position(|&octet| octet == b'>' || octet.is_ascii_whitespace()),
+            State::Unquoted => octets
+                .iter()
+                .position(|&octet| octet == b'>' || octet.is_ascii_whitespace()),
             State::Cdata => memchr::memchr(b'>', octets),
             _ => memchr::memchr(b'<', octets),
         }
     }
 
     fn remember_tail(&mut self, octets: &[u8]) {
-        for &octet in octets.get(octets.len().saturating_sub(8)..).unwrap_or(octets) {
+        for &octet in octets
+            .get(octets.len().saturating_sub(8)..)
+            .unwrap_or(octets)
+        {
             self.tail.rotate_left(1);
             self.tail[7] = octet;
         }
+    }
+
+    /// Whether an octet after `<` makes it markup.
+    fn is_markup(&self, octet: u8) -> bool {
+        octet == b'/'
+            || (!self.raw
+                && matches!(octet, b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'!' | b'?' | 0x80..))
     }
 
     /// One octet of markup.
@@ -252,14 +295,12 @@ impl Xml {
                 self.name.clear();
                 self.state = State::EndName;
             }
-            (State::Open, _) if self.raw => self.state = State::Text,
             (State::Open, b'!' | b'?') => self.state = State::Declaration,
-            (State::Open, b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80..) => {
+            (State::Open, _) => {
                 self.name.clear();
                 self.push_name(octet);
                 self.state = State::Name;
             }
-            (State::Open, _) => self.state = State::Text,
             (State::Name, b'>') => {
                 self.open_element();
                 self.tag_ends();
@@ -269,7 +310,9 @@ impl Xml {
                 self.state = State::Tag;
             }
             (State::Name, _) => self.push_name(octet),
-            (State::EndName, b'>') if self.raw && !matches!(self.name.as_str(), "script" | "style") => {
+            (State::EndName, b'>')
+                if self.raw && !matches!(self.name.as_str(), "script" | "style") =>
+            {
                 self.state = State::Text;
             }
             (State::EndName, b'>') => {
@@ -283,7 +326,8 @@ impl Xml {
             (State::Tag, _) => {
                 self.attribute.clear();
                 self.attribute.push_str(&self.path);
-                self.attribute.push_str(if self.path.is_empty() { "@" } else { ".@" });
+                self.attribute
+                    .push_str(if self.path.is_empty() { "@" } else { ".@" });
                 self.push_attribute(octet);
                 self.state = State::Attribute;
             }
@@ -293,7 +337,9 @@ impl Xml {
             (State::Declaration, b'>') => self.state = State::Text,
             (State::Comment, b'>') if self.tail[6..] == *b"--" => self.state = State::Text,
             (State::Declaration, b'-') if self.tail[6..] == *b"!-" => self.state = State::Comment,
-            (State::Declaration, b'[') if self.tail[1..] == *b"![CDATA" => self.state = State::Cdata,
+            (State::Declaration, b'[') if self.tail[1..] == *b"![CDATA" => {
+                self.state = State::Cdata;
+            }
             _ => {}
         }
         self.remember_tail(&[octet]);
@@ -306,15 +352,25 @@ impl Reader for Xml {
         // `octets[from..i]` is markup that is not out yet.
         let (mut from, mut i) = (0, 0);
         while let Some(&octet) = octets.get(i) {
-            if self.state == State::Equals && !matches!(octet, b'"' | b'\'' | b'>') && !octet.is_ascii_whitespace() {
+            if self.state == State::Equals
+                && !matches!(octet, b'"' | b'\'' | b'>')
+                && !octet.is_ascii_whitespace()
+            {
                 self.state = State::Unquoted;
+            }
+            if self.state == State::Open && !self.is_markup(octet) {
+                self.state = State::Text;
             }
             if !self.state.is_value() {
                 self.markup(octet);
                 i += 1;
                 continue;
             }
-            cx.text(octets.get(from..i).unwrap_or(&[]), start + from as u64, None);
+            cx.text(
+                octets.get(from..i).unwrap_or(&[]),
+                start + from as u64,
+                None,
+            );
             let rest = octets.get(i..).unwrap_or(&[]);
             let end = self.value_end(rest);
             let piece = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
@@ -345,7 +401,11 @@ impl Reader for Xml {
             }
             i += 1;
         }
-        cx.text(octets.get(from..i).unwrap_or(&[]), start + from as u64, None);
+        cx.text(
+            octets.get(from..i).unwrap_or(&[]),
+            start + from as u64,
+            None,
+        );
         self.at = start + octets.len() as u64;
     }
 
@@ -367,7 +427,10 @@ impl Reader for Xml {
     }
 
     fn held_bytes(&self) -> usize {
-        let names = self.path.capacity() + self.name.capacity() + self.attribute.capacity() + self.entity.capacity();
+        let names = self.path.capacity()
+            + self.name.capacity()
+            + self.attribute.capacity()
+            + self.entity.capacity();
         let levels = self.levels.capacity() * size_of::<usize>();
         size_of::<Self>() + names + levels + self.value.held_bytes()
     }
@@ -375,7 +438,10 @@ impl Reader for Xml {
 
 /// The character of `&...;`.
 fn decode_entity(entity: &[u8]) -> Option<char> {
-    let name = std::str::from_utf8(entity).ok()?.strip_prefix('&')?.strip_suffix(';')?;
+    let name = std::str::from_utf8(entity)
+        .ok()?
+        .strip_prefix('&')?
+        .strip_suffix(';')?;
     if let Some(number) = name.strip_prefix('#') {
         let code = match number.strip_prefix(['x', 'X']) {
             Some(digits) => u32::from_str_radix(digits, 16),

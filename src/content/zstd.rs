@@ -33,18 +33,26 @@ impl Zstd {
     fn step(&mut self) -> Result<Option<usize>, Stop> {
         let pending = self.pending.as_slice();
         let Some(frame) = &mut self.frame else {
-            let Some(&[a, b, c, d]) = pending.first_chunk() else { return Ok(None) };
+            let Some(&[a, b, c, d]) = pending.first_chunk() else {
+                return Ok(None);
+            };
             if (0x50..=0x5f).contains(&a) && [b, c, d] == [0x2a, 0x4d, 0x18] {
                 // Section 3.1.2: a skippable frame.
-                let Some(&[_, _, _, _, e, f, g, h]) = pending.first_chunk() else { return Ok(None) };
+                let Some(&[_, _, _, _, e, f, g, h]) = pending.first_chunk() else {
+                    return Ok(None);
+                };
                 self.skip = u64::from(u32::from_le_bytes([e, f, g, h]));
                 return Ok(Some(8));
             }
             if [a, b, c, d] != MAGIC {
                 return Err(Stop);
             }
-            let Some(&descriptor) = pending.get(4) else { return Ok(None) };
-            let Some(header) = pending.get(..frame_header_len(descriptor)) else { return Ok(None) };
+            let Some(&descriptor) = pending.get(4) else {
+                return Ok(None);
+            };
+            let Some(header) = pending.get(..frame_header_len(descriptor)) else {
+                return Ok(None);
+            };
             let mut decoder = FrameDecoder::new();
             decoder.set_max_window_size(WINDOW_BYTES_MAX);
             decoder.init(header).map_err(|_| Stop)?;
@@ -53,7 +61,9 @@ impl Zstd {
             self.held_decoded = 0;
             return Ok(Some(header.len()));
         };
-        let Some(&[a, b, c]) = pending.first_chunk() else { return Ok(None) };
+        let Some(&[a, b, c]) = pending.first_chunk() else {
+            return Ok(None);
+        };
         let header = u32::from_le_bytes([a, b, c, 0]);
         let size = (header >> 3) as usize;
         // Block types: 0 raw, 1 one octet repeated, 2 compressed, 3 reserved.
@@ -66,16 +76,26 @@ impl Zstd {
         if size > 128 << 10 {
             return Err(Stop);
         }
-        let checksum = if header & 1 != 0 && self.checksum { 4 } else { 0 };
-        let Some(block) = pending.get(..3 + body + checksum) else { return Ok(None) };
+        let checksum = if header & 1 != 0 && self.checksum {
+            4
+        } else {
+            0
+        };
+        let Some(block) = pending.get(..3 + body + checksum) else {
+            return Ok(None);
+        };
         self.held_decoded += produced_max as u64;
-        frame.decode_blocks(block, BlockDecodingStrategy::UptoBlocks(1)).map_err(|_| Stop)?;
+        frame
+            .decode_blocks(block, BlockDecodingStrategy::UptoBlocks(1))
+            .map_err(|_| Stop)?;
         Ok(Some(block.len()))
     }
 
     /// Gives out what has left the window, or everything if the frame has ended.
     fn drain(&mut self, out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
-        let Some(frame) = &mut self.frame else { return Ok(()) };
+        let Some(frame) = &mut self.frame else {
+            return Ok(());
+        };
         let mut scratch = out.scratch();
         let mut result = Ok(());
         while let Ok(len @ 1..) = frame.read(&mut scratch) {
@@ -109,7 +129,9 @@ fn frame_header_len(descriptor: u8) -> usize {
 impl Decoder for Zstd {
     fn decode(&mut self, mut input: &[u8], out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
         loop {
-            let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(input.len());
+            let skipped = usize::try_from(self.skip)
+                .unwrap_or(usize::MAX)
+                .min(input.len());
             self.skip -= skipped as u64;
             input = input.get(skipped..).unwrap_or(&[]);
             if self.skip > 0 || (input.is_empty() && self.pending.is_empty()) {
@@ -130,7 +152,8 @@ impl Decoder for Zstd {
                         self.pending.clear();
                         let skipped = (self.skip).min(rest.len() as u64);
                         self.skip -= skipped;
-                        self.pending.extend_from_slice(rest.get(skipped as usize..).unwrap_or(&[]));
+                        self.pending
+                            .extend_from_slice(rest.get(skipped as usize..).unwrap_or(&[]));
                     } else {
                         self.pending.drain(..len);
                         self.drain(out)?;
@@ -144,7 +167,8 @@ impl Decoder for Zstd {
         let held = self.pending.len() as u64;
         if let Some(frame) = &mut self.frame {
             // An error means that the frame had ended.
-            let _ = frame.decode_blocks(LAST_BLOCK.as_slice(), BlockDecodingStrategy::UptoBlocks(1));
+            let _ =
+                frame.decode_blocks(LAST_BLOCK.as_slice(), BlockDecodingStrategy::UptoBlocks(1));
         }
         // The outlet remembers by itself if its budget ends here.
         let _ = self.drain(out);
