@@ -1,8 +1,9 @@
 //! Tests of the policy room: decision tables as data (`cases/*.toml`), properties, messages.
 //!
-//! A case file holds a policy file in `policy` (and more in `more`), an optional `home`, and crossings in `case`: what is
-//! asked, what is answered. Each case names `at` (day or second), `data` (`signature/class/level`, or `opaque`), `to`
-//! (`location/control/service-class`, the last two optional), and expects `verdict`, `rule`, and optionally `matched`.
+//! A case file holds a policy file in `policy`, names of `built_in` ones, an optional `home`, and crossings in `case`: what
+//! is asked, what is answered. Each case names `at` (day or second), `data` (`signature/class/level`, or `opaque`),
+//! `to` (`location/control/service-class`, the last two optional), and expects `verdict`, `rule`, and optionally
+//! `matched`.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -92,6 +93,7 @@ macro_rules! case_files {
 case_files! {
     basis_and_exceptions "basis.toml",
     dates "dates.toml",
+    defaults "defaults.toml",
     home_alone "home.toml",
     chinese_pack "packs-cn.toml",
     european_packs "packs-eu.toml",
@@ -462,32 +464,4 @@ fn a_thousand_rules_do_not_slow_a_decision() {
         Crossing { time: time("2026-01-02"), data: Some(data), location: to, control: to, service_class: None };
     let looked_at = set.policies[0].candidates(&crossing).count();
     assert_eq!(looked_at, 1);
-}
-
-/// Prints what a decision costs: `cargo test --lib policy::tests::cost -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures, asserts nothing"]
-fn cost_of_a_decision() {
-    let classes = DataClass::ALL;
-    for rules in [10, 1000] {
-        let mut text = "[policy]\nid = \"p\"\n".to_owned();
-        for n in 0..rules {
-            let class = classes[n % classes.len()];
-            let to = ["\"CN\"", "\"@eea\"", "\"!@eea\"", "\"RU\", \"!@home\""][n % 4];
-            text += &format!(
-                "[[rule]]\nid = \"r{n}\"\nclasses = [\"{class}\"]\nto = [{to}]\ndecision = \"deny\"\nreason = \"r\"\n"
-            );
-        }
-        let set = PolicySet::load(&[("t".to_owned(), text)], "US".parse().ok()).unwrap();
-        for (data, to) in
-            [("s/health/high", "US/US"), ("s/health/high", "CN/CN"), ("opaque", "CN/CN"), ("opaque", "ZZ")]
-        {
-            let start = std::time::Instant::now();
-            let mut matched = 0;
-            for _ in 0..1000 {
-                matched = ask(&set, "2026-01-02", data, to).matched.len();
-            }
-            println!("{rules} rules, {data} to {to}: {:?}, {matched} matched", start.elapsed() / 1000);
-        }
-    }
 }
