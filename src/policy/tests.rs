@@ -252,6 +252,23 @@ fn names_that_nobody_knows_are_told() {
     );
 }
 
+/// The classes of the service catalogue. A pack that names another one would be refused at start.
+#[test]
+fn built_in_policies_name_only_what_exists() {
+    let files: Vec<(String, String)> =
+        PolicySet::list().iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let set = PolicySet::load(&files, "US".parse().ok()).unwrap();
+    let classes = ["chat", "store", "mail", "social", "cdn", "cloud", "sdk"].into();
+    assert_eq!(set.unknown_names(&BTreeSet::new(), &classes), []);
+    assert!(PolicySet::list().is_sorted());
+    // Each but `home` says when it was checked, and that nobody reviewed it.
+    let packs = set.about().iter().filter(|about| about.id != "home");
+    assert!(packs.clone().count() > 10);
+    for about in packs {
+        assert!(about.reviewer.as_deref() == Some("") && about.as_of.len() == 10, "{about:?}");
+    }
+}
+
 #[test]
 fn a_policy_about_other_people_says_so() {
     let text = PolicySet::named("eu-gdpr").unwrap().to_owned();
