@@ -2,55 +2,7 @@
 //!
 //! # The language
 //!
-//! ```toml
-//! [policy]
-//! id = "acme"                 # label of metrics and events
-//! title = "ACME data promise"
-//! version = "3"               # without it: the digest of the file
-//! as_of = 2026-06-20          # day the text behind it was last checked
-//! reviewer = ""               # empty: the policy is announced as unreviewed
-//! default = "report"          # what holds where no rule matches: allow, report (the default) or deny
-//! unknown_control = "location" # an unknown control is taken to be the location (the default), or "undetermined"
-//!
-//! [sets]                      # beside the built-in ones of sets.toml; a set may name those above it
-//! nordics = ["DK", "FI", "IS", "NO", "SE"]
-//!
-//! [[rule]]
-//! id = "no-ids-to-adversaries"
-//! classes = ["government-id"] # and/or signatures = ["us-ssn", "mrz-*"]; without either: any data
-//! to = ["@us-countries-of-concern", "BY", "!HK"] # codes and sets, less those with "!"; without it: anywhere
-//! to_facet = ["location", "control"] # which side of the destination `to` speaks of; both if not said
-//! services = ["chat"]         # only services of these catalogue classes
-//! min_level = "medium"        # only findings as sure as this
-//! subjects = ["US"]           # only where data of these people is held: [data] subjects, else the home, else all
-//! from = 2025-04-08           # first day and first day after, UTC, by the time of the packet
-//! until = ""
-//! decision = "deny"           # allow, report, allow-if-basis or deny
-//! basis = ["scc:*"]           # codes of [[basis]] that satisfy allow-if-basis
-//! opaque = "deny"             # what the rule says of octets that could not be read: allow, undetermined or deny
-//! severity = "critical"
-//! reason = "for people"
-//! owner = "privacy@acme.example"
-//! cite = "28 CFR 202.301"
-//!
-//! [[basis]]                   # a declared basis: valid in its days, places and classes (all, if not said)
-//! code = "scc:eu"
-//! from = 2025-01-01
-//! until = 2027-01-01
-//! to = ["IN"]
-//! classes = ["contact"]
-//!
-//! [[exception]]               # lifts one rule for at most 30 days
-//! id = "migration-7"
-//! rule = "acme/no-ids-to-adversaries"
-//! approver = "N. N."
-//! reason = "moving the archive"
-//! from = 2026-03-01
-//! until = 2026-03-15
-//!
-//! [data]
-//! subjects = ["US"]           # whose data the monitored hosts hold
-//! ```
+#![doc = concat!("```toml\n", include_str!("../../docs/policy.example.toml"), "```\n")]
 //!
 //! # How a crossing is decided
 //!

@@ -270,6 +270,18 @@ fn built_in_policies_name_only_what_exists() {
 }
 
 #[test]
+fn the_example_is_true() {
+    let files = [("example".to_owned(), include_str!("../../docs/policy.example.toml").to_owned())];
+    let set = PolicySet::load(&files, None).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!((set.about()[0].rules, set.bases.len(), set.exceptions.len()), (2, 1, 1));
+    let ssn = "us-ssn/government-id/high";
+    assert_eq!(ask(&set, "2026-03-15", ssn, "BY/BY/chat").verdict, Verdict::Violation);
+    assert_eq!(ask(&set, "2026-03-14", ssn, "BY/BY/chat").verdict, Verdict::Allowed);
+    assert_eq!(ask(&set, "2026-03-15", "opaque", "RU/RU/chat").verdict, Verdict::Violation);
+    assert_eq!(ask(&set, "2026-03-15", ssn, "HK/HK/chat").verdict, Verdict::Allowed);
+}
+
+#[test]
 fn a_policy_about_other_people_says_so() {
     let text = PolicySet::named("eu-gdpr").unwrap().to_owned();
     let files = [("eu-gdpr".to_owned(), text)];
