@@ -173,6 +173,11 @@ impl Policy {
         self.rules.iter().filter(can).map(|rule| &rule.reference).chain(default)
     }
 
+    /// Whether a basis of this code would satisfy a rule.
+    pub(super) fn asks_for(&self, code: &str) -> bool {
+        self.rules.iter().any(|rule| rule.bases.iter().any(|pattern| pattern.matches(code)))
+    }
+
     /// Entries that may match, most specific first.
     pub(super) fn candidates(&self, crossing: &Crossing<'_>) -> impl Iterator<Item = &Entry> {
         let data = crossing.data;

@@ -226,7 +226,8 @@ impl PolicySet {
         &self.about
     }
 
-    /// What an operator should be told once: policies that nobody reviewed, and policies without effect.
+    /// What an operator should be told once: policies that nobody reviewed, policies and bases without
+    /// effect.
     pub fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         for about in &self.about {
@@ -238,6 +239,11 @@ impl PolicySet {
                 let id = &about.id;
                 let why = "they are about other people than `[data] subjects` or the home";
                 notices.push(format!("no rule of policy `{id}` is in force: {why}"));
+            }
+        }
+        for basis in &self.bases {
+            if !self.policies.iter().any(|policy| policy.asks_for(&basis.code)) {
+                notices.push(format!("basis {} satisfies no rule", quote(&basis.code)));
             }
         }
         notices

@@ -270,10 +270,19 @@ fn built_in_policies_name_only_what_exists() {
 }
 
 #[test]
+fn a_basis_that_nobody_asks_for_is_told() {
+    let text = "[[basis]]\ncode = \"scc-eu\"\n".to_owned();
+    let gdpr = ("eu-gdpr".to_owned(), PolicySet::named("eu-gdpr").unwrap().to_owned());
+    let set = PolicySet::load(&[gdpr, ("b".to_owned(), text)], None).unwrap();
+    assert_eq!(set.notices()[1], "basis `scc-eu` satisfies no rule");
+}
+
+#[test]
 fn the_example_is_true() {
     let files = [("example".to_owned(), include_str!("../../docs/policy.example.toml").to_owned())];
     let set = PolicySet::load(&files, None).unwrap_or_else(|problems| panic!("{problems:?}"));
     assert_eq!((set.about()[0].rules, set.bases.len(), set.exceptions.len()), (2, 1, 1));
+    assert!(set.notices().is_empty(), "{:?}", set.notices());
     let ssn = "us-ssn/government-id/high";
     assert_eq!(ask(&set, "2026-03-15", ssn, "BY/BY/chat").verdict, Verdict::Violation);
     assert_eq!(ask(&set, "2026-03-14", ssn, "BY/BY/chat").verdict, Verdict::Allowed);
