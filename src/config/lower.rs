@@ -15,8 +15,8 @@ use super::settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
 use crate::model::operator_file::{country_code, nearest_hint, quote};
 use crate::model::{Country, Limits, Problem};
 
-/// What is monitored if nothing else is said: RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3 (loopback), RFC 4193,
-/// RFC 4291 (link-local, loopback).
+/// What is monitored if nothing else is said: RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3 (loopback), RFC
+/// 4193, RFC 4291 (link-local, loopback).
 const LOCAL_DEFAULT: &[&str] = &[
     "10.0.0.0/8",
     "172.16.0.0/12",
@@ -80,8 +80,8 @@ pub(super) fn is_path(word: &str) -> bool {
 }
 
 impl Settings {
-    /// Checks every value and reads the files it names. `built_in_policies` are name and text of the policies that can be
-    /// named instead of a file.
+    /// Checks every value and reads the files it names. `built_in_policies` are name and text of the policies that can
+    /// be named instead of a file.
     ///
     /// # Errors
     /// Every problem, by file and line.

@@ -1,11 +1,12 @@
 //! Configuration: what was typed, and what it means, converted once.
 //!
-//! [`RawConfig`] holds the words of a TOML file and of the command line, each with where it stands. `RawConfig::parse` reads a
-//! file, [`RawConfig::merge`] puts the command line over it, and [`Settings::lower`] checks every value and reads the files it
-//! names. All problems are reported at once, with file, line and the nearest known key or value. What comes out never changes.
+//! [`RawConfig`] holds the words of a TOML file and of the command line, each with where it stands. `RawConfig::parse`
+//! reads a file, [`RawConfig::merge`] puts the command line over it, and [`Settings::lower`] checks every value and
+//! reads the files it names. All problems are reported at once, with file, line and the nearest known key or value.
+//! What comes out never changes.
 //!
-//! **The command line has the last word, key by key**: a flag that is given replaces what the file says for that key, lists
-//! included, so that what was typed is what holds. Paths in a file are relative to the file's directory.
+//! **The command line has the last word, key by key**: a flag that is given replaces what the file says for that key,
+//! lists included, so that what was typed is what holds. Paths in a file are relative to the file's directory.
 //!
 //! Every key is told in `docs/borderpost.example.toml`.
 

@@ -1,8 +1,8 @@
 //! Reading what an operator wrote in TOML: every problem at once, each with its line and what was probably meant.
 //!
-//! A [`Table`] is asked for its keys one after the other and remembers them; [`Table::finish`] then reports the keys that
-//! nobody asked for, with the nearest one that somebody did. Values of the wrong type are reported and read as absent, so
-//! that reading goes on to the next problem. Nothing here panics, whatever the file holds.
+//! A [`Table`] is asked for its keys one after the other and remembers them; [`Table::finish`] then reports the keys
+//! that nobody asked for, with the nearest one that somebody did. Values of the wrong type are reported and read as
+//! absent, so that reading goes on to the next problem. Nothing here panics, whatever the file holds.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -247,8 +247,8 @@ impl<'d, 'i> Table<'d, 'i> {
         None
     }
 
-    /// A day, as `2026-06-20` with or without quotes; an empty string is no day. Given as days since 1970-01-01, with years
-    /// from 1970 to 9999.
+    /// A day, as `2026-06-20` with or without quotes; an empty string is no day. Given as days since 1970-01-01, with
+    /// years from 1970 to 9999.
     pub fn day(&mut self, key: &'static str) -> Option<At<u64>> {
         let (line, value) = self.value(key)?;
         let text = match value {

@@ -57,8 +57,8 @@ pub(super) struct Policy {
     known: BTreeSet<String>,
 }
 
-/// The verdicts that are possible so far, the first rule that brought each, and the one that is sure if nothing before it
-/// applies. A rule of `None` is the default.
+/// The verdicts that are possible so far, the first rule that brought each, and the one that is sure if nothing before
+/// it applies. A rule of `None` is the default.
 #[derive(Default)]
 struct Outcomes {
     possible: [Option<Option<usize>>; 3],
@@ -90,7 +90,8 @@ impl Outcomes {
 }
 
 impl Policy {
-    /// Makes the policy ready; `applies` says which rules are about the people at hand, `known` are the ids of all its rules.
+    /// Makes the policy ready; `applies` says which rules are about the people at hand, `known` are the ids of all its
+    /// rules.
     pub(super) fn lower(spec: PolicySpec, applies: impl Fn(&RuleSpec) -> bool, known: BTreeSet<String>) -> Self {
         let id = &spec.id.value;
         let mut policy = Self {
@@ -170,6 +171,11 @@ impl Policy {
         };
         let default = (self.default == Verdict::Violation).then_some(&self.default_rule);
         self.rules.iter().filter(can).map(|rule| &rule.reference).chain(default)
+    }
+
+    /// Whether a basis of this code would satisfy a rule.
+    pub(super) fn asks_for(&self, code: &str) -> bool {
+        self.rules.iter().any(|rule| rule.bases.iter().any(|pattern| pattern.matches(code)))
     }
 
     /// Entries that may match, most specific first.
@@ -255,7 +261,8 @@ impl Group {
         }
     }
 
-    /// Hands the group's verdicts over and empties it; whether one of them was sure, so that nothing less specific counts.
+    /// Hands the group's verdicts over and empties it; whether one of them was sure, so that nothing less specific
+    /// counts.
     fn settle(&mut self, outcomes: &mut Outcomes) -> bool {
         let sure = self.sure.take();
         for (verdict, rule) in self.maybe.drain(..) {

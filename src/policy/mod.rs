@@ -2,60 +2,13 @@
 //!
 //! # The language
 //!
-//! ```toml
-//! [policy]
-//! id = "acme"                 # label of metrics and events
-//! title = "ACME data promise"
-//! version = "3"               # without it: the digest of the file
-//! as_of = 2026-06-20          # day the text behind it was last checked
-//! reviewer = ""               # empty: the policy is announced as unreviewed
-//! default = "report"          # what holds where no rule matches: allow, report (the default) or deny
-//! unknown_control = "location" # who controls an unknown service: as its place ("location", the default), or "undetermined"
-//!
-//! [sets]                      # beside the built-in ones of sets.toml; a set may name those above it
-//! nordics = ["DK", "FI", "IS", "NO", "SE"]
-//!
-//! [[rule]]
-//! id = "no-ids-to-adversaries"
-//! classes = ["government-id"] # and/or signatures = ["us-ssn", "mrz-*"]; without either: any data
-//! to = ["@us-countries-of-concern", "BY", "!HK"] # codes and sets, less those with "!"; without it: anywhere
-//! to_facet = ["location", "control"] # which side of the destination `to` speaks of; both if not said
-//! services = ["chat"]         # only services of these catalogue classes
-//! min_level = "medium"        # only findings as sure as this
-//! subjects = ["US"]           # only where data of these people is held: [data] subjects, else the home jurisdiction, else all
-//! from = 2025-04-08           # first day and first day after, UTC, by the time of the packet
-//! until = ""
-//! decision = "deny"           # allow, report, allow-if-basis or deny
-//! basis = ["scc:*"]           # codes of [[basis]] that satisfy allow-if-basis
-//! opaque = "deny"             # what the rule says of octets that could not be read: allow, undetermined or deny
-//! severity = "critical"
-//! reason = "for people"
-//! owner = "privacy@acme.example"
-//! cite = "28 CFR 202.301"
-//!
-//! [[basis]]                   # a declared basis: valid in its days, for its destinations and classes (all, if not said)
-//! code = "scc:eu"
-//! from = 2025-01-01
-//! until = 2027-01-01
-//! to = ["IN"]
-//! classes = ["contact"]
-//!
-//! [[exception]]               # lifts one rule for at most 30 days
-//! id = "migration-7"
-//! rule = "acme/no-ids-to-adversaries"
-//! approver = "N. N."
-//! reason = "moving the archive"
-//! from = 2026-03-01
-//! until = 2026-03-15
-//!
-//! [data]
-//! subjects = ["US"]           # whose data the monitored hosts hold
-//! ```
+#![doc = concat!("```toml\n", include_str!("../../docs/policy.example.toml"), "```\n")]
 //!
 //! # How a crossing is decided
 //!
-//! Destinations that are `local` are allowed. Everything else is put before each policy of the set, and **the strictest of
-//! their verdicts holds** (violation, undetermined, allowed; among equals the more severe rule, then the first policy).
+//! Destinations that are `local` are allowed. Everything else is put before each policy of the set, and **the strictest
+//! of their verdicts holds** (violation, undetermined, allowed; among equals the more severe rule, then the first
+//! policy).
 //!
 //! Within a policy **the most specific rule that matches wins**. Rules compare by, in this order:
 //! 1. the data that matched: signature by name, by beginning (`mrz-*`), class, any;
@@ -63,28 +16,30 @@
 //! 3. both facets named, one;
 //! 4. services named, none.
 //!
-//! A rule with several lists or items is as specific as the item that matched. Rules that are equally specific: the stricter
-//! verdict wins, then the stricter word (deny, allow-if-basis, report, allow), then the higher severity, then the order of the
-//! file. `allow` needs *every* facet it names in its places; the others match if *any* is.
+//! A rule with several lists or items is as specific as the item that matched. Rules that are equally specific: the
+//! stricter verdict wins, then the stricter word (deny, allow-if-basis, report, allow), then the higher severity, then
+//! the order of the file. `allow` needs *every* facet it names in its places; the others match if *any* is.
 //!
 //! | word | verdict |
 //! |---|---|
 //! | `deny` | violation |
 //! | `allow-if-basis` | allowed with a valid basis, violation without |
-//! | `report` | allowed; unlike after `allow`, the rule is one an auditor looks for: it is named as the deciding rule |
+//! | `report` | allowed, under the name of the rule; unlike `allow` it matches if any facet does, and wins among equals |
 //! | `allow` | allowed |
 //!
 //! # What is not known
 //!
-//! An unknown location (`ZZ`) may be any country, an unread octet may be any data. A rule then matches *maybe*, and the policy
-//! is followed through all that may be: verdicts that agree are the verdict, those that differ make it **undetermined**, with
-//! the gravest possible rule named. So a denial of any data to a place makes unread octets to that place undetermined
-//! (`opaque` on the rule says otherwise), and a denial of a set makes an unknown location undetermined. Beyond that, **an
-//! unknown location is never permission**: only an `allow` or `report` that holds anywhere allows there, no default does. A
-//! rule may name `ZZ` to deny it. An unknown control says nothing beside the location, unless `unknown_control =
-//! "undetermined"`. A service that the catalogue does not know is of no class. Without any policy all is undetermined.
+//! An unknown location (`ZZ`) may be any country, an unread octet may be any data. A rule then matches *maybe*, and the
+//! policy is followed through all that may be: verdicts that agree are the verdict, those that differ make it
+//! **undetermined**, with the gravest possible rule named. So a denial of any data to a place makes unread octets to
+//! that place undetermined (`opaque` on the rule says otherwise), and a denial of a set makes an unknown location
+//! undetermined. Beyond that, **an unknown location is never permission**: only an `allow` or `report` that holds
+//! anywhere allows there, no default does. A rule may name `ZZ` to deny it. An unknown control says nothing beside the
+//! location, unless `unknown_control = "undetermined"`. A service that the catalogue does not know is of no class.
+//! Without any policy all is undetermined.
 //!
-//! Findings below a rule's `min_level` are not its business: under the built-in policy `home` they are allowed and counted.
+//! Findings below a rule's `min_level` are not its business: under the built-in policy `home` they are allowed and
+//! counted.
 
 mod decide;
 mod file;
@@ -155,14 +110,15 @@ pub struct PolicyAbout {
 }
 
 impl PolicySet {
-    /// The policy without any configuration but the home jurisdiction: user data recognised with high confidence stays home.
+    /// The policy without any configuration but the home jurisdiction: user data recognised with high confidence stays
+    /// home.
     pub fn built_in_default(home: Country) -> Self {
         // The text is ours and tested for every assigned country; another one is nobody's home and judges nothing.
         Self::load(&[], Some(home)).unwrap_or_default()
     }
 
-    /// Reads policies from `(name for messages, TOML text)`. Without files: the built-in default of `home`, or, without a
-    /// home either, no policy, under which all is undetermined.
+    /// Reads policies from `(name for messages, TOML text)`. Without files: the built-in default of `home`, or, without
+    /// a home either, no policy, under which all is undetermined.
     ///
     /// # Errors
     /// Every problem of every file, in order of files and lines.
@@ -270,7 +226,8 @@ impl PolicySet {
         &self.about
     }
 
-    /// What an operator should be told once: policies that nobody reviewed, and policies without effect.
+    /// What an operator should be told once: policies that nobody reviewed, policies and bases without
+    /// effect.
     pub fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         for about in &self.about {
@@ -284,6 +241,11 @@ impl PolicySet {
                 notices.push(format!("no rule of policy `{id}` is in force: {why}"));
             }
         }
+        for basis in &self.bases {
+            if !self.policies.iter().any(|policy| policy.asks_for(&basis.code)) {
+                notices.push(format!("basis {} satisfies no rule", quote(&basis.code)));
+            }
+        }
         notices
     }
 
@@ -292,7 +254,8 @@ impl PolicySet {
         self.violable.iter()
     }
 
-    /// Signatures and service classes that rules name and that nobody else knows: such rules would silently never match.
+    /// Signatures and service classes that rules name and that nobody else knows: such rules would silently never
+    /// match.
     pub fn unknown_names(&self, signatures: &BTreeSet<&str>, service_classes: &BTreeSet<&str>) -> Vec<Problem> {
         let mut problems = Vec::new();
         let lists = [("signature", &self.signatures, signatures), ("service class", &self.services, service_classes)];

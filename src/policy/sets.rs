@@ -8,7 +8,8 @@ use crate::model::operator_file::{At, OperatorFile, country_code, nearest_hint, 
 const LETTERS: usize = 26;
 const WORDS: usize = (LETTERS * LETTERS).div_ceil(64);
 
-/// Whether something holds, over all that the crossing may turn out to be. Ordered: `min` is "and", `max` is "or" (Kleene).
+/// Whether something holds, over all that the crossing may turn out to be. Ordered: `min` is "and", `max` is "or"
+/// (Kleene).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Holds {
     /// It does not, whatever is still unknown.
@@ -110,8 +111,8 @@ pub(super) struct PlaceList {
 }
 
 impl PlaceList {
-    /// The list as places, with how precisely they are named: 3 by country, 2 by set, 1 by exclusion, 0 not at all. The first
-    /// that holds a country is the one it was meant by.
+    /// The list as places, with how precisely they are named: 3 by country, 2 by set, 1 by exclusion, 0 not at all. The
+    /// first that holds a country is the one it was meant by.
     pub(super) fn by_precision(&self) -> Vec<(u8, Places)> {
         if !self.has_positive {
             let places = if self.has_negated { Places(Some(self.negated.complement())) } else { Places::ANYWHERE };

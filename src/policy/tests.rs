@@ -1,8 +1,9 @@
 //! Tests of the policy room: decision tables as data (`cases/*.toml`), properties, messages.
 //!
-//! A case file holds a policy file in `policy` (and more in `more`), an optional `home`, and crossings in `case`: what is
-//! asked, what is answered. Each case names `at` (day or second), `data` (`signature/class/level`, or `opaque`), `to`
-//! (`location/control/service-class`, the last two optional), and expects `verdict`, `rule`, and optionally `matched`.
+//! A case file holds a policy file in `policy`, names of `built_in` ones, an optional `home`, and crossings in `case`: what
+//! is asked, what is answered. Each case names `at` (day or second), `data` (`signature/class/level`, or `opaque`),
+//! `to` (`location/control/service-class`, the last two optional), and expects `verdict`, `rule`, and optionally
+//! `matched`.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -92,6 +93,7 @@ macro_rules! case_files {
 case_files! {
     basis_and_exceptions "basis.toml",
     dates "dates.toml",
+    defaults "defaults.toml",
     home_alone "home.toml",
     chinese_pack "packs-cn.toml",
     european_packs "packs-eu.toml",
@@ -248,6 +250,44 @@ fn names_that_nobody_knows_are_told() {
             "p.toml:7: unknown service class `chats` (did you mean `chat`?)",
         ]
     );
+}
+
+/// The classes of the service catalogue. A pack that names another one would be refused at start.
+#[test]
+fn built_in_policies_name_only_what_exists() {
+    let files: Vec<(String, String)> =
+        PolicySet::list().iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let set = PolicySet::load(&files, "US".parse().ok()).unwrap();
+    let classes = ["chat", "store", "mail", "social", "cdn", "cloud", "sdk"].into();
+    assert_eq!(set.unknown_names(&BTreeSet::new(), &classes), []);
+    assert!(PolicySet::list().is_sorted());
+    // Each but `home` says when it was checked, and that nobody reviewed it.
+    let packs = set.about().iter().filter(|about| about.id != "home");
+    assert!(packs.clone().count() > 10);
+    for about in packs {
+        assert!(about.reviewer.as_deref() == Some("") && about.as_of.len() == 10, "{about:?}");
+    }
+}
+
+#[test]
+fn a_basis_that_nobody_asks_for_is_told() {
+    let text = "[[basis]]\ncode = \"scc-eu\"\n".to_owned();
+    let gdpr = ("eu-gdpr".to_owned(), PolicySet::named("eu-gdpr").unwrap().to_owned());
+    let set = PolicySet::load(&[gdpr, ("b".to_owned(), text)], None).unwrap();
+    assert_eq!(set.notices()[1], "basis `scc-eu` satisfies no rule");
+}
+
+#[test]
+fn the_example_is_true() {
+    let files = [("example".to_owned(), include_str!("../../docs/policy.example.toml").to_owned())];
+    let set = PolicySet::load(&files, None).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!((set.about()[0].rules, set.bases.len(), set.exceptions.len()), (2, 1, 1));
+    assert!(set.notices().is_empty(), "{:?}", set.notices());
+    let ssn = "us-ssn/government-id/high";
+    assert_eq!(ask(&set, "2026-03-15", ssn, "BY/BY/chat").verdict, Verdict::Violation);
+    assert_eq!(ask(&set, "2026-03-14", ssn, "BY/BY/chat").verdict, Verdict::Allowed);
+    assert_eq!(ask(&set, "2026-03-15", "opaque", "RU/RU/chat").verdict, Verdict::Violation);
+    assert_eq!(ask(&set, "2026-03-15", ssn, "HK/HK/chat").verdict, Verdict::Allowed);
 }
 
 #[test]
@@ -462,32 +502,4 @@ fn a_thousand_rules_do_not_slow_a_decision() {
         Crossing { time: time("2026-01-02"), data: Some(data), location: to, control: to, service_class: None };
     let looked_at = set.policies[0].candidates(&crossing).count();
     assert_eq!(looked_at, 1);
-}
-
-/// Prints what a decision costs: `cargo test --lib policy::tests::cost -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures, asserts nothing"]
-fn cost_of_a_decision() {
-    let classes = DataClass::ALL;
-    for rules in [10, 1000] {
-        let mut text = "[policy]\nid = \"p\"\n".to_owned();
-        for n in 0..rules {
-            let class = classes[n % classes.len()];
-            let to = ["\"CN\"", "\"@eea\"", "\"!@eea\"", "\"RU\", \"!@home\""][n % 4];
-            text += &format!(
-                "[[rule]]\nid = \"r{n}\"\nclasses = [\"{class}\"]\nto = [{to}]\ndecision = \"deny\"\nreason = \"r\"\n"
-            );
-        }
-        let set = PolicySet::load(&[("t".to_owned(), text)], "US".parse().ok()).unwrap();
-        for (data, to) in
-            [("s/health/high", "US/US"), ("s/health/high", "CN/CN"), ("opaque", "CN/CN"), ("opaque", "ZZ")]
-        {
-            let start = std::time::Instant::now();
-            let mut matched = 0;
-            for _ in 0..1000 {
-                matched = ask(&set, "2026-01-02", data, to).matched.len();
-            }
-            println!("{rules} rules, {data} to {to}: {:?}, {matched} matched", start.elapsed() / 1000);
-        }
-    }
 }
