@@ -10,12 +10,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::ReplayArgs;
 use super::rules::{self, Loaded};
 use super::{Done, Failure, colour, print, say, width};
-use crate::capture::Captures;
+use crate::capture::{Captures, OpenError};
 use crate::engine::{Engine, EngineOptions, Outcome, Rules};
 use crate::export::{
     EventWriter, FlowTableWriter, MetricsInput, TableInput, Trail, render_metrics, render_tables, summary_json,
 };
-use crate::model::{CaptureSummary, Country, Event, EventBody};
+use crate::model::{CaptureSummary, Country, Event, EventBody, Problem};
 
 type Sink = Box<dyn Write>;
 
@@ -67,7 +67,7 @@ pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
     let loaded = Loaded::load(settings)?;
     let settings = &loaded.settings;
     let mut captures = Captures::open(&args.captures, settings.filter.as_deref())
-        .map_err(|error| Failure::Runtime(error.to_string()))?;
+        .map_err(refused)?;
     let rules = Arc::new(Rules {
         catalogue: loaded.catalogue.clone(),
         locator: loaded.locator.clone(),
@@ -129,6 +129,14 @@ pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
         return Ok(Done::Violations);
     }
     Ok(Done::Well)
+}
+
+/// A filter is configuration; a file that cannot be opened is not.
+fn refused(error: OpenError) -> Failure {
+    match error {
+        OpenError::Filter { .. } => Failure::Invalid(vec![Problem::file("filter", error.to_string())]),
+        OpenError::File { .. } => Failure::Runtime(error.to_string()),
+    }
 }
 
 /// What the user should know beside the data.

@@ -11,7 +11,7 @@ use super::names::Names;
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
-    AppProto, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event, EventBody,
+    AppProto, Counts, Country, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event, EventBody,
     FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment, Tally, Timestamp,
     UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
 };
@@ -277,49 +277,15 @@ impl Judge {
             .judged
             .as_ref()
             .map_or(Jurisdiction { location: Default::default(), control: Default::default() }, |judged| judged.to());
-        let service_class = live.judged.as_ref().and_then(|judged| judged.place.service_class.clone());
         let mut worst = live.ledger.as_ref().and_then(|ledger| ledger.worst).unwrap_or(Verdict::Allowed);
         if bytes == 0 {
             return worst;
         }
         let unread = live.unread.by_reason(bytes);
         let inspection = live.unread.inspection(bytes);
-        let crossing = Crossing {
-            time: self.now,
-            data: None,
-            location: to.location,
-            control: to.control,
-            service_class: service_class.as_deref(),
-        };
-        let decision = self.rules.policy.decide(&crossing);
         if !unread.is_empty() || !to.location.is_known() {
-            worst = worst.max(decision.verdict);
-        }
-        if decision.verdict == Verdict::Undetermined && !to.location.is_known() {
-            self.undetermined(UndeterminedReason::UnknownJurisdiction, to, bytes);
-        } else if decision.verdict == Verdict::Undetermined {
-            // Several reasons may fall under one heading; the flow counts once under each.
-            let mut headings: Vec<(UndeterminedReason, u64)> = Vec::new();
-            for &(reason, octets) in &unread {
-                let heading = UndeterminedReason::from_uninspected(reason);
-                match headings.iter_mut().find(|(known, _)| *known == heading) {
-                    Some((_, sum)) => *sum += octets,
-                    None => headings.push((heading, octets)),
-                }
-            }
-            for (heading, octets) in headings {
-                self.undetermined(heading, to, octets);
-            }
-        }
-        if decision.verdict == Verdict::Violation
-            && !unread.is_empty()
-            && let Some(rule) = decision.rule
-        {
-            let ledger = live.ledger.get_or_insert_default();
-            count(&mut ledger.violations, ViolationKey { rule: rule.clone(), to, class: None });
-            ledger.worst = Some(Verdict::Violation);
-            let view = Arc::new(view(flow, Scope::Egress, out, live, &self.now));
-            self.push(Some(view), EventBody::Violation { rule, matched: decision.matched, finding: None });
+            let verdict = self.judge_unread(flow, out, live, to, &unread, bytes);
+            worst = worst.max(verdict);
         }
         for (reason, octets) in unread {
             *self.counts.uninspected.entry((to.location, reason)).or_default() +=
@@ -348,6 +314,57 @@ impl Judge {
             }
         }
         worst
+    }
+
+    /// Judges what could not be read, or went nobody knows where.
+    fn judge_unread(
+        &mut self,
+        flow: &FlowRecord,
+        out: Direction,
+        live: &mut Live,
+        to: Jurisdiction,
+        unread: &[(UninspectedReason, u64)],
+        bytes: u64,
+    ) -> Verdict {
+        let service_class = live.judged.as_ref().and_then(|judged| judged.place.service_class.clone());
+        let decision = self.rules.policy.decide(&Crossing {
+            time: self.now,
+            data: None,
+            location: to.location,
+            control: to.control,
+            service_class: service_class.as_deref(),
+        });
+        match decision.verdict {
+            Verdict::Allowed => {}
+            Verdict::Undetermined if to.location == Country::UNKNOWN => {
+                self.undetermined(UndeterminedReason::UnknownJurisdiction, to, bytes);
+            }
+            Verdict::Undetermined => {
+                // Several reasons may fall under one heading; the flow counts once under each.
+                let mut headings: Vec<(UndeterminedReason, u64)> = Vec::new();
+                for &(reason, octets) in unread {
+                    let heading = UndeterminedReason::from_uninspected(reason);
+                    match headings.iter_mut().find(|(known, _)| *known == heading) {
+                        Some((_, sum)) => *sum += octets,
+                        None => headings.push((heading, octets)),
+                    }
+                }
+                for (heading, octets) in headings {
+                    self.undetermined(heading, to, octets);
+                }
+            }
+            Verdict::Violation => {
+                if let Some(rule) = decision.rule {
+                    let ledger = live.ledger.get_or_insert_default();
+                    count(&mut ledger.violations, ViolationKey { rule: rule.clone(), to, class: None });
+                    ledger.worst = Some(Verdict::Violation);
+                    let view = Arc::new(view(flow, Scope::Egress, out, live, &self.now));
+                    let matched = decision.matched;
+                    self.push(Some(view), EventBody::Violation { rule, matched, finding: None });
+                }
+            }
+        }
+        decision.verdict
     }
 
     fn undetermined(&mut self, reason: UndeterminedReason, to: Jurisdiction, bytes: u64) {
