@@ -79,6 +79,16 @@ struct Train {
     first_proto: Option<u8>,
 }
 
+/// One fragment.
+pub(super) struct Part<'a> {
+    pub(super) ip: &'a IpPacket<'a>,
+    pub(super) header: FragmentHeader,
+    /// What its ports say, if it is one that shows them.
+    pub(super) transport: Option<Transport>,
+    /// Octets it counts.
+    pub(super) bytes: u64,
+}
+
 /// What became of a fragment.
 pub(super) enum Outcome {
     /// It waits for the ports.
@@ -121,17 +131,15 @@ impl Fragments {
         self.held_bytes
     }
 
-    /// Takes a fragment in. `transport` is what its ports say, if it is one that shows them. `bytes` is what it counts.
+    /// Takes a fragment in. What was given up to stay within the limits goes to `sink`.
     pub(super) fn ingest(
         &mut self,
-        ip: &IpPacket<'_>,
-        fragment: FragmentHeader,
-        transport: Option<Transport>,
-        bytes: u64,
+        part: &Part<'_>,
         context: &Context,
         counts: &mut WireCounts,
         sink: &mut dyn FnMut(Packet<'_>),
     ) -> Outcome {
+        let &Part { ip, header: fragment, transport, bytes } = part;
         let proto = if ip.src.is_ipv6() { 0 } else { ip.proto };
         let key = Key { src: ip.src, dst: ip.dst, proto, id: fragment.id, vlan: context.vlan, tunnel: context.tunnel };
         let serial = match self.by_key.get(&key) {
