@@ -277,7 +277,7 @@ impl Train {
     fn insert(&mut self, header: FragmentHeader, payload: Octets<'_>, counts: &mut WireCounts) -> Result<(), Fault> {
         let v6 = self.key.src.is_ipv6();
         let mut len = payload.wire();
-        if header.more && len % 8 != 0 {
+        if header.more && !len.is_multiple_of(8) {
             if v6 {
                 return Err(Fault::FragmentLength);
             }
