@@ -1,8 +1,7 @@
 //! IP fragments: their datagrams put together, and their ports found for the counters.
 //!
 //! *Octets.* Fragments are held until the datagram is complete, within `Limits::fragment_*`. What overlaps is
-//! decided as the receivers do: in IPv4 the octets that came first stay (RFC 791 leaves it open; Linux and Windows keep or
-//! drop, none can be evaded by both), an IPv6 datagram with an overlap is dropped (RFC 5722). An exact copy is
+//! decided as the receivers do: in IPv4 the octets that came first stay (RFC 791 leaves it open), an IPv6 datagram with an overlap is dropped (RFC 5722). An exact copy is
 //! ignored in both. The octets are held as they came, so that a fragment at offset 65,000 costs what it carries.
 //!
 //! *Counts.* Each fragment is counted once. Those that come before the ports are known wait; the first that can be
@@ -19,9 +18,9 @@ use super::ip::{FragmentHeader, IpPacket};
 use super::octets::Octets;
 use crate::model::{Limits, Origin, Packet, Segment, Timestamp, Tunnel};
 
-/// What a train costs beside its octets: the entry itself, and its part of the maps (measured over a flood: less than
-/// this). Counted so that empty fragments cannot hold memory for nothing.
-const TRAIN_COST: usize = 512;
+/// What a train costs beside its octets: the entry and its part of the maps, which are half empty at worst. Counted so that
+/// small fragments cannot hold memory for nothing.
+const TRAIN_COST: usize = 1536;
 /// What one held fragment costs beside its octets.
 const PIECE_COST: usize = 96;
 /// The longest datagram an IP header can describe.
@@ -55,7 +54,7 @@ struct Piece {
     octets: Box<[u8]>,
 }
 
-/// The fragments of one datagram. (Railway for: what follows one another with the same id.)
+/// The fragments of one datagram.
 struct Train {
     key: Key,
     /// When its first fragment came.
@@ -78,6 +77,16 @@ struct Train {
     dropped: bool,
     /// Protocol by the header of the first fragment, from which the datagram's payload is read.
     first_proto: Option<u8>,
+}
+
+/// One fragment.
+pub(super) struct Part<'a> {
+    pub(super) ip: &'a IpPacket<'a>,
+    pub(super) header: FragmentHeader,
+    /// What its ports say, if it is one that shows them.
+    pub(super) transport: Option<Transport>,
+    /// Octets it counts.
+    pub(super) bytes: u64,
 }
 
 /// What became of a fragment.
@@ -122,17 +131,15 @@ impl Fragments {
         self.held_bytes
     }
 
-    /// Takes a fragment in. `transport` is what its ports say, if it is one that shows them. `bytes` is what it counts.
+    /// Takes a fragment in. What was given up to stay within the limits goes to `sink`.
     pub(super) fn ingest(
         &mut self,
-        ip: &IpPacket<'_>,
-        fragment: FragmentHeader,
-        transport: Option<Transport>,
-        bytes: u64,
+        part: &Part<'_>,
         context: &Context,
         counts: &mut WireCounts,
         sink: &mut dyn FnMut(Packet<'_>),
     ) -> Outcome {
+        let &Part { ip, header: fragment, transport, bytes } = part;
         let proto = if ip.src.is_ipv6() { 0 } else { ip.proto };
         let key = Key { src: ip.src, dst: ip.dst, proto, id: fragment.id, vlan: context.vlan, tunnel: context.tunnel };
         let serial = match self.by_key.get(&key) {
@@ -270,7 +277,7 @@ impl Train {
     fn insert(&mut self, header: FragmentHeader, payload: Octets<'_>, counts: &mut WireCounts) -> Result<(), Fault> {
         let v6 = self.key.src.is_ipv6();
         let mut len = payload.wire();
-        if header.more && len % 8 != 0 {
+        if header.more && !len.is_multiple_of(8) {
             if v6 {
                 return Err(Fault::FragmentLength);
             }

@@ -32,7 +32,7 @@ pub use counts::WireCounts;
 use crate::model::{Frame, Limits, Packet, Segment};
 use context::{Context, Held};
 use counts::{Fault, Limit, NonIp};
-use fragments::{Fragments, Outcome, Transport};
+use fragments::{Fragments, Outcome, Part, Transport};
 use ip::IpPacket;
 use layer::{Layer, Step};
 use octets::Octets;
@@ -181,9 +181,8 @@ impl Decoder {
     fn fragment(&mut self, ip: &IpPacket<'_>, context: &Context, sink: &mut dyn FnMut(Packet<'_>)) {
         let Some(header) = ip.fragment else { return };
         let transport = self.fragment_transport(ip, header.offset);
-        let bytes = countable(ip, context);
-        let outcome = self.fragments.ingest(ip, header, transport, bytes, context, &mut self.counts, sink);
-        match outcome {
+        let part = Part { ip, header, transport, bytes: countable(ip, context) };
+        match self.fragments.ingest(&part, context, &mut self.counts, sink) {
             Outcome::Held => {}
             Outcome::Counted { transport, held } => {
                 sink(packet(ip, context, transport, Segment::Counted, one_more(held, ip, context)));
