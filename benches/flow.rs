@@ -3,6 +3,8 @@
 //! `cargo bench --bench flow`. Throughput is packets for the flows and payload octets for the streams. Printed once: memory per
 //! flow with a million of them open.
 
+#![allow(clippy::print_stderr)] // The memory figure is for whoever runs this.
+
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
