@@ -20,7 +20,7 @@ const PATTERN_STATES_MAX: usize = 20_000;
 /// Octets of the cache of states of one automaton.
 const CACHE_OCTETS: usize = 16 << 20;
 
-/// Ends kept of one walk.
+/// Ends kept of one walk, the last ones.
 const ENDS_MAX: usize = 64;
 
 /// Patterns compiled together.
@@ -59,8 +59,8 @@ fn compile(patterns: &[&str], reverse: bool) -> Result<DFA, String> {
         .configure(
             thompson::Config::new()
                 .utf8(false)
-                .reverse(reverse)
                 .which_captures(thompson::WhichCaptures::None)
+                .reverse(reverse)
                 .nfa_size_limit(Some(64 << 20)),
         )
         .build_many(patterns)
@@ -85,7 +85,12 @@ fn message(error: &dyn std::error::Error) -> String {
         text = inner.to_string();
         source = inner.source();
     }
-    text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_string()
+    text.lines()
+        .last()
+        .unwrap_or_default()
+        .trim()
+        .trim_start_matches("error: ")
+        .to_string()
 }
 
 /// Refuses a pattern that could make scanning slow or wrong.
@@ -98,7 +103,11 @@ pub(super) fn lint(pattern: &str, anchored: bool) -> Result<(), String> {
     if properties.minimum_len().is_none_or(|n| n == 0) {
         return Err("the pattern matches nothing at all, or the empty text".into());
     }
-    let octets_max = if anchored { 2 * PATTERN_OCTETS_MAX } else { PATTERN_OCTETS_MAX };
+    let octets_max = if anchored {
+        2 * PATTERN_OCTETS_MAX
+    } else {
+        PATTERN_OCTETS_MAX
+    };
     if properties.maximum_len().is_none_or(|n| n > octets_max) {
         return Err(format!(
             "the pattern may match more than {octets_max} octets: bound its repeats, and let extend take the rest"
@@ -106,7 +115,9 @@ pub(super) fn lint(pattern: &str, anchored: bool) -> Result<(), String> {
     }
     let dfa = compile(&[pattern], false)?;
     if reachable(&dfa, PATTERN_STATES_MAX) > PATTERN_STATES_MAX {
-        return Err(format!("the pattern alone needs more than {PATTERN_STATES_MAX} states: simplify it"));
+        return Err(format!(
+            "the pattern alone needs more than {PATTERN_STATES_MAX} states: simplify it"
+        ));
     }
     Ok(())
 }
@@ -114,7 +125,8 @@ pub(super) fn lint(pattern: &str, anchored: bool) -> Result<(), String> {
 /// Counts the states that can be reached, up to a little more than `max`.
 fn reachable(dfa: &DFA, max: usize) -> usize {
     let mut cache = dfa.create_cache();
-    let Ok(start) = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes)) else {
+    let Ok(start) = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes))
+    else {
         return usize::MAX;
     };
     let mut seen = hashbrown::HashSet::new();
@@ -123,7 +135,9 @@ fn reachable(dfa: &DFA, max: usize) -> usize {
     while let Some(state) = todo.pop() {
         for octet in dfa.byte_classes().representatives(0..=255) {
             let Some(octet) = octet.as_u8() else { continue };
-            let Ok(next) = dfa.next_state(&mut cache, state, octet) else { return usize::MAX };
+            let Ok(next) = dfa.next_state(&mut cache, state, octet) else {
+                return usize::MAX;
+            };
             if !next.is_dead() && seen.insert(next) {
                 todo.push(next);
             }
@@ -167,9 +181,13 @@ impl Matcher {
             dfa,
         };
         let mut states = matcher.states();
-        let Some(start) = matcher.start(&mut states) else { return Err("no start state".into()) };
+        let Some(start) = matcher.start(&mut states) else {
+            return Err("no start state".into());
+        };
         for first in 0..=255_u8 {
-            let Ok(state) = matcher.dfa.next_state(&mut states.cache, start, first) else { continue };
+            let Ok(state) = matcher.dfa.next_state(&mut states.cache, start, first) else {
+                continue;
+            };
             if state.is_dead() {
                 continue;
             }
@@ -177,7 +195,10 @@ impl Matcher {
                 *slot = true;
             }
             for second in 0..=255_u8 {
-                let alive = matcher.dfa.next_state(&mut states.cache, state, second).is_ok_and(|s| !s.is_dead());
+                let alive = matcher
+                    .dfa
+                    .next_state(&mut states.cache, state, second)
+                    .is_ok_and(|s| !s.is_dead());
                 let pair = usize::from(first) << 8 | usize::from(second);
                 if let (true, Some(bits)) = (alive, matcher.pairs.get_mut(pair >> 6)) {
                     *bits |= 1 << (pair & 63);
@@ -189,7 +210,11 @@ impl Matcher {
 
     /// Fresh states.
     pub(super) fn states(&self) -> States {
-        States { cache: self.dfa.create_cache(), start: None, clears: 0 }
+        States {
+            cache: self.dfa.create_cache(),
+            start: None,
+            clears: 0,
+        }
     }
 
     /// Whether a match may begin with this octet.
@@ -200,9 +225,13 @@ impl Matcher {
     /// Whether a match may begin at `at`, by two octets.
     #[inline]
     pub(super) fn may_start(&self, text: &[u8], at: usize) -> bool {
-        let (Some(&first), Some(&second)) = (text.get(at), text.get(at + 1)) else { return true };
+        let (Some(&first), Some(&second)) = (text.get(at), text.get(at + 1)) else {
+            return true;
+        };
         let pair = usize::from(first) << 8 | usize::from(second);
-        self.pairs.get(pair >> 6).is_some_and(|bits| bits >> (pair & 63) & 1 == 1)
+        self.pairs
+            .get(pair >> 6)
+            .is_some_and(|bits| bits >> (pair & 63) & 1 == 1)
     }
 
     fn start(&self, states: &mut States) -> Option<regex_automata::hybrid::LazyStateID> {
@@ -218,8 +247,16 @@ impl Matcher {
     /// wrong by `word_end` are left out. Returns whether it gave up: never with the caches as they are configured, unless
     /// memory for a single state is missing.
     #[inline]
-    pub(super) fn walk(&self, states: &mut States, text: &[u8], from: usize, ends: &mut Vec<(u16, usize)>) -> bool {
-        let Some(mut state) = self.start(states) else { return true };
+    pub(super) fn walk(
+        &self,
+        states: &mut States,
+        text: &[u8],
+        from: usize,
+        ends: &mut Vec<(u16, usize)>,
+    ) -> bool {
+        let Some(mut state) = self.start(states) else {
+            return true;
+        };
         let cache = &mut states.cache;
         let mut at = from;
         // A match is known one octet after its end.
@@ -260,15 +297,19 @@ impl Matcher {
     ) {
         for i in 0..self.dfa.match_len(cache, state) {
             let pattern = self.dfa.match_pattern(cache, state, i).as_usize();
-            let (Some(&signature), Some(&word_end)) = (self.signatures.get(pattern), self.word_end.get(pattern)) else {
+            let (Some(&signature), Some(&word_end)) =
+                (self.signatures.get(pattern), self.word_end.get(pattern))
+            else {
                 continue;
             };
             if word_end && word_follows {
                 continue;
             }
-            if ends.len() < ENDS_MAX {
-                ends.push((signature, end));
+            if ends.len() == ENDS_MAX {
+                // The longest matter most.
+                ends.remove(0);
             }
+            ends.push((signature, end));
         }
     }
 }
@@ -298,12 +339,22 @@ pub(super) struct AnchorStates {
 
 impl Anchor {
     pub(super) fn new(signature: u16, pattern: &str, octet: u8) -> Result<Self, String> {
-        let (before, after) = pattern.split_once(char::from(octet)).ok_or("the anchor is not in the pattern")?;
-        Ok(Self { octet, signature, before: compile(&[before], true)?, after: compile(&[after], false)? })
+        let (before, after) = pattern
+            .split_once(char::from(octet))
+            .ok_or("the anchor is not in the pattern")?;
+        Ok(Self {
+            octet,
+            signature,
+            before: compile(&[before], true)?,
+            after: compile(&[after], false)?,
+        })
     }
 
     pub(super) fn states(&self) -> AnchorStates {
-        AnchorStates { before: self.before.create_cache(), after: self.after.create_cache() }
+        AnchorStates {
+            before: self.before.create_cache(),
+            after: self.after.create_cache(),
+        }
     }
 
     /// The longest match around the octet at `at` that does not begin before `from`.
@@ -314,7 +365,11 @@ impl Anchor {
         from: usize,
         at: usize,
     ) -> Option<(usize, usize)> {
-        let start = walk_longest(&self.before, &mut states.before, text.get(from..at)?.iter().rev())?;
+        let start = walk_longest(
+            &self.before,
+            &mut states.before,
+            text.get(from..at)?.iter().rev(),
+        )?;
         let end = walk_longest(&self.after, &mut states.after, text.get(at + 1..)?.iter())?;
         Some((at - start, at + 1 + end))
     }
@@ -327,8 +382,14 @@ impl AnchorStates {
 }
 
 /// Octets of the longest match from the first octet on.
-fn walk_longest<'a>(dfa: &DFA, cache: &mut Cache, octets: impl Iterator<Item = &'a u8>) -> Option<usize> {
-    let mut state = dfa.start_state(cache, &start::Config::new().anchored(Anchored::Yes)).ok()?;
+fn walk_longest<'a>(
+    dfa: &DFA,
+    cache: &mut Cache,
+    octets: impl Iterator<Item = &'a u8>,
+) -> Option<usize> {
+    let mut state = dfa
+        .start_state(cache, &start::Config::new().anchored(Anchored::Yes))
+        .ok()?;
     let mut longest = None;
     let mut count = 0;
     for &octet in octets {
@@ -342,5 +403,9 @@ fn walk_longest<'a>(dfa: &DFA, cache: &mut Cache, octets: impl Iterator<Item = &
             return longest;
         }
     }
-    if dfa.next_eoi_state(cache, state).ok()?.is_match() { Some(count) } else { longest }
+    if dfa.next_eoi_state(cache, state).ok()?.is_match() {
+        Some(count)
+    } else {
+        longest
+    }
 }
