@@ -26,10 +26,13 @@ use std::net::IpAddr;
 
 use crate::model::{AppProto, Direction, DocumentStart, NameSource, UninspectedReason};
 
+mod assembler;
 mod decoder;
 mod dns;
+mod dtls;
 mod http1;
 mod inspector;
+mod quic;
 mod reader;
 mod registry;
 mod sealed;
