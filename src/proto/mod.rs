@@ -31,6 +31,7 @@ mod decoder;
 mod dns;
 mod dtls;
 mod http1;
+mod http2;
 mod inspector;
 mod quic;
 mod reader;

@@ -4,7 +4,7 @@
 use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
-use super::{dns, dtls, http1, quic, sealed, tls};
+use super::{dns, dtls, http1, http2, quic, sealed, tls};
 
 /// The two ports of a flow: originator's, responder's.
 pub(crate) type Ports = [u16; 2];
@@ -42,6 +42,7 @@ macro_rules! candidates {
 /// Protocols on streams, the surest signs first.
 pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Tls,     tls::PORTS,          tls::probe,             tls::decoder;
+    Http2,   http1::PORTS,        http2::probe,           http2::decoder;
     Http,    http1::PORTS,        http1::probe,           http1::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;

@@ -21,7 +21,7 @@ use crate::model::{Coding, Direction, DocumentKind, DocumentStart, NameSource, U
 use super::decoder::{Doc, Input, Out, Probe, Role, Step, StreamDecoder};
 use super::unknown::{Raw, plain};
 
-mod head;
+pub(super) mod head;
 
 use head::{Head, Length, StartLine, head_end, start_line_probe};
 
