@@ -33,6 +33,7 @@ mod dtls;
 mod http1;
 mod http2;
 mod inspector;
+mod prelude;
 mod quic;
 mod reader;
 mod registry;

@@ -4,7 +4,7 @@
 use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
-use super::{dns, dtls, http1, http2, quic, sealed, tls};
+use super::{dns, dtls, http1, http2, prelude, quic, sealed, tls};
 
 /// The two ports of a flow: originator's, responder's.
 pub(crate) type Ports = [u16; 2];
@@ -47,6 +47,7 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;
     Dns,     &[53, 5353],         dns::probe_stream,      dns::stream_decoder;
+    Unknown, &[1080, 5432],       prelude::probe,         prelude::decoder;
 };
 
 /// Protocols on datagrams, the surest signs first.

@@ -207,12 +207,69 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<(Direction, Vec<u8>)>)> {
         b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\
         \r\nGET /next HTTP/1.1\r\nHost: b.example\r\n\r\n";
     vec![
-        (AppProto::Tls, vec![(Forward, tls), (Backward, server_hello)]),
+        (AppProto::Tls, vec![(Forward, tls.clone()), (Backward, server_hello.clone())]),
         (AppProto::Tls, vec![(Backward, b"\x17\x03\x03\x00\x20".to_vec()), (Backward, noise(60))]),
         (AppProto::Http, vec![(Forward, requests.to_vec()), (Backward, responses.to_vec())]),
         (AppProto::Http, vec![(Forward, b"GET /old\r\n".to_vec()), (Backward, b"<p>no head</p>".to_vec())]),
         (AppProto::Http, vec![(Forward, lost.to_vec())]),
         (AppProto::Tls, tunnel),
+        (
+            AppProto::Tls,
+            vec![
+                (Backward, b"220 a.example\r\n".to_vec()),
+                (Forward, b"STARTTLS\r\n".to_vec()),
+                (Backward, b"220 go ahead\r\n".to_vec()),
+                (Forward, records(&client_hello("mail.example", 9), 9999)),
+                (Backward, server_hello.clone()),
+            ],
+        ),
+        (
+            AppProto::Tls,
+            vec![
+                (Forward, [b"PROXY TCP4 192.0.2.1 192.0.2.2 5 443\r\n".to_vec(), tls.clone()].concat()),
+                (Backward, server_hello.clone()),
+            ],
+        ),
+        (AppProto::Http, vec![(Forward, b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x02abGET / HTTP/1.1\r\n\r\n".to_vec())]),
+        (
+            AppProto::Tls,
+            vec![
+                (Forward, b"\x05\x02\0\x02".to_vec()),
+                (Backward, b"\x05\x02".to_vec()),
+                (Forward, b"\x01\x02me\x03pwd".to_vec()),
+                (Backward, b"\x01\0".to_vec()),
+                (Forward, b"\x05\x01\0\x03\x09s.example\x01\xbb".to_vec()),
+                (Backward, b"\x05\0\0\x01\0\0\0\0\0\0".to_vec()),
+                (Forward, tls.clone()),
+                (Backward, server_hello.clone()),
+            ],
+        ),
+        (
+            AppProto::Http,
+            vec![
+                (Forward, b"\x04\x01\0\x50\0\0\0\x01me\0s.example\0".to_vec()),
+                (Backward, b"\0\x5a\0\0\0\0\0\0".to_vec()),
+                (Forward, b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+            ],
+        ),
+        (
+            AppProto::Tls,
+            vec![
+                (Forward, b"\0\0\0\x08\x04\xd2\x16\x2f".to_vec()),
+                (Backward, b"S".to_vec()),
+                (Forward, tls.clone()),
+                (Backward, server_hello.clone()),
+            ],
+        ),
+        (
+            AppProto::Tls,
+            vec![
+                (Forward, b"\x03\0\0\x13\x0e\xe0\0\0\0\0\0mstshash".to_vec()),
+                (Backward, b"\x03\0\0\x0b\x06\xd0\0\0\x12\x34\0".to_vec()),
+                (Forward, tls.clone()),
+                (Backward, server_hello.clone()),
+            ],
+        ),
         (
             AppProto::Http2,
             vec![
