@@ -40,6 +40,7 @@ mod registry;
 mod sealed;
 mod tls;
 mod unknown;
+mod websocket;
 
 #[cfg(test)]
 mod tests;

@@ -158,6 +158,14 @@ pub(super) enum Length {
     UntilEnd,
 }
 
+/// What a connection is asked to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    WebSocket,
+    Http2,
+    Other,
+}
+
 /// The first line.
 pub(crate) enum StartLine {
     Request { method: Vec<u8>, target: Vec<u8> },
@@ -171,7 +179,7 @@ pub(crate) struct Head {
     pub(crate) media_type: String,
     pub(crate) codings: Vec<Coding>,
     pub(crate) file_name: Option<Arc<str>>,
-    pub(crate) upgrade: bool,
+    pub(crate) upgrade: Option<Upgrade>,
     content_length: Option<u64>,
     /// `Transfer-Encoding`: whether it is chunked in the end.
     transfer: Option<bool>,
@@ -188,7 +196,7 @@ impl Head {
             media_type: String::new(),
             codings: Vec::new(),
             file_name: None,
-            upgrade: false,
+            upgrade: None,
             content_length: None,
             transfer: None,
         };
@@ -233,7 +241,14 @@ impl Head {
         } else if is("content-disposition") {
             self.file_name = file_name(value);
         } else if is("upgrade") {
-            self.upgrade = true;
+            let text = value.to_ascii_lowercase();
+            self.upgrade = Some(if memchr::memmem::find(&text, b"websocket").is_some() {
+                Upgrade::WebSocket
+            } else if memchr::memmem::find(&text, b"h2c").is_some() {
+                Upgrade::Http2
+            } else {
+                Upgrade::Other
+            });
         }
     }
 
