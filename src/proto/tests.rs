@@ -420,6 +420,19 @@ fn http_facts() {
 }
 
 #[test]
+fn streams_that_begin_opaque_are_read_later() {
+    let talk = [noise(1500), b"cn=user,dc=example ".repeat(100)].concat();
+    let seen = whole(&[(Forward, &talk)]);
+    assert_eq!(seen.unread, BTreeMap::from([((0, UninspectedReason::UnknownProtocol), 1024)]));
+    assert_eq!(seen.texts(DocumentKind::Stream).len(), 1);
+    let mut seen = Seen::default();
+    let mut inspector = Inspector::new(Transport::Stream, 40000, 443, [true; 2]);
+    inspector.octets(Forward, 0, &noise(20_000), &mut seen);
+    assert_eq!(inspector.finished(Forward), Some(UninspectedReason::Encrypted));
+    assert_eq!((seen.protocols.as_slice(), seen.unread.values().sum::<u64>()), (&[AppProto::Tls][..], 20_000));
+}
+
+#[test]
 fn websocket_facts() {
     let samples = stream_samples();
     let (_, talk) = samples.iter().find(|(_, talk)| talk[0].1.starts_with(b"GET /chat")).unwrap();
