@@ -26,6 +26,8 @@ names! {
         HttpResponseHead = "http-response-head",
         /// HTTP response body.
         HttpResponseBody = "http-response-body",
+        /// A WebSocket message, or all compressed ones of a direction.
+        WebSocketMessage = "websocket-message",
         /// Names and texts in a DNS message.
         DnsMessage = "dns-message",
     }

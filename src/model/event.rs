@@ -21,6 +21,8 @@ names! {
         HttpHost = "http-host",
         /// HTTP/2 or HTTP/3 `:authority`.
         Http2Authority = "http2-authority",
+        /// Target of a SOCKS request, RFC 1928.
+        Socks = "socks",
         /// A DNS answer seen before the flow.
         Dns = "dns",
     }

@@ -123,7 +123,7 @@ impl<'a> Out<'a> {
     }
 
     /// See [`Facts::server_name`]. Names that are no names are dropped: empty, longer than 255 octets, with control
-    /// characters or white space.
+    /// characters, white space or slashes.
     pub(crate) fn server_name(&mut self, name: &str, source: NameSource) {
         if is_name(name) {
             self.facts.server_name(name, source);
@@ -192,5 +192,5 @@ impl<'a> Out<'a> {
 
 /// Whether a string can name a host at all. Host names proper are narrower, but what was sent is evidence.
 fn is_name(name: &str) -> bool {
-    (1..=255).contains(&name.len()) && !name.chars().any(|c| c.is_control() || c.is_whitespace())
+    (1..=255).contains(&name.len()) && !name.chars().any(|c| c.is_control() || c.is_whitespace() || c == '/')
 }

@@ -1,5 +1,7 @@
 //! The inspector of one flow: buffers, probes, layers.
 
+use memchr::memmem;
+
 use crate::model::{AppProto, Direction, UninspectedReason};
 
 use super::decoder::{DatagramDecoder, Input, Out, Probe, Role, Step, StreamDecoder};
@@ -41,8 +43,18 @@ struct Half {
     layer: usize,
     /// Set once all candidates of the layer have declined.
     raw: Option<Raw>,
+    /// Whether the octets before were a whole line, while `raw` is set.
+    line_start: bool,
     /// Nothing more comes.
     ended: bool,
+}
+
+/// What became of unrecognised octets.
+enum Passed {
+    /// So many were read as unknown.
+    Held(usize),
+    /// After so many a TLS hello begins, in the next layer.
+    Hello(usize),
 }
 
 impl Inspector {
@@ -234,9 +246,14 @@ impl Core {
                 out.unread(dir, rest.len(), reason);
                 return octets.len();
             }
-            if let Some(raw) = &mut self.half_mut(dir).raw {
-                raw.octets(at, rest, out);
-                return octets.len();
+            if self.half(dir).raw.is_some() {
+                match self.run_raw(dir, at, rest, more, out) {
+                    Passed::Held(used) => return pos + used,
+                    Passed::Hello(used) => {
+                        pos += used;
+                        continue;
+                    }
+                }
             }
             let Some(decoder) = self.decoder(dir) else {
                 if self.probe(dir, rest, more, out) {
@@ -260,6 +277,42 @@ impl Core {
         }
     }
 
+    /// Octets that nobody recognised. A TLS hello at the start of a line ends them: whatever the dialogue before it was
+    /// (STARTTLS of SMTP, IMAP, POP3, FTP...), a fresh probe follows.
+    fn run_raw(&mut self, dir: Direction, at: u64, octets: &[u8], more: bool, out: &mut Out<'_>) -> Passed {
+        let half = self.half_mut(dir);
+        let Some(raw) = &mut half.raw else { return Passed::Held(0) };
+        let mut from = 0;
+        loop {
+            let rest = octets.get(from..).unwrap_or_default();
+            let found = if half.line_start && rest.first() == Some(&tls::HANDSHAKE) {
+                Some(0)
+            } else {
+                memmem::find(rest, &[b'\n', tls::HANDSHAKE]).map(|newline| newline + 1)
+            };
+            half.line_start = false;
+            let Some(hello) = found.map(|found| from + found) else { break };
+            match tls::probe(octets.get(hello..).unwrap_or_default()) {
+                Probe::Yes(Role::Client | Role::Server) => {
+                    raw.octets(at, octets.get(..hello).unwrap_or_default(), out);
+                    raw.end(out);
+                    half.raw = None;
+                    self.enter(dir, None);
+                    return Passed::Hello(hello);
+                }
+                Probe::More if more => {
+                    half.line_start = true;
+                    raw.octets(at, octets.get(..hello).unwrap_or_default(), out);
+                    return Passed::Held(hello);
+                }
+                _ => from = hello + 1,
+            }
+        }
+        half.line_start = octets.last() == Some(&b'\n');
+        raw.octets(at, octets, out);
+        Passed::Held(octets.len())
+    }
+
     /// Asks the candidates. `false`: more octets are needed to tell.
     fn probe(&mut self, dir: Direction, octets: &[u8], more: bool, out: &mut Out<'_>) -> bool {
         let shown = octets.get(..PROBE_MAX).unwrap_or(octets);
@@ -275,7 +328,9 @@ impl Core {
                         Role::Server => self.client = dir.reverse(),
                         Role::Either => {}
                     }
-                    out.protocol(candidate.app);
+                    if candidate.app != AppProto::Unknown {
+                        out.protocol(candidate.app);
+                    }
                     let decoder = (candidate.make)(self.client);
                     if let Some(slot) = self.layers.get_mut(layer) {
                         *slot = Some(decoder);

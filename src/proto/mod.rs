@@ -26,15 +26,21 @@ use std::net::IpAddr;
 
 use crate::model::{AppProto, Direction, DocumentStart, NameSource, UninspectedReason};
 
+mod assembler;
 mod decoder;
 mod dns;
+mod dtls;
 mod http1;
+mod http2;
 mod inspector;
+mod prelude;
+mod quic;
 mod reader;
 mod registry;
 mod sealed;
 mod tls;
 mod unknown;
+mod websocket;
 
 #[cfg(test)]
 mod tests;

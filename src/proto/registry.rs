@@ -4,7 +4,7 @@
 use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
-use super::{dns, http1, sealed, tls};
+use super::{dns, dtls, http1, http2, prelude, quic, sealed, tls};
 
 /// The two ports of a flow: originator's, responder's.
 pub(crate) type Ports = [u16; 2];
@@ -42,17 +42,19 @@ macro_rules! candidates {
 /// Protocols on streams, the surest signs first.
 pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Tls,     tls::PORTS,          tls::probe,             tls::decoder;
+    Http2,   http1::PORTS,        http2::probe,           http2::decoder;
     Http,    http1::PORTS,        http1::probe,           http1::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;
     Dns,     &[53, 5353],         dns::probe_stream,      dns::stream_decoder;
+    Unknown, &[1080, 5432],       prelude::probe,         prelude::decoder;
 };
 
 /// Protocols on datagrams, the surest signs first.
 pub(crate) static DATAGRAM: &[DatagramCandidate] = candidates! { DatagramCandidate:
     Dns,       &[53, 5353, 5355], dns::probe_datagram,    dns::datagram_decoder;
-    Dtls,      &[4433, 5684],     sealed::dtls,           sealed::dtls_decoder;
-    Quic,      &[443, 853],       sealed::quic,           sealed::quic_decoder;
+    Dtls,      &[4433, 5684],     dtls::probe,           dtls::decoder;
+    Quic,      &[443, 853],       quic::probe,           quic::decoder;
     WireGuard, &[51820],          sealed::wireguard,      sealed::wireguard_decoder;
     Ipsec,     &[500, 4500],      sealed::ipsec,          sealed::ipsec_decoder;
     OpenVpn,   &[1194],           sealed::openvpn,        sealed::openvpn_decoder;

@@ -1,4 +1,4 @@
-//! Protocols that are recognised in order to leave them alone: SSH, DTLS, QUIC, WireGuard, IPsec, OpenVPN.
+//! Protocols that are recognised in order to leave them alone: SSH, WireGuard, IPsec, OpenVPN.
 //!
 //! What can be read of them (an SSH banner) is read; the rest is reported as encrypted, or as a relay where the other end
 //! is the end of a VPN.
@@ -110,65 +110,6 @@ impl DatagramDecoder for SealedDatagrams {
     fn sealed(&self, _dir: Direction) -> Option<UninspectedReason> {
         Some(self.0)
     }
-}
-
-/// DTLS records (RFC 6347, section 4.1; RFC 9147, section 4): type, version, epoch, sequence number, length.
-pub(crate) fn dtls(payload: &[u8], _: Ports) -> bool {
-    let mut reader = Reader::new(payload);
-    let header = (|| Some((reader.u8()?, reader.u16()?, reader.u16()?, reader.take(6)?, reader.u16()?)))();
-    matches!(header, Some((20..=26, 0xfeff | 0xfefd | 0xfefc | 0x0100, _, _, len))
-        if len > 0 && usize::from(len) <= reader.rest().len())
-}
-
-pub(crate) fn dtls_decoder(_: Direction) -> Box<dyn DatagramDecoder> {
-    Box::new(SealedDatagrams(UninspectedReason::Encrypted))
-}
-
-/// QUIC: a long header of a known version (RFC 8999, 9000, 9369, drafts, Google's before them), or, midstream on a port of
-/// HTTP/3, a short header before octets that look encrypted.
-pub(crate) fn quic(payload: &[u8], ports: Ports) -> bool {
-    let mut reader = Reader::new(payload);
-    let Some(first) = reader.u8() else {
-        return false;
-    };
-    if first & 0x80 == 0 {
-        // Google's public header: version flag, connection id of 8 octets, version.
-        let google = first & 0x09 == 0x09 && matches!(payload.get(9..11), Some(b"Q0"));
-        let short = first & 0x40 != 0 && ports.contains(&443) && payload.len() >= 25;
-        return google || short && look(payload) == Look::Opaque;
-    }
-    let (Some(version), Some(destination_len)) = (reader.u32(), reader.u8()) else {
-        return false;
-    };
-    if quic_google(version) {
-        return payload.len() >= 20;
-    }
-    if destination_len > 20 || reader.take(usize::from(destination_len)).is_none() {
-        return false;
-    }
-    let Some(source_len) = reader.u8() else {
-        return false;
-    };
-    if source_len > 20 || reader.take(usize::from(source_len)).is_none() {
-        return false;
-    }
-    match version {
-        // Version negotiation: a list of versions follows.
-        0 => !reader.rest().is_empty() && reader.rest().len() % 4 == 0,
-        0x0000_0001 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff => first & 0x40 != 0 && reader.rest().len() >= 4,
-        // Reserved to exercise version negotiation (RFC 9000, section 15).
-        _ => version & 0x0f0f_0f0f == 0x0a0a_0a0a && first & 0x40 != 0 && payload.len() >= 1200,
-    }
-}
-
-/// `Q0nn` and `T0nn`: Google QUIC with a long header.
-const fn quic_google(version: u32) -> bool {
-    let [kind, zero, tens, ones] = version.to_be_bytes();
-    matches!(kind, b'Q' | b'T') && zero == b'0' && tens.is_ascii_digit() && ones.is_ascii_digit()
-}
-
-pub(crate) fn quic_decoder(_: Direction) -> Box<dyn DatagramDecoder> {
-    Box::new(SealedDatagrams(UninspectedReason::Encrypted))
 }
 
 /// WireGuard: a type, three zeroes, and the exact length of the handshake messages; data only midstream, where the length

@@ -22,7 +22,8 @@ const FRAGMENT_MAX: u16 = (1 << 14) + 2048;
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
+/// Record type of handshake messages.
+pub(crate) const HANDSHAKE: u8 = 22;
 const HEARTBEAT: u8 = 24;
 const CLIENT_HELLO: u8 = 1;
 
@@ -210,19 +211,32 @@ fn hello_of(message: &[u8], cut: bool, out: &mut Out<'_>) -> bool {
     let Some(body) = whole.or_else(|| cut.then(|| reader.rest())) else {
         return false;
     };
-    if let Some(hello) = client_hello(body) {
+    if let Some(hello) = client_hello(body, Flavour::Stream) {
         out.tls(&hello, NameSource::TlsSni);
     }
     whole.is_some()
 }
 
+/// Which ClientHello: that of DTLS has a cookie (RFC 6347, section 4.2.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flavour {
+    /// TLS and QUIC.
+    Stream,
+    /// DTLS.
+    Datagram,
+}
+
 /// Reads the body of a ClientHello (RFC 8446, section 4.1.2). A body that was cut gives what is there.
-pub(crate) fn client_hello(body: &[u8]) -> Option<TlsHello> {
+pub(crate) fn client_hello(body: &[u8], flavour: Flavour) -> Option<TlsHello> {
     let mut reader = Reader::new(body);
     let version = reader.u16()?;
     let _random = reader.take(32)?;
     let session_len = reader.u8()?;
     let _session = reader.take(usize::from(session_len))?;
+    if flavour == Flavour::Datagram {
+        let cookie_len = reader.u8()?;
+        let _cookie = reader.take(usize::from(cookie_len))?;
+    }
     let ciphers_len = reader.u16()?;
     let ciphers = reader.take(usize::from(ciphers_len))?;
     let ciphers = ciphers.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect();

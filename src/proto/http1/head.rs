@@ -158,20 +158,28 @@ pub(super) enum Length {
     UntilEnd,
 }
 
+/// What a connection is asked to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    WebSocket,
+    Http2,
+    Other,
+}
+
 /// The first line.
-pub(super) enum StartLine {
+pub(crate) enum StartLine {
     Request { method: Vec<u8>, target: Vec<u8> },
     Response { status: u16 },
 }
 
 /// What a head says.
-pub(super) struct Head {
-    pub(super) start: StartLine,
-    pub(super) host: Option<Vec<u8>>,
-    pub(super) media_type: String,
-    pub(super) codings: Vec<Coding>,
-    pub(super) file_name: Option<Arc<str>>,
-    pub(super) upgrade: bool,
+pub(crate) struct Head {
+    pub(crate) start: StartLine,
+    pub(crate) host: Option<Vec<u8>>,
+    pub(crate) media_type: String,
+    pub(crate) codings: Vec<Coding>,
+    pub(crate) file_name: Option<Arc<str>>,
+    pub(crate) upgrade: Option<Upgrade>,
     content_length: Option<u64>,
     /// `Transfer-Encoding`: whether it is chunked in the end.
     transfer: Option<bool>,
@@ -179,7 +187,7 @@ pub(super) struct Head {
 
 impl Head {
     /// Reads a head: all lines, folded ones joined.
-    pub(super) fn parse(octets: &[u8]) -> Self {
+    pub(crate) fn parse(octets: &[u8]) -> Self {
         let mut lines = octets.split(|octet| *octet == b'\n').map(|line| line.trim_ascii_end()).peekable();
         let start = StartLine::parse(lines.next().unwrap_or_default());
         let mut head = Self {
@@ -188,7 +196,7 @@ impl Head {
             media_type: String::new(),
             codings: Vec::new(),
             file_name: None,
-            upgrade: false,
+            upgrade: None,
             content_length: None,
             transfer: None,
         };
@@ -233,7 +241,14 @@ impl Head {
         } else if is("content-disposition") {
             self.file_name = file_name(value);
         } else if is("upgrade") {
-            self.upgrade = true;
+            let text = value.to_ascii_lowercase();
+            self.upgrade = Some(if memchr::memmem::find(&text, b"websocket").is_some() {
+                Upgrade::WebSocket
+            } else if memchr::memmem::find(&text, b"h2c").is_some() {
+                Upgrade::Http2
+            } else {
+                Upgrade::Other
+            });
         }
     }
 
@@ -353,7 +368,7 @@ fn file_name(value: &[u8]) -> Option<Arc<str>> {
 }
 
 /// The last segment of the path of a target.
-pub(super) fn path_name(target: &[u8]) -> Option<Arc<str>> {
+pub(crate) fn path_name(target: &[u8]) -> Option<Arc<str>> {
     let path = target.split(|octet| matches!(octet, b'?' | b'#')).next()?;
     let path = match memchr::memmem::find(path, b"://") {
         Some(at) => {
@@ -383,7 +398,7 @@ pub(super) fn authority(target: &[u8]) -> Option<&[u8]> {
 }
 
 /// The host of an authority: without user information, port, and the brackets of an IPv6 address.
-pub(super) fn host_name(authority: &[u8]) -> Option<&str> {
+pub(crate) fn host_name(authority: &[u8]) -> Option<&str> {
     let authority = std::str::from_utf8(authority).ok()?.trim();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = match host.strip_prefix('[') {

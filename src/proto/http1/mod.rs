@@ -16,14 +16,15 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use crate::model::{Coding, Direction, DocumentKind, DocumentStart, NameSource, UninspectedReason};
+use crate::model::{AppProto, Coding, Direction, DocumentKind, DocumentStart, NameSource, UninspectedReason};
 
 use super::decoder::{Doc, Input, Out, Probe, Role, Step, StreamDecoder};
 use super::unknown::{Raw, plain};
+use super::{http2, websocket};
 
-mod head;
+pub(super) mod head;
 
-use head::{Head, Length, StartLine, head_end, start_line_probe};
+use head::{Head, Length, StartLine, Upgrade, head_end, start_line_probe};
 
 /// Ports where HTTP is asked first.
 pub(crate) const PORTS: &[u16] = &[80, 3128, 5985, 8000, 8008, 8080, 8081, 8888, 9200];
@@ -52,6 +53,8 @@ pub(crate) fn decoder(client: Direction) -> Box<dyn StreamDecoder> {
         responses: Half::default(),
         pending: VecDeque::new(),
         tunnel: Tunnel::None,
+        upgrade: None,
+        told: false,
         host: String::new(),
     })
 }
@@ -62,6 +65,10 @@ struct Http1 {
     responses: Half,
     pending: VecDeque<Asked>,
     tunnel: Tunnel,
+    /// What the client asked the connection to become, or the server said it would.
+    upgrade: Option<Upgrade>,
+    /// Whether it was told that the protocol is HTTP/2 from here.
+    told: bool,
     /// The server name told last.
     host: String,
 }
@@ -299,7 +306,7 @@ impl Http1 {
             StartLine::Request { .. } if input.dir == self.client => self.request(input.dir, &head, out),
             StartLine::Response { status } if input.dir != self.client => {
                 if self.response(input.dir, *status, &head, out) {
-                    return Step::Leave(end, None);
+                    return Step::Leave(end, self.inner(out));
                 }
             }
             // A request from the server or a response from the client: two flows in one, or an evader.
@@ -313,6 +320,7 @@ impl Http1 {
             return;
         };
         let connect = method == b"CONNECT";
+        self.upgrade = head.upgrade.filter(|_| !connect);
         // The authority of an absolute target overrides Host (RFC 9112, section 3.2.2).
         let host = if connect { Some(target.as_slice()) } else { head::authority(target) };
         let host = head::host_name(host.or(head.host.as_deref()).unwrap_or_default());
@@ -332,7 +340,7 @@ impl Http1 {
             self.pending.pop_front();
         }
         self.pending.push_back(Asked { method, name: name.clone() });
-        if connect || head.upgrade {
+        if connect || head.upgrade.is_some() {
             self.tunnel = Tunnel::Asked;
         } else {
             self.tunnel = Tunnel::None;
@@ -345,6 +353,7 @@ impl Http1 {
     fn response(&mut self, dir: Direction, status: u16, head: &Head, out: &mut Out<'_>) -> bool {
         if status == 101 {
             self.tunnel = Tunnel::Open;
+            self.upgrade = head.upgrade.or(self.upgrade);
             return true;
         }
         if (100..200).contains(&status) {
@@ -395,13 +404,27 @@ impl Http1 {
         half.state = if wait { State::Wait } else { State::Start };
     }
 
+    /// The decoder that an upgrade leads to; a fresh probe for the others.
+    fn inner(&mut self, out: &mut Out<'_>) -> Option<Box<dyn StreamDecoder>> {
+        match self.upgrade? {
+            Upgrade::WebSocket => Some(websocket::decoder()),
+            Upgrade::Http2 => {
+                if !std::mem::replace(&mut self.told, true) {
+                    out.protocol(AppProto::Http2);
+                }
+                Some(http2::decoder(self.client))
+            }
+            Upgrade::Other => None,
+        }
+    }
+
     /// The client has asked for a tunnel and sends on.
     fn wait(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
         match (self.tunnel, start_line_probe(input.octets, false)) {
-            (Tunnel::Open, _) | (Tunnel::Asked, Probe::No) => Step::Leave(0, None),
+            (Tunnel::Open, _) | (Tunnel::Asked, Probe::No) => Step::Leave(0, self.inner(out)),
             // It may be the next request after a refusal, or the first one inside.
             (Tunnel::Asked, _) if input.more => Step::Took(0),
-            (Tunnel::Asked, Probe::More) => Step::Leave(0, None),
+            (Tunnel::Asked, Probe::More) => Step::Leave(0, self.inner(out)),
             _ => {
                 self.half(input.dir).state = State::Start;
                 self.start(input, out)

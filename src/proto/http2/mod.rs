@@ -1,0 +1,325 @@
+//! HTTP/2 in clear (RFC 9113): with prior knowledge, by the connection preface, or after `Upgrade: h2c`.
+//!
+//! Header blocks are documents, written as `name: value` lines in the order sent, pseudo-header fields first; DATA of one
+//! stream is one document. Streams are open side by side, so are their documents: at most [`STREAMS_MAX`] of a direction,
+//! past that the oldest ends early. A flow seen midstream is not recognised: without the first header block the later ones
+//! cannot be decoded. After a gap the frames of a direction are lost for the same reason.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::{Direction, DocumentKind, DocumentStart, NameSource, UninspectedReason};
+
+use super::decoder::{Doc, Input, Out, Probe, Role, Step, StreamDecoder};
+use super::http1::head;
+use super::reader::Reader;
+use super::unknown::plain;
+
+mod hpack;
+mod tables;
+
+/// RFC 9113, section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Octets of a header block over all its frames.
+const BLOCK_MAX: usize = 64 << 10;
+/// Octets of a frame that is held whole: everything but DATA.
+const FRAME_MAX: usize = 64 << 10;
+/// Streams of a direction with an open body.
+const STREAMS_MAX: usize = 128;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const PUSH_PROMISE: u8 = 5;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
+const PADDED: u8 = 0x8;
+const PRIORITY: u8 = 0x20;
+
+/// The client's connection preface.
+pub(crate) fn probe(octets: &[u8]) -> Probe {
+    let shown = octets.get(..PREFACE.len()).unwrap_or(octets);
+    match PREFACE.starts_with(shown) {
+        false => Probe::No,
+        true if shown.len() < PREFACE.len() => Probe::More,
+        true => Probe::Yes(Role::Client),
+    }
+}
+
+/// A decoder for both ends.
+pub(crate) fn decoder(client: Direction) -> Box<dyn StreamDecoder> {
+    Box::new(Http2 { client, halves: [Half::new(), Half::new()], host: String::new() })
+}
+
+struct Http2 {
+    client: Direction,
+    halves: [Half; 2],
+    host: String,
+}
+
+struct Half {
+    hpack: hpack::Decoder,
+    state: State,
+    /// Header block so far: its stream, whether the stream ends with it, and where it began.
+    block: Option<(u32, bool, u64, Vec<u8>)>,
+    /// Bodies by stream.
+    bodies: BTreeMap<u32, Body>,
+}
+
+/// A body that has begun, or will with its first octet.
+enum Body {
+    Announced(DocumentStart),
+    Open(Doc),
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Frame,
+    /// In a DATA frame: stream, octets of data, octets of padding, whether the stream ends with it.
+    Data {
+        stream: u32,
+        left: usize,
+        padding: usize,
+        last: bool,
+    },
+    Lost,
+}
+
+impl Half {
+    const fn new() -> Self {
+        Self { hpack: hpack::Decoder::new(), state: State::Frame, block: None, bodies: BTreeMap::new() }
+    }
+
+    fn end_stream(&mut self, stream: u32, out: &mut Out<'_>) {
+        if let Some(Body::Open(doc)) = self.bodies.remove(&stream) {
+            out.end(&doc);
+        }
+    }
+
+    fn end_all(&mut self, out: &mut Out<'_>) {
+        while let Some((_, body)) = self.bodies.pop_first() {
+            if let Body::Open(doc) = body {
+                out.end(&doc);
+            }
+        }
+        self.block = None;
+    }
+}
+
+impl StreamDecoder for Http2 {
+    fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
+        let client = input.dir == self.client;
+        let [requests, responses] = &mut self.halves;
+        let half = if client { requests } else { responses };
+        match half.state {
+            State::Lost => {
+                out.unread(input.dir, input.octets.len(), UninspectedReason::Undecodable);
+                Step::Took(input.octets.len())
+            }
+            State::Data { stream, left, padding, last } => {
+                let data = input.octets.get(..left).unwrap_or(input.octets);
+                let pad = padding.min(input.octets.len() - data.len());
+                if let Some(body) = half.bodies.get_mut(&stream) {
+                    if let Body::Announced(start) = body
+                        && !data.is_empty()
+                    {
+                        *body = Body::Open(
+                            out.start(input.dir, DocumentStart { stream_offset: input.at, ..start.clone() }),
+                        );
+                    }
+                    if let Body::Open(doc) = body {
+                        out.octets(doc, data);
+                    }
+                } else {
+                    out.unread(input.dir, data.len(), UninspectedReason::Undecodable);
+                }
+                let (left, padding) = (left - data.len(), padding - pad);
+                if left == 0 && padding == 0 {
+                    half.state = State::Frame;
+                    if last {
+                        half.end_stream(stream, out);
+                    }
+                } else {
+                    half.state = State::Data { stream, left, padding, last };
+                }
+                Step::Took(data.len() + pad)
+            }
+            State::Frame => match self.frame(input, out) {
+                Some(used) => Step::Took(used),
+                None if input.more && input.octets.len() < FRAME_MAX + 9 => Step::Took(0),
+                None => self.lose(input, out),
+            },
+        }
+    }
+
+    fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
+        let half = self.half(dir);
+        if let State::Data { stream, left, padding, last } = half.state
+            && len < left as u64
+        {
+            // The gap lies within one DATA frame: nothing but these octets is lost.
+            if let Some(Body::Open(doc)) = half.bodies.get(&stream) {
+                out.gap(doc, len);
+            }
+            half.state = State::Data { stream, left: left - len as usize, padding, last };
+            return;
+        }
+        half.end_all(out);
+        half.state = State::Lost;
+    }
+
+    fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
+        self.half(dir).end_all(out);
+    }
+
+    fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
+        let [requests, responses] = &self.halves;
+        let half = if dir == self.client { requests } else { responses };
+        matches!(half.state, State::Lost).then_some(UninspectedReason::Undecodable)
+    }
+
+    fn held_bytes(&self) -> usize {
+        let half = |half: &Half| {
+            let block = half.block.as_ref().map_or(0, |(.., octets)| octets.capacity());
+            half.hpack.held_bytes() + block + half.bodies.len() * size_of::<Body>()
+        };
+        size_of::<Self>() + self.halves.iter().map(half).sum::<usize>()
+    }
+}
+
+impl Http2 {
+    fn half(&mut self, dir: Direction) -> &mut Half {
+        let [requests, responses] = &mut self.halves;
+        if dir == self.client { requests } else { responses }
+    }
+
+    fn lose(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
+        let half = self.half(input.dir);
+        half.end_all(out);
+        half.state = State::Lost;
+        out.unread(input.dir, input.octets.len(), UninspectedReason::Undecodable);
+        Step::Took(input.octets.len())
+    }
+
+    /// One frame, or the head of a DATA frame. `None`: it is not there as a whole, or wrong.
+    fn frame(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Option<usize> {
+        if input.octets.starts_with(b"PRI ") {
+            let shown = input.octets.get(..PREFACE.len())?;
+            if shown == PREFACE {
+                return Some(PREFACE.len());
+            }
+        }
+        let mut reader = Reader::new(input.octets);
+        let (len, kind, flags) = (reader.u24()? as usize, reader.u8()?, reader.u8()?);
+        let stream = reader.u32()? & 0x7fff_ffff;
+        let half = self.half(input.dir);
+        if kind == DATA {
+            let padding = if flags & PADDED != 0 { usize::from(reader.u8()?) } else { 0 };
+            let left = len.saturating_sub(reader.at() - 9).saturating_sub(padding);
+            let last = flags & END_STREAM != 0;
+            half.state = State::Data { stream, left, padding, last };
+            if left == 0 && padding == 0 {
+                half.state = State::Frame;
+                if last {
+                    half.end_stream(stream, out);
+                }
+            }
+            return Some(reader.at());
+        }
+        let mut payload = Reader::new(reader.take(len)?);
+        let padding = if matches!(kind, HEADERS | PUSH_PROMISE) && flags & PADDED != 0 { payload.u8()? } else { 0 };
+        match kind {
+            HEADERS if flags & PRIORITY != 0 => _ = payload.take(5)?,
+            PUSH_PROMISE => _ = payload.take(4)?,
+            _ => {}
+        }
+        if matches!(kind, HEADERS | PUSH_PROMISE | CONTINUATION) {
+            let rest = payload.rest();
+            let part = rest.get(..rest.len().checked_sub(usize::from(padding))?)?;
+            match &mut half.block {
+                Some((.., octets)) if kind == CONTINUATION => octets.extend_from_slice(part),
+                _ => half.block = Some((stream, flags & END_STREAM != 0, input.at, part.to_vec())),
+            }
+            if half.block.as_ref().is_some_and(|(.., octets)| octets.len() > BLOCK_MAX) {
+                half.block = None;
+                half.state = State::Lost;
+            } else if flags & END_HEADERS != 0
+                && let Some((stream, last, at, octets)) = half.block.take()
+            {
+                match half.hpack.decode(&octets) {
+                    Some(fields) => self.fields(input.dir, stream, last, at, &fields, kind == PUSH_PROMISE, out),
+                    None => half.state = State::Lost,
+                }
+            }
+            if matches!(self.half(input.dir).state, State::Lost) {
+                self.half(input.dir).end_all(out);
+            }
+        }
+        Some(reader.at())
+    }
+
+    /// A header list: of a request, a response, or trailers.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one frame")]
+    fn fields(
+        &mut self,
+        dir: Direction,
+        stream: u32,
+        last: bool,
+        at: u64,
+        fields: &[hpack::Field],
+        promise: bool,
+        out: &mut Out<'_>,
+    ) {
+        let request = dir == self.client || promise;
+        let (head_kind, body_kind) = if request {
+            (DocumentKind::HttpRequestHead, DocumentKind::HttpRequestBody)
+        } else {
+            (DocumentKind::HttpResponseHead, DocumentKind::HttpResponseBody)
+        };
+        let mut text = Vec::new();
+        let mut path = None;
+        for (name, value) in fields {
+            text.extend_from_slice(name);
+            text.extend_from_slice(b": ");
+            text.extend_from_slice(value);
+            text.extend_from_slice(b"\r\n");
+            match &**name {
+                b":path" => path = Some(value),
+                b":authority" if request => {
+                    if let Some(host) = head::host_name(value)
+                        && host != self.host
+                    {
+                        out.server_name(host, NameSource::Http2Authority);
+                        host.clone_into(&mut self.host);
+                    }
+                }
+                _ => {}
+            }
+        }
+        out.document(dir, plain(head_kind, at), &text);
+        if promise {
+            return;
+        }
+        let name: Option<Arc<str>> = path.and_then(|path| head::path_name(path));
+        let half = self.half(dir);
+        if last {
+            half.end_stream(stream, out);
+        } else if !half.bodies.contains_key(&stream) {
+            if half.bodies.len() >= STREAMS_MAX
+                && let Some(oldest) = half.bodies.keys().next().copied()
+            {
+                half.end_stream(oldest, out);
+            }
+            // The fields that concern the body are those of HTTP/1.
+            let parsed = head::Head::parse(&[b"\n", text.as_slice()].concat());
+            let start = DocumentStart {
+                kind: body_kind,
+                codings: parsed.codings,
+                media_type: parsed.media_type,
+                name: parsed.file_name.or(name),
+                stream_offset: 0,
+            };
+            half.bodies.insert(stream, Body::Announced(start));
+        }
+    }
+}
