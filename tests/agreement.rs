@@ -32,13 +32,6 @@ fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
 
-/// `1270636880.123456000` in nanoseconds.
-fn nanos(value: &Value) -> u64 {
-    let text = value.as_str().unwrap_or_default();
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    seconds.parse::<u64>().unwrap_or(0) * 1_000_000_000 + format!("{fraction:0<9}")[..9].parse::<u64>().unwrap_or(0)
-}
-
 fn strings(value: &Value) -> BTreeSet<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_lowercase).collect()
 }
@@ -46,10 +39,10 @@ fn strings(value: &Value) -> BTreeSet<String> {
 /// Replays a capture with the truth's networks and countries, and returns flows and egress by location.
 fn replay(path: &Path, truth: &Value, local: &[&str], catalogue: &Arc<Catalogue>) -> (Vec<FlowView>, BTreeMap<Country, u64>) {
     let overrides = truth["addresses"].as_object().into_iter().flatten().filter_map(|(addr, about)| {
-        let country = about["country"].as_str().unwrap_or("ZZ");
+        let country: Country = about["country"].as_str()?.parse().ok()?;
         (about["class"] == "public").then(|| Override {
             prefix: addr.parse::<IpAddr>().expect("an address").into(),
-            location: country.parse().ok(),
+            location: Some(country),
             control: None,
             label: "truth".into(),
         })

@@ -177,6 +177,9 @@ fn write_metrics(
         locations: &locations,
         databases: &databases,
         limits: &loaded.settings.limits,
+        decode_errors: crate::wire::WireCounts::ERROR_SERIES,
+        limit_names: &crate::engine::limit_names(),
+        conflicts: &crate::geo::CONFLICTS,
         config_time_seconds: (first.nanos() / 1_000_000) as f64 / 1000.0,
     })
     .map_err(|error| Failure::Runtime(format!("metrics: {error}")))?;

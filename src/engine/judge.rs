@@ -101,7 +101,7 @@ impl Judge {
         let mut counts = self.counts.clone();
         let forgotten = self.names.forgotten();
         if forgotten > 0 {
-            *counts.limits_reached.entry("names").or_default() += forgotten;
+            *counts.limits_reached.entry(sums::NAMES).or_default() += forgotten;
         }
         sums::add_scan(&mut counts, &self.scanner.counts());
         counts
@@ -201,7 +201,7 @@ impl Judge {
             largest.give_up(&mut self.scanner, reading);
             let (_, change) = largest.settle_held();
             self.held = self.held.saturating_add_signed(change);
-            *self.counts.limits_reached.entry("document-bytes").or_default() += 1;
+            *self.counts.limits_reached.entry(sums::DOCUMENTS).or_default() += 1;
         }
     }
 
@@ -310,7 +310,7 @@ impl Judge {
                 *self.counts.violations.entry(key).or_default() += Tally { flows: 1, count, bytes };
             }
             if ledger.unreported > 0 {
-                *self.counts.limits_reached.entry("finding-events").or_default() += ledger.unreported;
+                *self.counts.limits_reached.entry(sums::FINDINGS).or_default() += ledger.unreported;
             }
         }
         worst

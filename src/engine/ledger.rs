@@ -95,10 +95,6 @@ impl Unread {
         all
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.by_reason.is_empty() && self.fragments.1 == 0
-    }
-
     pub(super) fn inspection(&self, bytes_out: u64) -> Inspection {
         let by_reason = self.by_reason(bytes_out);
         let sum = |opaque: bool| -> u64 {

@@ -35,6 +35,8 @@ use crate::policy::PolicySet;
 use crate::scan::Catalogue;
 use crate::wire::Decoder;
 
+pub use sums::limit_names;
+
 use batch::{Batch, Task};
 use workers::Workers;
 

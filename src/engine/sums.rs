@@ -1,9 +1,24 @@
 //! The rooms' own counters, added to the counts of a run.
 
-use crate::flow::{DropReason, FlowCounts, GapCause};
+use crate::flow::{DropReason, FlowCounts};
 use crate::model::Counts;
 use crate::scan::ScanCounts;
 use crate::wire::WireCounts;
+
+/// Limits by the names they have in `Limits`.
+pub(super) const NAMES: &str = "names_max";
+pub(super) const DOCUMENTS: &str = "document_bytes_max";
+pub(super) const FINDINGS: &str = "findings_per_flow_max";
+const HELD: &str = "held_bytes_max";
+/// Octets not searched because hostile text emptied the automaton's cache too often: a budget of the scanner, not configured.
+const SCAN: &str = "scan_cache";
+
+/// Every limit that can be reached.
+pub fn limit_names() -> Vec<&'static str> {
+    let mut names = vec![NAMES, DOCUMENTS, FINDINGS, HELD, SCAN];
+    names.extend(WireCounts::LIMIT_SERIES);
+    names
+}
 
 fn reached(counts: &mut Counts, limit: &'static str, times: u64) {
     if times > 0 {
@@ -25,10 +40,9 @@ pub(super) fn add_flow(counts: &mut Counts, flow: &FlowCounts) {
     counts.reassembly_gaps += flow.gaps.iter().sum::<u64>();
     counts.retransmitted_bytes += flow.retransmitted_bytes;
     counts.conflicting_overlaps += flow.dropped_bytes.get(DropReason::Conflict.index()).copied().unwrap_or(0);
-    reached(counts, "held-bytes", flow.held_limit_hits);
-    reached(counts, "reassembly", flow.gaps.get(GapCause::Limit.index()).copied().unwrap_or(0));
+    reached(counts, HELD, flow.held_limit_hits);
 }
 
 pub(super) fn add_scan(counts: &mut Counts, scan: &ScanCounts) {
-    reached(counts, "scan-octets", scan.given_up_octets);
+    reached(counts, SCAN, scan.given_up_octets);
 }

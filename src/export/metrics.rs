@@ -30,6 +30,12 @@ pub struct MetricsInput<'a> {
     pub databases: &'a [(String, u64)],
     /// Budgets.
     pub limits: &'a Limits,
+    /// Every (layer, reason) of decode errors: pre-created at 0.
+    pub decode_errors: &'a [(&'static str, &'static str)],
+    /// Every limit by name: pre-created at 0.
+    pub limit_names: &'a [&'static str],
+    /// Every pair of sources that can disagree: pre-created at 0.
+    pub conflicts: &'a [&'static str],
     /// When the configuration was taken up, seconds since the epoch on the packet clock.
     pub config_time_seconds: f64,
 }
@@ -154,6 +160,9 @@ fn traffic(families: &Families, input: &MetricsInput<'_>) -> Result<(), promethe
         "Frames or packets that could not be decoded.",
         &["layer", "reason"],
     )?;
+    for (layer, reason) in input.decode_errors {
+        errors.add(&[layer, reason], 0);
+    }
     for ((layer, reason), count) in &counts.decode_errors {
         errors.add(&[layer, reason], *count);
     }
@@ -170,6 +179,9 @@ fn traffic(families: &Families, input: &MetricsInput<'_>) -> Result<(), promethe
     let mut gaps = families.counter("reassembly_gaps_total", "Gaps in reassembled TCP streams.", &[])?;
     gaps.add(&[], counts.reassembly_gaps);
     let mut limits = families.counter("limits_reached_total", "Times a limit stopped inspection.", &["limit"])?;
+    for limit in input.limit_names {
+        limits.add(&[limit], 0);
+    }
     for (limit, count) in &counts.limits_reached {
         limits.add(&[limit], *count);
     }
@@ -240,6 +252,9 @@ fn judgements(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
         "Flows whose evidence disagrees on the location.",
         &["between"],
     )?;
+    for between in input.conflicts {
+        conflicts.add(&[between], 0);
+    }
     for (between, count) in &counts.jurisdiction_conflicts {
         conflicts.add(&[between], *count);
     }

@@ -85,8 +85,8 @@ pub fn render_tables(input: &TableInput<'_>) -> String {
     let mut text = String::new();
     captures(&mut text, input);
     destinations(&mut text, input);
-    findings(&mut text, input);
     violations(&mut text, input);
+    findings(&mut text, input);
     losses(&mut text, input);
     for line in input.attribution {
         // Writing to a String cannot fail, here and below.
@@ -102,7 +102,7 @@ fn captures(text: &mut String, input: &TableInput<'_>) {
             // Whole seconds are enough for people; machines read --json.
             let short =
                 |time: crate::model::Timestamp| time.to_string().get(..19).unwrap_or_default().replace('T', " ");
-            let _ = write!(text, ", {} to {} UTC", short(first), short(last));
+            let _ = write!(text, "\n  {} to {} UTC", short(first), short(last));
         }
         let _ = writeln!(text);
         if let Some(error) = &capture.error {
@@ -206,7 +206,7 @@ fn violations(text: &mut String, input: &TableInput<'_>) {
     section(text, "Violations", &table);
     text.pop();
     for (rule, reason) in reasons {
-        let _ = writeln!(text, "rule {rule}: {reason}");
+        text.push_str(&wrapped(&format!("{rule}: {reason}"), input.width.into()));
     }
     if input.trail.beyond > 0 {
         let _ = writeln!(text, "and {} more that did not fit this table", grouped(input.trail.beyond));
@@ -273,6 +273,27 @@ fn right(text: String) -> Cell {
 
 fn number(value: u64) -> Cell {
     right(grouped(value))
+}
+
+/// A line broken at spaces to fit, continued with an indent.
+fn wrapped(line: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for word in line.split(' ') {
+        let len = word.chars().count();
+        if used > 0 && used + 1 + len > width {
+            out.push_str("\n   ");
+            used = 3;
+        }
+        if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += len;
+    }
+    out.push('\n');
+    out
 }
 
 /// Digits in groups of three: `1,234,567`.
