@@ -21,8 +21,8 @@ const fn index(a: u8, b: u8) -> usize {
     (a - b'A') as usize * LETTERS + (b - b'A') as usize
 }
 
-/// Whether a code names a country or territory: assigned in ISO 3166-1, or `XK`. Databases also hold continents (`EU`, `AP`),
-/// satellites and proxies (`A1`, `A2`) and `ZZ`, which say nothing.
+/// Whether a code names a country or territory: assigned in ISO 3166-1, or `XK`. Databases also hold continents (`EU`,
+/// `AP`), satellites and proxies (`A1`, `A2`) and `ZZ`, which say nothing.
 pub(super) fn is_place(country: Country) -> bool {
     match *country.as_str().as_bytes() {
         [a @ b'A'..=b'Z', b @ b'A'..=b'Z'] => PLACES.get(index(a, b)).is_some_and(|&place| place),

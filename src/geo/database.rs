@@ -1,9 +1,9 @@
-//! Country and AS databases in the MaxMind DB format 2.0: the embedded DB-IP Lite country database, and files of MaxMind,
-//! DB-IP, IPinfo and ip-location-db that the operator names.
+//! Country and AS databases in the MaxMind DB format 2.0: the embedded DB-IP Lite country database, and files of
+//! MaxMind, DB-IP, IPinfo and ip-location-db that the operator names.
 //!
-//! A file is read into memory whole and checked before anything is asked of it: its metadata, then every network and every
-//! distinct record once. It is never mapped, since a file that is rewritten under a map would change answers half-way. What
-//! its records look like is found out by probing known fields, because `database_type` says little.
+//! A file is read into memory whole and checked before anything is asked of it: its metadata, then every network and
+//! every distinct record once. It is never mapped, since a file that is rewritten under a map would change answers
+//! half-way. What its records look like is found out by probing known fields, because `database_type` says little.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -100,8 +100,8 @@ pub(super) struct Answer {
 }
 
 impl Database {
-    /// The embedded database. It was walked and checked before it was put into the sources (`geoip/refresh`), and a test
-    /// does so again, so that starting costs nothing.
+    /// The embedded database. It was walked and checked before it was put into the sources (`geoip/refresh`), and a
+    /// test does so again, so that starting costs nothing.
     pub(super) fn embedded() -> Result<Self, Problem> {
         let manifest = |key: &str| {
             let line = EMBEDDED_MANIFEST.lines().find_map(|line| line.split_once('\t').filter(|(k, _)| *k == key));

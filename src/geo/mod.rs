@@ -7,21 +7,21 @@
 //! |---|---|
 //! | the operator's own table, longest prefix | the operator's own table, longest prefix |
 //! | monitored networks and IANA special-purpose ranges: `local` | the same |
-//! | published ranges of providers with region, geofeeds, longest prefix | service catalogue by name: home of the parent, else of the operator |
-//! | region in the host name, if a database says that the network is the provider's | operator catalogue by AS number, if a database knows that |
+//! | published ranges and geofeeds, longest prefix | service catalogue by name: home of the parent, else of the operator |
+//! | region in the host name, in a network of the provider | operator catalogue by AS number, if a database knows that |
 //! | country databases, the later named first | |
 //! | the registry that the block is registered with | the registry; last, the location in the operator's own table |
 //! | region in the host name otherwise | |
 //!
-//! A name is chosen by whoever sends: without the network to confirm it, a region in a name only fills a gap. Otherwise a
-//! sender could pick the country that the octets are judged by.
+//! A name is chosen by whoever sends: without the network to confirm it, a region in a name only fills a gap. Otherwise
+//! a sender could pick the country that the octets are judged by.
 //!
-//! Being the operator's word, an override also places special-purpose ranges in a country: a documentation prefix can stand for
-//! a site abroad in a test network. It does not change what is monitored ([`Locator::is_local`]).
+//! Being the operator's word, an override also places special-purpose ranges in a country: a documentation prefix can
+//! stand for a site abroad in a test network. It does not change what is monitored ([`Locator::is_local`]).
 //!
-//! IPv6 addresses that stand for an IPv4 address (mapped, NAT64, 6to4, Teredo) are judged by it, unless an override or the list
-//! of monitored networks names them. An address that a database marks as anycast stands in many places: its location is
-//! unknown.
+//! IPv6 addresses that stand for an IPv4 address (mapped, NAT64, 6to4, Teredo) are judged by it, unless an override or
+//! the list of monitored networks names them. An address that a database marks as anycast stands in many places: its
+//! location is unknown.
 //!
 //! Nothing here changes after [`Locator::load`]; a reload makes a new [`Locator`].
 
@@ -53,7 +53,8 @@ pub use settings::{GeoSettings, Override, ServiceEntry};
 
 use crate::model::{Country, Evidence, EvidenceSource, Facet, Networks, Place, Problem};
 
-/// What reports have to say where they show results of the embedded database (CC BY 4.0), with [`ATTRIBUTION_URL`] as a link.
+/// What reports have to say where they show results of the embedded database (CC BY 4.0), with [`ATTRIBUTION_URL`] as a
+/// link.
 pub const ATTRIBUTION: &str = "IP Geolocation by DB-IP";
 /// Where [`ATTRIBUTION`] links to.
 pub const ATTRIBUTION_URL: &str = "https://db-ip.com";
@@ -90,8 +91,8 @@ impl Locator {
     /// Reads and checks everything the settings name.
     ///
     /// # Errors
-    /// All problems at once: databases that cannot be read, are damaged or of an unknown layout, overrides and services that
-    /// make no sense.
+    /// All problems at once: databases that cannot be read, are damaged or of an unknown layout, overrides and services
+    /// that make no sense.
     pub fn load(settings: &GeoSettings) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut databases = Vec::new();
@@ -132,7 +133,8 @@ impl Locator {
         }
     }
 
-    /// Whether an address is monitored. Overrides do not matter: what an operator places is not thereby monitored or not.
+    /// Whether an address is monitored. Overrides do not matter: what an operator places is not thereby monitored or
+    /// not.
     pub fn is_local(&self, addr: IpAddr) -> bool {
         self.local.contains(addr) || self.local.contains(unmapped(addr))
     }
@@ -157,8 +159,8 @@ impl Locator {
         place(&clues)
     }
 
-    /// Every piece of evidence for the jurisdiction of a remote end, strongest first; for each facet the piece that decided is
-    /// marked. [`Locator::locate`] says what the marked pieces say.
+    /// Every piece of evidence for the jurisdiction of a remote end, strongest first; for each facet the piece that
+    /// decided is marked. [`Locator::locate`] says what the marked pieces say.
     pub fn evidence(&self, addr: IpAddr, name: Option<&str>) -> Vec<Evidence> {
         let mut clues = Clues::default();
         self.gather(addr, name, &mut clues);
@@ -191,8 +193,9 @@ impl Locator {
         &self.infos
     }
 
-    /// Whether sources disagree about the location of `addr`, and which (one of [`CONFLICTS`]): a published range and the
-    /// strongest database, two databases, or that database and the registry. Addresses that are no place have no conflict.
+    /// Whether sources disagree about the location of `addr`, and which (one of [`CONFLICTS`]): a published range and
+    /// the strongest database, two databases, or that database and the registry. Addresses that are no place have no
+    /// conflict.
     pub fn conflict(&self, addr: IpAddr) -> Option<&'static str> {
         let mut clues = Clues::default();
         self.gather(addr, None, &mut clues);
@@ -215,6 +218,8 @@ impl Locator {
     /// Collects what every source says, in order of strength, without making text of it.
     fn gather<'a>(&'a self, addr: IpAddr, name: Option<&str>, clues: &mut Clues<'a>) {
         let judged = special::judged(addr);
+        let name = name.and_then(catalogue::normal);
+        let name = name.as_deref();
         let mut placed = None;
         for (facet, table) in [(Facet::Location, &self.placed), (Facet::Control, &self.controlled)] {
             if let Some((net, (country, label))) = table.longest(addr).or_else(|| table.longest(judged)) {

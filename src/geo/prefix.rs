@@ -1,12 +1,12 @@
-//! Longest-prefix matching over networks that do not change: prefixes are flattened once into disjoint ranges, so that a
-//! lookup is one binary search whatever the nesting (50,000 prefixes: 17 steps).
+//! Longest-prefix matching over networks that do not change: prefixes are flattened once into disjoint ranges, so that
+//! a lookup is one binary search whatever the nesting (50,000 prefixes: 17 steps).
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// A map from networks to values; the longest prefix that contains an address answers. Of two values for one prefix the later
-/// wins.
+/// A map from networks to values; the longest prefix that contains an address answers. Of two values for one prefix the
+/// later wins.
 #[derive(Clone)]
 pub(super) struct PrefixMap<T> {
     entries: Vec<(IpNet, T)>,
@@ -14,8 +14,8 @@ pub(super) struct PrefixMap<T> {
     v6: Ranges,
 }
 
-/// Disjoint ranges in ascending order: range `i` begins at `starts[i]`, ends before `starts[i + 1]`, and belongs to the entry
-/// `owners[i]`, or to nobody. The two vectors have one length.
+/// Disjoint ranges in ascending order: range `i` begins at `starts[i]`, ends before `starts[i + 1]`, and belongs to the
+/// entry `owners[i]`, or to nobody. The two vectors have one length.
 #[derive(Clone, Default)]
 struct Ranges {
     starts: Vec<u128>,
@@ -107,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    fn naive<'a>(entries: &'a [(IpNet, usize)], addr: IpAddr) -> Option<&'a usize> {
+    fn naive(entries: &[(IpNet, usize)], addr: IpAddr) -> Option<&usize> {
         entries
             .iter()
             .filter(|(net, _)| net.contains(&addr))
@@ -130,7 +130,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_linear_search(nets in prop::collection::vec(net(), 0..24), probes in prop::collection::vec(net(), 1..16)) {
+        fn agrees_with_a_linear_search(
+            nets in prop::collection::vec(net(), 0..24),
+            probes in prop::collection::vec(net(), 1..16),
+        ) {
             let entries: Vec<_> = nets.into_iter().enumerate().map(|(i, net)| (net, i)).collect();
             let map = PrefixMap::new(entries.clone());
             let ends = entries.iter().flat_map(|(net, _)| [net.network(), net.broadcast()]);

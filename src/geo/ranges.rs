@@ -1,9 +1,10 @@
 //! Published address ranges of providers, and geofeeds: files that the operator downloads and names.
 //!
-//! What a file is shows in its content: the JSON documents of AWS (`ip-ranges.json`), Google (`cloud.json`, `goog.json`), Azure
-//! (`ServiceTags_*.json`), Oracle (`public_ip_ranges.json`) and Fastly (`public-ip-list`); geofeeds (RFC 8805), of which a
-//! plain list of prefixes (Cloudflare's) is the least. Regions become countries by [`Regions`]; of an unknown region nothing is
-//! said, and other evidence decides. Anycast ranges (`GLOBAL`, `global`, lists without a region) have no country: unknown.
+//! What a file is shows in its content: the JSON documents of AWS (`ip-ranges.json`), Google (`cloud.json`,
+//! `goog.json`), Azure (`ServiceTags_*.json`), Oracle (`public_ip_ranges.json`) and Fastly (`public-ip-list`); geofeeds
+//! (RFC 8805), of which a plain list of prefixes (Cloudflare's) is the least. Regions become countries by [`Regions`];
+//! of an unknown region nothing is said, and other evidence decides. Anycast ranges (`GLOBAL`, `global`, lists without
+//! a region) have no country: unknown.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -91,7 +92,8 @@ impl List<'_> {
         Ok(())
     }
 
-    /// The documents of the providers. Prefixes that are none are passed over: the lists are long, and other entries stand.
+    /// The documents of the providers. Prefixes that are none are passed over: the lists are long, and other entries
+    /// stand.
     fn json(&mut self, document: &Value) {
         let items = |value: &'_ Value, key: &str| value.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -140,8 +142,8 @@ impl List<'_> {
         self.add(net, country, &name, BY_PROVIDER);
     }
 
-    /// RFC 8805: `prefix,country,region,city,postal`, more columns allowed, `#` comments; an empty country says that the
-    /// prefix has no place.
+    /// RFC 8805: `prefix,country,region,city,postal`, more columns allowed, `#` comments; an empty country says that
+    /// the prefix has no place.
     fn geofeed(&mut self, text: &str) -> Result<(), Vec<Problem>> {
         let mut problems = Vec::new();
         for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {

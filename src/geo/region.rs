@@ -1,18 +1,18 @@
 //! Regions of cloud providers: the country of a label (`geoip/regions.tsv`), and the label in a host name
 //! (`geoip/hosts.tsv`). Both are keyed by provider, since one label names different countries with different providers.
 //!
-//! A label that is not in the table has no country: new regions appear in range lists before anyone says where they are.
+//! A label that is not in the table has no country: new regions appear in range lists before anyone says where they
+//! are.
 
 use hashbrown::HashMap;
 
-use super::catalogue::normal;
 use crate::model::Country;
 
 static REGIONS: &str = include_str!("../../geoip/regions.tsv");
 static HOSTS: &str = include_str!("../../geoip/hosts.tsv");
 
-/// Autonomous systems of the providers whose host names show a region (`geoip/operators.tsv` says who holds them): an address in
-/// one of them confirms that a name of the provider is no make-believe.
+/// Autonomous systems of the providers whose host names show a region (`geoip/operators.tsv` says who holds them): an
+/// address in one of them confirms that a name of the provider is no make-believe.
 const NETWORKS: &[(&str, &[u32])] = &[
     ("aliyun", &[24_429, 37_963, 45_102, 134_963]),
     ("aws", &[14_618, 16_509]),
@@ -90,11 +90,10 @@ impl Regions {
         })
     }
 
-    /// The region in a host name: in the label next to the longest suffix whose grammar is known, nowhere else, since
-    /// whoever owns a bucket chooses the labels before it.
+    /// The region in a host name (in lower case, without the final dot): in the label next to the longest suffix whose
+    /// grammar is known, nowhere else, since whoever owns a bucket chooses the labels before it.
     pub(super) fn in_name(&self, name: &str) -> Option<NamedRegion> {
-        let name = normal(name)?;
-        let (mut before, mut suffix) = ("", name.as_str());
+        let (mut before, mut suffix) = ("", name);
         let host = loop {
             if let Some(host) = self.hosts.get(suffix) {
                 break host;
@@ -123,6 +122,7 @@ fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::catalogue::normal;
     use super::*;
 
     #[test]
@@ -197,7 +197,11 @@ mod tests {
             ("", None),
         ] {
             let country = country.map(|code| code.parse().unwrap());
-            assert_eq!(regions.in_name(name).map(|region| region.country), country, "{name}");
+            assert_eq!(
+                normal(name).and_then(|name| regions.in_name(&name)).map(|region| region.country),
+                country,
+                "{name}"
+            );
         }
     }
 }

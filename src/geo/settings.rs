@@ -21,7 +21,8 @@ pub struct GeoSettings {
     pub ranges: Vec<PathBuf>,
 }
 
-/// A network that the operator places. What one override leaves open is inherited from the next shorter prefix that says it.
+/// A network that the operator places. What one override leaves open is inherited from the next shorter prefix that
+/// says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     /// The network.

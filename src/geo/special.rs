@@ -26,7 +26,8 @@ pub(super) const DEFAULT_LOCAL: [&str; 12] = [
     "fec0::/10",
 ];
 
-/// The registries as a table of names; blocks that are globally reachable are `None`, so that they lift what is around them.
+/// The registries as a table of names; blocks that are globally reachable are `None`, so that they lift what is around
+/// them.
 pub(super) fn table() -> PrefixMap<Option<&'static str>> {
     PrefixMap::new(TABLE.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
         let mut fields = line.split('\t');

@@ -1,5 +1,5 @@
-//! Tests of the geo room as a whole: against cases written as data, against the embedded data, and against MaxMind's test
-//! databases if they are there.
+//! Tests of the geo room as a whole: against cases written as data, against the embedded data, and against MaxMind's
+//! test databases if they are there.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -166,7 +166,7 @@ fn all_problems_are_told_at_once() {
 #[test]
 fn fifty_thousand_overrides_load_and_answer() {
     let entry = |i: u32| {
-        let location = if i % 2 == 0 { "CN" } else { "SG" };
+        let location = if i.is_multiple_of(2) { "CN" } else { "SG" };
         overriding(&format!("{}/24", Ipv4Addr::from_bits(0x0b00_0000 + (i << 8))), Some(location), None)
     };
     let locator = load(&GeoSettings { overrides: (0..50_000).map(entry).collect(), ..GeoSettings::default() });
@@ -185,7 +185,10 @@ fn any_address() -> impl Strategy<Value = IpAddr> {
 
 proptest! {
     #[test]
-    fn the_place_is_what_the_deciding_evidence_says(addresses in prop::collection::vec(any_address(), 64), name in ".{0,40}") {
+    fn the_place_is_what_the_deciding_evidence_says(
+        addresses in prop::collection::vec(any_address(), 64),
+        name in ".{0,40}",
+    ) {
         thread_local!(static LOCATOR: Locator = load(&GeoSettings::default()));
         LOCATOR.with(|locator| {
             for address in addresses {
