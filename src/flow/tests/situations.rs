@@ -174,6 +174,11 @@ const CASES: &[Case] = &[
     )
     .counting(|c| c.fins_ignored, 1),
     case(
+        "the data before a FIN acknowledged, not the FIN",
+        "> S 99 \n < SA 499 100 \n > FA 100 500 abc \n < A 500 103 \n > A 103 500 def",
+        "open 0 | > 0 abc | > 3 def | > end | < end | close 0 capture-end",
+    ),
+    case(
         "RST",
         "> S 99 \n < RA 0 100 \n @40 \n > S 199",
         "open 0 | > end | < end | close 0 reset | open 2 | > end | < end | close 2 capture-end",
