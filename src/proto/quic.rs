@@ -38,7 +38,7 @@ pub(crate) fn probe(payload: &[u8], ports: Ports) -> bool {
     };
     match header.version {
         // Version negotiation: a list of versions follows.
-        0 => !reader.rest().is_empty() && reader.rest().len() % 4 == 0,
+        0 => !reader.rest().is_empty() && reader.rest().len().is_multiple_of(4),
         0x0000_0001 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff => first & 0x40 != 0 && reader.rest().len() >= 4,
         // Reserved to exercise version negotiation (RFC 9000, section 15).
         version if version & 0x0f0f_0f0f == 0x0a0a_0a0a => first & 0x40 != 0 && payload.len() >= 1200,
@@ -280,10 +280,13 @@ fn collect_crypto(frames: &[u8], into: &mut Assembler) -> Option<()> {
                 let ranges = varint(&mut reader)?;
                 varint(&mut reader)?;
                 for _ in 0..ranges {
-                    (varint(&mut reader)?, varint(&mut reader)?);
+                    varint(&mut reader)?;
+                    varint(&mut reader)?;
                 }
                 if kind == 3 {
-                    (varint(&mut reader)?, varint(&mut reader)?, varint(&mut reader)?);
+                    for _ in 0..3 {
+                        varint(&mut reader)?;
+                    }
                 }
             }
             6 => {
