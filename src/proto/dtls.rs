@@ -103,3 +103,34 @@ fn fragment<'a>(reader: &mut Reader<'a>) -> Option<(u8, u32, u16, u32, &'a [u8])
     let (offset, part_len) = (reader.u24()?, reader.u24()?);
     Some((kind, len, sequence, offset, reader.take(part_len as usize)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Seen, client_hello};
+    use super::super::{Inspector, Transport};
+    use super::*;
+
+    #[test]
+    fn fragments_in_any_order_give_the_hello() {
+        let stream = client_hello("d.example.com", 600);
+        // The body with an empty cookie after the session id.
+        let body = [&stream[4..39], &[0], &stream[39..]].concat();
+        let record = |from: usize, to: usize| {
+            let mut fragment = vec![CLIENT_HELLO];
+            fragment.extend_from_slice(&(body.len() as u32).to_be_bytes()[1..]);
+            fragment.extend_from_slice(&[0, 0]);
+            fragment.extend_from_slice(&(from as u32).to_be_bytes()[1..]);
+            fragment.extend_from_slice(&((to - from) as u32).to_be_bytes()[1..]);
+            fragment.extend_from_slice(&body[from..to]);
+            let head = [HANDSHAKE, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0];
+            [&head[..], &(fragment.len() as u16).to_be_bytes(), &fragment].concat()
+        };
+        let mut seen = Seen::default();
+        let mut inspector = Inspector::new(Transport::Datagram, 40000, 9, [true; 2]);
+        for datagram in [record(300, body.len()), record(0, 310)] {
+            inspector.datagram(Direction::Forward, &datagram, datagram.len() as u32, &mut seen);
+        }
+        assert_eq!(seen.names, [("d.example.com".to_owned(), NameSource::TlsSni)]);
+        assert_eq!(inspector.finished(Direction::Backward), Some(UninspectedReason::Encrypted));
+    }
+}

@@ -148,7 +148,7 @@ fn proxy_v2(octets: &[u8]) -> Walk<'_> {
 /// SOCKS 5 (RFC 1928, 1929): greeting, perhaps user name and password, request.
 fn socks5_client(octets: &[u8]) -> Walk<'_> {
     let mut reader = Reader::new(octets);
-    if !reader.u8().is_none_or(|version| version == 5) {
+    if reader.u8().is_some_and(|version| version != 5) {
         return Walk::No;
     }
     let Some(count) = reader.u8() else { return Walk::More };
@@ -184,7 +184,7 @@ const fn is_method(method: u8) -> bool {
 /// The server's choice, perhaps its word on the password, its reply.
 fn socks5_server(octets: &[u8]) -> Walk<'_> {
     let mut reader = Reader::new(octets);
-    if !reader.u8().is_none_or(|version| version == 5) {
+    if reader.u8().is_some_and(|version| version != 5) {
         return Walk::No;
     }
     match reader.u8() {

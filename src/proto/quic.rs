@@ -38,7 +38,7 @@ pub(crate) fn probe(payload: &[u8], ports: Ports) -> bool {
     };
     match header.version {
         // Version negotiation: a list of versions follows.
-        0 => !reader.rest().is_empty() && reader.rest().len() % 4 == 0,
+        0 => !reader.rest().is_empty() && reader.rest().len().is_multiple_of(4),
         0x0000_0001 | 0x6b33_43cf | 0xff00_0000..=0xff00_00ff => first & 0x40 != 0 && reader.rest().len() >= 4,
         // Reserved to exercise version negotiation (RFC 9000, section 15).
         version if version & 0x0f0f_0f0f == 0x0a0a_0a0a => first & 0x40 != 0 && payload.len() >= 1200,
@@ -280,10 +280,13 @@ fn collect_crypto(frames: &[u8], into: &mut Assembler) -> Option<()> {
                 let ranges = varint(&mut reader)?;
                 varint(&mut reader)?;
                 for _ in 0..ranges {
-                    (varint(&mut reader)?, varint(&mut reader)?);
+                    varint(&mut reader)?;
+                    varint(&mut reader)?;
                 }
                 if kind == 3 {
-                    (varint(&mut reader)?, varint(&mut reader)?, varint(&mut reader)?);
+                    for _ in 0..3 {
+                        varint(&mut reader)?;
+                    }
                 }
             }
             6 => {
@@ -298,6 +301,8 @@ fn collect_crypto(frames: &[u8], into: &mut Assembler) -> Option<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{Seen, client_hello};
+    use super::super::{Inspector, Transport};
     use super::*;
 
     /// RFC 9001, appendix A.1.
@@ -315,5 +320,57 @@ mod tests {
             expand::<16>(&client, "quic hp").unwrap(),
             0x9f50_449e_04a0_e810_283a_1e99_33ad_edd2_u128.to_be_bytes()
         );
+    }
+
+    fn crypto(message: &[u8], from: usize, to: usize) -> Vec<u8> {
+        let mut frame = vec![6];
+        frame.extend_from_slice(&(from as u16 | 0x4000).to_be_bytes());
+        frame.extend_from_slice(&((to - from) as u16 | 0x4000).to_be_bytes());
+        frame.extend_from_slice(&message[from..to]);
+        frame
+    }
+
+    /// A client's Initial packet.
+    fn seal(version: u32, destination: &[u8], number: u8, frames: &[u8]) -> Vec<u8> {
+        let keys = Keys::derive(version, destination).unwrap();
+        let mut packet = vec![if version == 0x6b33_43cf { 0xd0 } else { 0xc0 }];
+        packet.extend_from_slice(&version.to_be_bytes());
+        packet.push(destination.len() as u8);
+        packet.extend_from_slice(destination);
+        packet.extend_from_slice(&[0, 0]);
+        packet.extend_from_slice(&((1 + frames.len() + TAG) as u16 | 0x4000).to_be_bytes());
+        let number_at = packet.len();
+        packet.push(number);
+        let mut nonce = keys.iv;
+        nonce[11] ^= number;
+        let mut payload = frames.to_vec();
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        keys.packet.seal_in_place_append_tag(nonce, Aad::from(&packet), &mut payload).unwrap();
+        packet.extend_from_slice(&payload);
+        let mask = keys.header.new_mask(&packet[number_at + 4..number_at + 4 + TAG]).unwrap();
+        packet[0] ^= mask[0] & 0x0f;
+        packet[number_at] ^= mask[1];
+        packet
+    }
+
+    #[test]
+    fn shuffled_hellos_are_put_together() {
+        let hello = client_hello("q.example.com", 1500);
+        for version in [1, 0x6b33_43cf, 0xff00_001d] {
+            let ack = b"\x02\x00\x00\x00\x00";
+            let first = [&[0, 1][..], &crypto(&hello, 900, 1200), ack, &crypto(&hello, 0, 300)].concat();
+            let second = crypto(&hello, 1200, hello.len());
+            // Two packets in one datagram, then a third with the hole.
+            let one = [seal(version, b"12345678", 0, &first), seal(version, b"12345678", 1, &second)].concat();
+            let two = seal(version, b"12345678", 2, &crypto(&hello, 300, 900));
+            let mut seen = Seen::default();
+            let mut inspector = Inspector::new(Transport::Datagram, 40000, 9, [true; 2]);
+            inspector.datagram(Direction::Forward, &one, one.len() as u32, &mut seen);
+            assert_eq!((seen.names.len(), inspector.finished(Direction::Forward)), (0, None));
+            inspector.datagram(Direction::Forward, &two, two.len() as u32, &mut seen);
+            assert_eq!(seen.names, [("q.example.com".to_owned(), NameSource::QuicSni)], "{version:x}");
+            assert_eq!(inspector.finished(Direction::Forward), Some(UninspectedReason::Encrypted));
+            assert!(seen.unread.is_empty());
+        }
     }
 }

@@ -119,7 +119,7 @@ pub(crate) fn wireguard(payload: &[u8], ports: Ports) -> bool {
         (Some([1, 0, 0, 0]), 148) | (Some([2, 0, 0, 0]), 92) => true,
         (Some([3, 0, 0, 0]), 64) | (Some([4, 0, 0, 0]), 32) => ports.contains(&51820),
         (Some([4, 0, 0, 0]), len) => {
-            len % 16 == 0 && len >= 96 && look(payload.get(16..).unwrap_or_default()) == Look::Opaque
+            len.is_multiple_of(16) && len >= 96 && look(payload.get(16..).unwrap_or_default()) == Look::Opaque
         }
         _ => false,
     }

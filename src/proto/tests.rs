@@ -186,8 +186,11 @@ fn http2_requests() -> Vec<u8> {
     .concat()
 }
 
+/// Who says what.
+type Part = (Direction, Vec<u8>);
+
 /// Conversations of every stream protocol, with the protocol that has to be recognised.
-pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<(Direction, Vec<u8>)>)> {
+pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
     let hello = client_hello("a.example.com", 1400);
     let tls = [records(&hello, 600), noise(500)].concat();
     let server_hello = [&[22, 3, 3, 0, 40, 2, 0, 0, 36][..], &noise(300)].concat();

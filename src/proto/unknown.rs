@@ -170,7 +170,9 @@ pub(crate) const fn plain(kind: DocumentKind, stream_offset: u64) -> DocumentSta
 /// One datagram that nobody recognised.
 pub(crate) fn datagram(dir: Direction, payload: &[u8], out: &mut Out<'_>) {
     if !out.wants(dir) {
-    } else if look(payload) == Look::Opaque {
+        return;
+    }
+    if look(payload) == Look::Opaque {
         out.unread(dir, payload.len(), UninspectedReason::UnknownProtocol);
     } else {
         out.document(dir, plain(DocumentKind::Datagram, 0), payload);

@@ -188,7 +188,7 @@ pub(crate) struct Head {
 impl Head {
     /// Reads a head: all lines, folded ones joined.
     pub(crate) fn parse(octets: &[u8]) -> Self {
-        let mut lines = octets.split(|octet| *octet == b'\n').map(|line| line.trim_ascii_end()).peekable();
+        let mut lines = octets.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii_end).peekable();
         let start = StartLine::parse(lines.next().unwrap_or_default());
         let mut head = Self {
             start,
