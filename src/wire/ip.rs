@@ -1,7 +1,7 @@
 //! IPv4 and IPv6 headers down to the transport header or the fragment, on the header slices of etherparse.
 //!
-//! Its packet slices (`SlicedPacket`, `LaxSlicedPacket`) are not used: they stop at whatever they do not know, and walk
-//! twice over what we have to look at again (`benches/decode.rs` compares).
+//! Its packet slices (`SlicedPacket`, `LaxSlicedPacket`) are not used: they know nothing of the length on the wire, which a
+//! snaplen takes from the octets, nor of most of the headers in `layer` (`benches/decode.rs` compares).
 
 use std::net::IpAddr;
 
