@@ -15,10 +15,7 @@ struct Numbers(u64);
 
 impl Numbers {
     fn next(&mut self) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 24
     }
 
@@ -69,13 +66,10 @@ fn texts() -> Vec<(&'static str, Vec<u8>)> {
     });
     let html = filled(|n| {
         let words = [
-            "the", "privacy", "Policy", "of", "Region", "data", "and", "Transfer", "services",
-            "under", "which", "People",
+            "the", "privacy", "Policy", "of", "Region", "data", "and", "Transfer", "services", "under", "which",
+            "People",
         ];
-        let mut text = format!(
-            "<div class=\"row r{}\"><p style=\"margin:0 auto\">",
-            n.next() % 100
-        );
+        let mut text = format!("<div class=\"row r{}\"><p style=\"margin:0 auto\">", n.next() % 100);
         for _ in 0..30 {
             text.push_str(words[n.next() as usize % words.len()]);
             text.push(' ');
@@ -105,45 +99,20 @@ fn texts() -> Vec<(&'static str, Vec<u8>)> {
         ("html", html),
         ("logs", logs),
         ("random", filled(|n| vec![n.next() as u8])),
-        (
-            "hostile/letters-and-fillers",
-            of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ<"),
-        ),
+        ("hostile/letters-and-fillers", of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ<")),
         ("hostile/fillers", of(b"<<<<<<<<<P\n")),
         ("hostile/digits", of(b"0123456789")),
-        (
-            "hostile/digit-groups",
-            of(b"0123456789012345678901234567890123456789- ."),
-        ),
+        ("hostile/digit-groups", of(b"0123456789012345678901234567890123456789- .")),
         ("hostile/short-groups", of(b"0123456789- .:")),
         ("hostile/at", of(b"@")),
         ("hostile/mail", of(b"a.@")),
         ("hostile/hex", of(b"0123456789abcdef:-")),
         ("hostile/keys", of(b"id:=\" uid")),
-        (
-            "hostile/addresses",
-            filled(|n| format!("{} Ab Cd Ef ", n.next() % 10).into_bytes()),
-        ),
-        (
-            "hostile/cards",
-            filled(|_| b"card 4111111111111111 ".to_vec()),
-        ),
-        (
-            "hostile/ipv4",
-            filled(|n| format!("ip {}.1.1.1 ", 20 + n.next() % 80).into_bytes()),
-        ),
+        ("hostile/addresses", filled(|n| format!("{} Ab Cd Ef ", n.next() % 10).into_bytes())),
+        ("hostile/cards", filled(|_| b"card 4111111111111111 ".to_vec())),
+        ("hostile/ipv4", filled(|n| format!("ip {}.1.1.1 ", 20 + n.next() % 80).into_bytes())),
         ("hostile/tokens", filled(|_| b"-eyJaaaaaaaaaa".to_vec())),
-        (
-            "hostile/cjk",
-            filled(|n| {
-                [
-                    &b"\xe8\xba\xab\xe4\xbb\xbd"[..],
-                    &[n.of(b"0123456789")],
-                    b"12345678 ",
-                ]
-                .concat()
-            }),
-        ),
+        ("hostile/cjk", filled(|n| [&b"\xe8\xba\xab\xe4\xbb\xbd"[..], &[n.of(b"0123456789")], b"12345678 "].concat())),
     ]
 }
 
@@ -160,15 +129,7 @@ fn scan(criterion: &mut Criterion) {
                 let mut findings = 0_u32;
                 let mut at = 0;
                 for piece in text.chunks(1400) {
-                    scanner.text(
-                        &mut document,
-                        Text {
-                            octets: piece,
-                            at,
-                            field: None,
-                        },
-                        &mut |_| findings += 1,
-                    );
+                    scanner.text(&mut document, Text { octets: piece, at, field: None }, &mut |_| findings += 1);
                     at += piece.len() as u64;
                 }
                 scanner.end(&mut document, &mut |_| findings += 1);
@@ -179,9 +140,7 @@ fn scan(criterion: &mut Criterion) {
         println!("{name}: {counts:?}");
     }
     group.finish();
-    criterion.bench_function("catalogue", |bencher| {
-        bencher.iter(|| black_box(Catalogue::built_in().is_ok()))
-    });
+    criterion.bench_function("catalogue", |bencher| bencher.iter(|| black_box(Catalogue::built_in().is_ok())));
 }
 
 criterion_group!(benches, scan);

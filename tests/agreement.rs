@@ -37,7 +37,12 @@ fn strings(value: &Value) -> BTreeSet<String> {
 }
 
 /// Replays a capture with the truth's networks and countries, and returns flows and egress by location.
-fn replay(path: &Path, truth: &Value, local: &[&str], catalogue: &Arc<Catalogue>) -> (Vec<FlowView>, BTreeMap<Country, u64>) {
+fn replay(
+    path: &Path,
+    truth: &Value,
+    local: &[&str],
+    catalogue: &Arc<Catalogue>,
+) -> (Vec<FlowView>, BTreeMap<Country, u64>) {
     let overrides = truth["addresses"].as_object().into_iter().flatten().filter_map(|(addr, about)| {
         let country: Country = about["country"].as_str()?.parse().ok()?;
         (about["class"] == "public").then(|| Override {
@@ -162,11 +167,26 @@ impl Handler for Names {
         Inspector::new(transport, flow.originator.port, flow.responder.port, [false; 2])
     }
     fn packet(&mut self, _: &FlowRecord, _: &mut Inspector, _: Direction, _: &Packet<'_>) {}
-    fn octets(&mut self, _: &FlowRecord, inspector: &mut Inspector, dir: Direction, offset: u64, octets: &[u8]) -> Interest {
+    fn octets(
+        &mut self,
+        _: &FlowRecord,
+        inspector: &mut Inspector,
+        dir: Direction,
+        offset: u64,
+        octets: &[u8],
+    ) -> Interest {
         inspector.octets(dir, offset, octets, self);
         Interest::Read
     }
-    fn gap(&mut self, _: &FlowRecord, inspector: &mut Inspector, dir: Direction, offset: u64, len: u64, _: GapCause) -> Interest {
+    fn gap(
+        &mut self,
+        _: &FlowRecord,
+        inspector: &mut Inspector,
+        dir: Direction,
+        offset: u64,
+        len: u64,
+        _: GapCause,
+    ) -> Interest {
         inspector.gap(dir, offset, len, self);
         Interest::Read
     }
@@ -210,11 +230,20 @@ fn host_of(value: &Value) -> Option<String> {
 }
 
 fn missing(truth: &BTreeSet<String>, ours: Option<&BTreeSet<String>>) -> Differences {
-    truth.iter().filter(|name| ours.is_none_or(|ours| !ours.contains(*name))).map(|name| format!("not seen: {name}")).collect()
+    truth
+        .iter()
+        .filter(|name| ours.is_none_or(|ours| !ours.contains(*name)))
+        .map(|name| format!("not seen: {name}"))
+        .collect()
 }
 
 /// Differences by check.
-fn check(path: &Path, truth: &Value, local: &[&str], catalogue: &Arc<Catalogue>) -> BTreeMap<&'static str, Differences> {
+fn check(
+    path: &Path,
+    truth: &Value,
+    local: &[&str],
+    catalogue: &Arc<Catalogue>,
+) -> BTreeMap<&'static str, Differences> {
     let mut found = BTreeMap::new();
     let (flows, egress) = replay(path, truth, local, catalogue);
 
@@ -228,7 +257,8 @@ fn check(path: &Path, truth: &Value, local: &[&str], catalogue: &Arc<Catalogue>)
     }
 
     let mut expected = BTreeMap::new();
-    for (code, bytes) in truth["ip_bytes_by_country"]["innermost"]["local_to_public"].as_object().into_iter().flatten() {
+    for (code, bytes) in truth["ip_bytes_by_country"]["innermost"]["local_to_public"].as_object().into_iter().flatten()
+    {
         let country: Country = code.parse().unwrap_or_default();
         *expected.entry(country).or_insert(0) += number(bytes);
     }
@@ -255,7 +285,11 @@ fn check(path: &Path, truth: &Value, local: &[&str], catalogue: &Arc<Catalogue>)
         .map(|name| name.trim_end_matches('.').to_lowercase())
         .collect();
     // Multicast DNS is not among the truth's responses.
-    let learnt = names.get(&NameSource::Dns).into_iter().flatten().filter(|name| !name.trim_end_matches('.').ends_with(".local"));
+    let learnt = names
+        .get(&NameSource::Dns)
+        .into_iter()
+        .flatten()
+        .filter(|name| !name.trim_end_matches('.').ends_with(".local"));
     let invented = learnt.filter(|name| !answered.contains(name.trim_end_matches('.')));
     found.insert("dns", invented.map(|name| format!("not answered: {name}")).collect());
     found.retain(|_, differences: &mut Differences| !differences.is_empty());
@@ -277,7 +311,8 @@ fn explained() -> BTreeMap<(String, String), String> {
 #[test]
 fn real_captures_agree_with_independent_truth() {
     let Some(shared) = common::shared() else { return };
-    let corpus: Value = serde_json::from_slice(&std::fs::read(shared.join("truth/corpus.json")).expect("readable")).expect("JSON");
+    let corpus: Value =
+        serde_json::from_slice(&std::fs::read(shared.join("truth/corpus.json")).expect("readable")).expect("JSON");
     // Octets from reserved addresses count as sent by local ones in the truth.
     let definitions = &corpus["definitions"];
     let local: Vec<String> =
@@ -310,6 +345,7 @@ fn real_captures_agree_with_independent_truth() {
     }
     println!("{agree} captures agree in every check");
     let stale = explained.keys().filter(|key| !used.contains(*key));
-    failures.extend(stale.map(|(capture, what)| format!("{capture} {what}: explained in docs/agreement.md, but agrees")));
+    failures
+        .extend(stale.map(|(capture, what)| format!("{capture} {what}: explained in docs/agreement.md, but agrees")));
     assert!(failures.is_empty(), "{}\n{} not explained", failures.join("\n"), failures.len());
 }

@@ -77,7 +77,10 @@ fn all_problems_of_a_configuration_are_told_at_once_with_line_and_hint() {
     assert!(stderr.contains("borderpost.toml:1") && stderr.contains("home"), "{stderr}");
     let out = run(["check".as_ref(), "--home".as_ref(), "XQ".as_ref(), "-c".as_ref(), path.as_os_str()]);
     let stderr = text(&out.stderr);
-    assert!(stderr.contains("borderpost.toml:1") && stderr.contains("XQ"), "flags and file are told together: {stderr}");
+    assert!(
+        stderr.contains("borderpost.toml:1") && stderr.contains("XQ"),
+        "flags and file are told together: {stderr}"
+    );
 }
 
 #[test]

@@ -66,8 +66,7 @@ pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
     let settings = rules::settings(args.flags(), args.common.config.as_deref())?;
     let loaded = Loaded::load(settings)?;
     let settings = &loaded.settings;
-    let mut captures = Captures::open(&args.captures, settings.filter.as_deref())
-        .map_err(refused)?;
+    let mut captures = Captures::open(&args.captures, settings.filter.as_deref()).map_err(refused)?;
     let rules = Arc::new(Rules {
         catalogue: loaded.catalogue.clone(),
         locator: loaded.locator.clone(),

@@ -21,10 +21,7 @@ const fn values() -> [u8; 256] {
 
 /// Number of octets at the start of `octets` that are in one of the alphabets.
 pub(super) fn span(octets: &[u8]) -> usize {
-    octets
-        .iter()
-        .position(|&octet| VALUES[usize::from(octet)] == NONE)
-        .unwrap_or(octets.len())
+    octets.iter().position(|&octet| VALUES[usize::from(octet)] == NONE).unwrap_or(octets.len())
 }
 
 /// Decoding state: up to three octets' worth of bits.

@@ -39,23 +39,14 @@ impl Brotli {
             return Ok(());
         }
         let mut scratch = out.scratch();
-        let result = if self.ended {
-            Err(Stop)
-        } else {
-            self.decode_into(&pending, &mut scratch, out)
-        };
+        let result = if self.ended { Err(Stop) } else { self.decode_into(&pending, &mut scratch, out) };
         out.keep_scratch(scratch);
         pending.clear();
         self.pending = pending;
         result
     }
 
-    fn decode_into(
-        &mut self,
-        input: &[u8],
-        scratch: &mut [u8],
-        out: &mut Outlet<'_, '_>,
-    ) -> Result<(), Stop> {
+    fn decode_into(&mut self, input: &[u8], scratch: &mut [u8], out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
         let (mut available_in, mut consumed) = (input.len(), 0);
         loop {
             let (mut available_out, mut produced) = (scratch.len(), 0);
@@ -99,11 +90,7 @@ impl Decoder for Brotli {
 
     fn finish(&mut self, out: &mut Outlet<'_, '_>) -> u64 {
         let len = self.pending.len() as u64;
-        if self.decode_pending(out).is_err() {
-            len
-        } else {
-            0
-        }
+        if self.decode_pending(out).is_err() { len } else { 0 }
     }
 
     fn is_compression(&self) -> bool {

@@ -51,18 +51,11 @@ impl Budget {
 
     /// Takes up to `wanted` decoded octets from the budget of the current level and says how many may be given out.
     pub(super) fn spend(&mut self, wanted: usize) -> usize {
-        let earned = self
-            .decode_ratio_max
-            .saturating_mul(self.coded)
-            .max(self.decode_free_bytes);
+        let earned = self.decode_ratio_max.saturating_mul(self.coded).max(self.decode_free_bytes);
         if self.decoded.len() < self.compressions {
             self.decoded.resize(self.compressions, 0);
         }
-        let Some(decoded) = self
-            .compressions
-            .checked_sub(1)
-            .and_then(|level| self.decoded.get_mut(level))
-        else {
+        let Some(decoded) = self.compressions.checked_sub(1).and_then(|level| self.decoded.get_mut(level)) else {
             return wanted;
         };
         let left = earned.min(self.decoded_bytes_max).saturating_sub(*decoded);
@@ -104,14 +97,8 @@ impl Lost {
 
     /// The account; it is empty afterwards.
     pub(super) fn take(&mut self) -> [(UninspectedReason, u64); 2] {
-        let Self {
-            undecodable,
-            decode_limit,
-        } = std::mem::take(self);
-        [
-            (UninspectedReason::Undecodable, undecodable),
-            (UninspectedReason::DecodeLimit, decode_limit),
-        ]
+        let Self { undecodable, decode_limit } = std::mem::take(self);
+        [(UninspectedReason::Undecodable, undecodable), (UninspectedReason::DecodeLimit, decode_limit)]
     }
 }
 

@@ -30,9 +30,7 @@ fn utf16(head: &[u8]) -> Option<&'static Encoding> {
     }
     let texts = |high: usize| {
         head.chunks_exact(2)
-            .filter(|pair| {
-                pair[high] == 0 && matches!(pair[1 - high], b'\t' | b'\n' | b'\r' | 0x20..=0x7e)
-            })
+            .filter(|pair| pair[high] == 0 && matches!(pair[1 - high], b'\t' | b'\n' | b'\r' | 0x20..=0x7e))
             .count()
     };
     match () {
@@ -49,17 +47,10 @@ pub(super) struct Charset {
 
 impl Charset {
     pub(super) fn new(encoding: &'static Encoding) -> Self {
-        Self {
-            decoder: Box::new(encoding.new_decoder_with_bom_removal()),
-        }
+        Self { decoder: Box::new(encoding.new_decoder_with_bom_removal()) }
     }
 
-    fn convert(
-        &mut self,
-        mut input: &[u8],
-        last: bool,
-        out: &mut Outlet<'_, '_>,
-    ) -> Result<(), Stop> {
+    fn convert(&mut self, mut input: &[u8], last: bool, out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
         let mut utf8 = [0; 1024];
         loop {
             let (result, read, written, _) = self.decoder.decode_to_utf8(input, &mut utf8, last);

@@ -42,18 +42,9 @@ impl Outlet<'_, '_> {
         if self.exhausted {
             return Err(Stop);
         }
-        let granted = if self.counted {
-            self.cx.budget.spend(decoded.len())
-        } else {
-            decoded.len()
-        };
-        let mut cx = Cx {
-            out: &mut *self.cx.out,
-            budget: &mut *self.cx.budget,
-            lost: &mut *self.inner_lost,
-        };
-        self.inner
-            .octets(decoded.get(..granted).unwrap_or(decoded), &mut cx);
+        let granted = if self.counted { self.cx.budget.spend(decoded.len()) } else { decoded.len() };
+        let mut cx = Cx { out: &mut *self.cx.out, budget: &mut *self.cx.budget, lost: &mut *self.inner_lost };
+        self.inner.octets(decoded.get(..granted).unwrap_or(decoded), &mut cx);
         *self.given += granted as u64;
         if granted < decoded.len() {
             self.exhausted = true;
@@ -131,19 +122,12 @@ impl Coded {
     }
 
     fn close(&mut self, cx: &mut Cx<'_>) {
-        let mut inner = Cx {
-            out: &mut *cx.out,
-            budget: &mut *cx.budget,
-            lost: &mut self.inner_lost,
-        };
+        let mut inner = Cx { out: &mut *cx.out, budget: &mut *cx.budget, lost: &mut self.inner_lost };
         self.inner.end(&mut inner);
         for (reason, len) in self.inner_lost.take() {
             let share = u128::from(len) * u128::from(self.taken);
             let share = share.div_ceil(u128::from(self.given.max(1)));
-            cx.lost.add(
-                u64::try_from(share).unwrap_or(u64::MAX).min(self.taken),
-                reason,
-            );
+            cx.lost.add(u64::try_from(share).unwrap_or(u64::MAX).min(self.taken), reason);
         }
     }
 }
@@ -162,8 +146,7 @@ impl Reader for Coded {
             }
             let room = (QUANTUM - in_quantum) as usize;
             let (piece, later) = rest.split_at(room.min(rest.len()));
-            let Some((exhausted, answer)) = self.run(cx, |decoder, out| decoder.decode(piece, out))
-            else {
+            let Some((exhausted, answer)) = self.run(cx, |decoder, out| decoder.decode(piece, out)) else {
                 return;
             };
             self.taken += piece.len() as u64;
@@ -192,11 +175,6 @@ impl Reader for Coded {
     }
 
     fn held_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self
-                .decoder
-                .as_ref()
-                .map_or(0, |decoder| decoder.held_bytes())
-            + self.inner.held_bytes()
+        size_of::<Self>() + self.decoder.as_ref().map_or(0, |decoder| decoder.held_bytes()) + self.inner.held_bytes()
     }
 }

@@ -41,9 +41,7 @@ impl Csv {
     pub(super) fn new(delimiter: u8, around: Option<Arc<str>>) -> Self {
         Self {
             delimiter,
-            prefix: around
-                .map(|around| format!("{around}."))
-                .unwrap_or_default(),
+            prefix: around.map(|around| format!("{around}.")).unwrap_or_default(),
             at: 0,
             state: State::Start,
             columns: Vec::new(),
@@ -57,14 +55,10 @@ impl Csv {
     fn cell_octets(&mut self, octets: &[u8], at: u64, cx: &mut Cx<'_>) {
         if self.in_header {
             let room = NAME_LEN_MAX.saturating_sub(self.name.len());
-            self.name
-                .extend_from_slice(octets.get(..room).unwrap_or(octets));
+            self.name.extend_from_slice(octets.get(..room).unwrap_or(octets));
             cx.text(octets, at, None);
         } else {
-            let field = self
-                .column
-                .and_then(|column| self.columns.get(column))
-                .map(|name| &**name);
+            let field = self.column.and_then(|column| self.columns.get(column)).map(|name| &**name);
             self.value.octets(octets, at, field, cx);
         }
     }
@@ -74,21 +68,11 @@ impl Csv {
         if self.in_header {
             if self.columns.len() < COLUMNS_MAX {
                 let name = String::from_utf8_lossy(&self.name);
-                self.columns.push(
-                    format!(
-                        "{}{}",
-                        self.prefix,
-                        name.trim().trim_start_matches('\u{feff}')
-                    )
-                    .into(),
-                );
+                self.columns.push(format!("{}{}", self.prefix, name.trim().trim_start_matches('\u{feff}')).into());
             }
             self.name.clear();
         } else {
-            let field = self
-                .column
-                .and_then(|column| self.columns.get(column))
-                .map(|name| &**name);
+            let field = self.column.and_then(|column| self.columns.get(column)).map(|name| &**name);
             self.value.end(field, cx);
         }
         self.state = State::Start;
@@ -115,9 +99,7 @@ impl Reader for Csv {
                 }
                 State::Start => self.state = State::Bare,
                 State::Quoted => {
-                    let piece = rest
-                        .get(..memchr::memchr(b'"', rest).unwrap_or(rest.len()))
-                        .unwrap_or(rest);
+                    let piece = rest.get(..memchr::memchr(b'"', rest).unwrap_or(rest.len())).unwrap_or(rest);
                     self.cell_octets(piece, here, cx);
                     i += piece.len();
                     if i < octets.len() {
@@ -144,9 +126,7 @@ impl Reader for Csv {
                     i += 1;
                 }
                 State::Bare => {
-                    let piece = rest.get(
-                        ..memchr::memchr3(self.delimiter, b'\n', b'\r', rest).unwrap_or(rest.len()),
-                    );
+                    let piece = rest.get(..memchr::memchr3(self.delimiter, b'\n', b'\r', rest).unwrap_or(rest.len()));
                     let piece = piece.unwrap_or(rest);
                     self.cell_octets(piece, here, cx);
                     i += piece.len();
@@ -174,16 +154,8 @@ impl Reader for Csv {
     }
 
     fn held_bytes(&self) -> usize {
-        let columns: usize = self
-            .columns
-            .iter()
-            .map(|name| name.len() + size_of::<Box<str>>())
-            .sum();
-        size_of::<Self>()
-            + columns
-            + self.prefix.capacity()
-            + self.name.capacity()
-            + self.value.held_bytes()
+        let columns: usize = self.columns.iter().map(|name| name.len() + size_of::<Box<str>>()).sum();
+        size_of::<Self>() + columns + self.prefix.capacity() + self.name.capacity() + self.value.held_bytes()
     }
 }
 
@@ -193,15 +165,10 @@ pub(super) fn detect(head: &[u8], complete: bool) -> Option<u8> {
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
         // The octets may end within a character.
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(head.get(..error.valid_up_to())?).ok()?
-        }
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(head.get(..error.valid_up_to())?).ok()?,
         Err(_) => return None,
     };
-    let mut lines: Vec<&str> = text
-        .split('\n')
-        .map(|line| line.trim_end_matches('\r'))
-        .collect();
+    let mut lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches('\r')).collect();
     let last = lines.pop()?;
     if complete && !last.is_empty() {
         lines.push(last);
@@ -221,18 +188,12 @@ pub(super) fn detect(head: &[u8], complete: bool) -> Option<u8> {
                 })
                 .count()
         };
-        let header: Vec<&str> = lines[0]
-            .split(char::from(delimiter))
-            .map(|name| name.trim().trim_matches('"'))
-            .collect();
+        let header: Vec<&str> =
+            lines[0].split(char::from(delimiter)).map(|name| name.trim().trim_matches('"')).collect();
         let names = header.iter().enumerate().all(|(i, name)| {
             (1..=64).contains(&name.len())
-                && !name.starts_with(|c: char| {
-                    c.is_ascii_digit() || matches!(c, '-' | '+' | '<' | '{' | '[')
-                })
-                && name
-                    .chars()
-                    .all(|c| c.is_alphanumeric() || " _-./()#\u{feff}".contains(c))
+                && !name.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '<' | '{' | '['))
+                && name.chars().all(|c| c.is_alphanumeric() || " _-./()#\u{feff}".contains(c))
                 && !header[..i].contains(name)
         });
         header.len() >= 2 && names && lines.iter().all(|line| cells(line) == header.len())

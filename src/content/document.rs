@@ -53,11 +53,7 @@ impl Hint {
         Self {
             kind: Some(start.kind),
             media_type: start.media_type.clone(),
-            layers: start
-                .codings
-                .iter()
-                .map(|&coding| Layer::Content(coding))
-                .collect(),
+            layers: start.codings.iter().map(|&coding| Layer::Content(coding)).collect(),
             field: None,
             utf8: false,
         }
@@ -65,10 +61,7 @@ impl Hint {
 
     /// A document that is the value of `field`.
     pub(super) fn of_field(field: Option<&str>) -> Self {
-        Self {
-            field: field.map(Arc::from),
-            ..Self::default()
-        }
+        Self { field: field.map(Arc::from), ..Self::default() }
     }
 
     /// Media type without parameters.
@@ -81,10 +74,7 @@ enum State {
     /// The first octets are collected until there are enough to tell what this is.
     Probe { hint: Box<Hint>, head: Vec<u8> },
     /// A reader reads; `entered` if it was announced to the sink as a document of its own.
-    Read {
-        reader: Box<dyn Reader>,
-        entered: bool,
-    },
+    Read { reader: Box<dyn Reader>, entered: bool },
     /// Nothing more can be read.
     Unreadable(UninspectedReason),
 }
@@ -96,28 +86,13 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new(hint: Hint) -> Self {
-        Self {
-            state: State::Probe {
-                hint: Box::new(hint),
-                head: Vec::new(),
-            },
-        }
+        Self { state: State::Probe { hint: Box::new(hint), head: Vec::new() } }
     }
 
     /// A document whose format is known. The caller has checked that it may nest.
-    pub(super) fn with_reader(
-        label: &str,
-        name: Option<&str>,
-        reader: Box<dyn Reader>,
-        cx: &mut Cx<'_>,
-    ) -> Self {
+    pub(super) fn with_reader(label: &str, name: Option<&str>, reader: Box<dyn Reader>, cx: &mut Cx<'_>) -> Self {
         cx.enter(label, name);
-        Self {
-            state: State::Read {
-                reader,
-                entered: true,
-            },
-        }
+        Self { state: State::Read { reader, entered: true } }
     }
 
     pub(super) fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
@@ -128,10 +103,7 @@ impl Document {
             State::Read { reader, .. } => reader.octets(octets, cx),
             State::Unreadable(reason) => cx.lost.add(octets.len() as u64, *reason),
             State::Probe { hint, head } => {
-                if hint.layers.is_empty()
-                    && !probe::knows_at_once(hint)
-                    && head.len() + octets.len() < PROBE_LEN
-                {
+                if hint.layers.is_empty() && !probe::knows_at_once(hint) && head.len() + octets.len() < PROBE_LEN {
                     head.extend_from_slice(octets);
                     return;
                 }
@@ -194,20 +166,12 @@ impl Document {
         };
         let first = first.unwrap_or(&head);
         self.state = match probe::probe(*hint, first, complete) {
-            Found::Plain(reader) => State::Read {
-                reader,
-                entered: false,
-            },
+            Found::Plain(reader) => State::Read { reader, entered: false },
             Found::Undecodable => State::Unreadable(UninspectedReason::Undecodable),
-            Found::Nested(..) if !cx.budget.may_nest() => {
-                State::Unreadable(UninspectedReason::DecodeLimit)
-            }
+            Found::Nested(..) if !cx.budget.may_nest() => State::Unreadable(UninspectedReason::DecodeLimit),
             Found::Nested(label, reader) => {
                 cx.enter(label, None);
-                State::Read {
-                    reader,
-                    entered: true,
-                }
+                State::Read { reader, entered: true }
             }
         };
         self.octets(first, cx);

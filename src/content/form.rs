@@ -34,9 +34,7 @@ impl Pairs {
     pub(super) fn new(dialect: Dialect, around: Option<&str>) -> Self {
         Self {
             dialect,
-            prefix: around
-                .map(|around| format!("{around}."))
-                .unwrap_or_default(),
+            prefix: around.map(|around| format!("{around}.")).unwrap_or_default(),
             name: Vec::new(),
             field: None,
             in_value: false,
@@ -46,18 +44,11 @@ impl Pairs {
     }
 
     pub(super) fn octets(&mut self, octets: &[u8], at: u64, cx: &mut Cx<'_>) {
-        let separator = if self.dialect == Dialect::Form {
-            b'&'
-        } else {
-            b';'
-        };
+        let separator = if self.dialect == Dialect::Form { b'&' } else { b';' };
         let (mut rest, mut at) = (octets, at);
         while !rest.is_empty() {
-            let end = if self.in_value {
-                memchr::memchr(separator, rest)
-            } else {
-                memchr::memchr2(separator, b'=', rest)
-            };
+            let end =
+                if self.in_value { memchr::memchr(separator, rest) } else { memchr::memchr2(separator, b'=', rest) };
             let (piece, later) = rest.split_at(end.unwrap_or(rest.len()));
             self.piece(piece, at, cx);
             at += piece.len() as u64;
@@ -78,39 +69,20 @@ impl Pairs {
     }
 
     fn piece(&mut self, piece: &[u8], at: u64, cx: &mut Cx<'_>) {
-        let Self {
-            percent,
-            value,
-            name,
-            field,
-            in_value,
-            ..
-        } = self;
-        percent.feed(
-            piece,
-            at,
-            self.dialect == Dialect::Form,
-            &mut |octets, at| {
-                if *in_value {
-                    value.octets(octets, at, field.as_deref(), cx);
-                } else {
-                    name.extend(octets.iter().take(NAME_LEN_MAX.saturating_sub(name.len())));
-                    cx.text(octets, at, None);
-                }
-            },
-        );
+        let Self { percent, value, name, field, in_value, .. } = self;
+        percent.feed(piece, at, self.dialect == Dialect::Form, &mut |octets, at| {
+            if *in_value {
+                value.octets(octets, at, field.as_deref(), cx);
+            } else {
+                name.extend(octets.iter().take(NAME_LEN_MAX.saturating_sub(name.len())));
+                cx.text(octets, at, None);
+            }
+        });
     }
 
     /// Ends a name or value at `at`.
     fn close(&mut self, at: u64, cx: &mut Cx<'_>) {
-        let Self {
-            percent,
-            value,
-            name,
-            field,
-            in_value,
-            ..
-        } = self;
+        let Self { percent, value, name, field, in_value, .. } = self;
         percent.finish(at, &mut |octets, at| {
             if *in_value {
                 value.octets(octets, at, field.as_deref(), cx);
@@ -152,10 +124,7 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn new(around: Option<&str>) -> Self {
-        Self {
-            pairs: Pairs::new(Dialect::Form, around),
-            at: 0,
-        }
+        Self { pairs: Pairs::new(Dialect::Form, around), at: 0 }
     }
 }
 

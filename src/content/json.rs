@@ -78,10 +78,7 @@ impl Json {
 
     /// Drops the last key from the path.
     fn forget_key(&mut self) {
-        let len = self
-            .levels
-            .last()
-            .map_or(self.root_len, |level| level.path_len);
+        let len = self.levels.last().map_or(self.root_len, |level| level.path_len);
         self.path.truncate(len);
     }
 
@@ -93,10 +90,7 @@ impl Json {
         if !is_object && self.path.len() + 2 <= PATH_LEN_MAX {
             self.path.push_str("[]");
         }
-        self.levels.push(Level {
-            path_len: self.path.len(),
-            is_object,
-        });
+        self.levels.push(Level { path_len: self.path.len(), is_object });
         self.key_expected = is_object;
     }
 
@@ -230,11 +224,7 @@ impl Json {
                 b':' => self.key_expected = false,
                 b' ' | b'\t' | b'\n' | b'\r' => {}
                 _ => {
-                    self.state = if self.key_expected {
-                        State::BareKey
-                    } else {
-                        State::Bare
-                    };
+                    self.state = if self.key_expected { State::BareKey } else { State::Bare };
                     return i;
                 }
             }
@@ -302,19 +292,7 @@ impl Reader for Json {
                 }
                 State::Bare | State::BareKey => {
                     let len = rest.iter().position(|&octet| {
-                        matches!(
-                            octet,
-                            b',' | b':'
-                                | b'{'
-                                | b'}'
-                                | b'['
-                                | b']'
-                                | b'"'
-                                | b' '
-                                | b'\t'
-                                | b'\n'
-                                | b'\r'
-                        )
+                        matches!(octet, b',' | b':' | b'{' | b'}' | b'[' | b']' | b'"' | b' ' | b'\t' | b'\n' | b'\r')
                     });
                     let piece = rest.get(..len.unwrap_or(rest.len())).unwrap_or(rest);
                     i += piece.len();

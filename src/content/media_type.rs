@@ -3,12 +3,7 @@
 
 /// The value before the first `;`, lower case, without space around it.
 pub(super) fn essence(value: &str) -> String {
-    value
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase()
+    value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
 /// The value of parameter `name`, unquoted and with backslash escapes removed. The first one counts, as most receivers do.
@@ -59,26 +54,10 @@ mod tests {
     fn parameters() {
         let cases = [
             ("multipart/form-data; boundary=abc", "boundary", Some("abc")),
-            (
-                "multipart/form-data; Boundary=\"a;b c\"; x=1",
-                "boundary",
-                Some("a;b c"),
-            ),
-            (
-                "form-data; name=\"a\\\"b\"; filename=\"C:\\dir\\f\"",
-                "name",
-                Some("a\"b"),
-            ),
-            (
-                "form-data; name=\"a\\\"b\"; filename=\"C:\\dir\\f\"",
-                "filename",
-                Some("C:\\dir\\f"),
-            ),
-            (
-                "text/plain;charset = UTF-16LE ",
-                "charset",
-                Some("UTF-16LE"),
-            ),
+            ("multipart/form-data; Boundary=\"a;b c\"; x=1", "boundary", Some("a;b c")),
+            ("form-data; name=\"a\\\"b\"; filename=\"C:\\dir\\f\"", "name", Some("a\"b")),
+            ("form-data; name=\"a\\\"b\"; filename=\"C:\\dir\\f\"", "filename", Some("C:\\dir\\f")),
+            ("text/plain;charset = UTF-16LE ", "charset", Some("UTF-16LE")),
             ("text/plain; flag; charset=x", "charset", Some("x")),
             ("text/plain; charset=\"open", "charset", Some("open")),
             ("text/plain", "charset", None),

@@ -85,37 +85,19 @@ impl Unwrapper {
     /// The next octets.
     pub fn octets(&mut self, octets: &[u8], out: &mut dyn TextSink) {
         self.fed += octets.len() as u64;
-        self.document.octets(
-            octets,
-            &mut Cx {
-                out,
-                budget: &mut self.budget,
-                lost: &mut self.lost,
-            },
-        );
+        self.document.octets(octets, &mut Cx { out, budget: &mut self.budget, lost: &mut self.lost });
         self.settle(out);
     }
 
     /// `len` octets are missing here. Codings end (what follows is unread), containers start again at their next boundary.
     pub fn gap(&mut self, len: u64, out: &mut dyn TextSink) {
-        self.document.gap(
-            len,
-            &mut Cx {
-                out,
-                budget: &mut self.budget,
-                lost: &mut self.lost,
-            },
-        );
+        self.document.gap(len, &mut Cx { out, budget: &mut self.budget, lost: &mut self.lost });
         self.settle(out);
     }
 
     /// No more octets come. Everything held is given out; afterwards nothing is held.
     pub fn end(&mut self, out: &mut dyn TextSink) {
-        self.document.end(&mut Cx {
-            out,
-            budget: &mut self.budget,
-            lost: &mut self.lost,
-        });
+        self.document.end(&mut Cx { out, budget: &mut self.budget, lost: &mut self.lost });
         self.settle(out);
     }
 

@@ -75,10 +75,7 @@ impl Multipart {
     fn content(&mut self, octets: &[u8], at: u64, cx: &mut Cx<'_>) {
         match &mut self.state {
             State::Part(document) => document.octets(octets, cx),
-            State::TooDeep => cx.lost.add(
-                octets.len() as u64,
-                crate::model::UninspectedReason::DecodeLimit,
-            ),
+            State::TooDeep => cx.lost.add(octets.len() as u64, crate::model::UninspectedReason::DecodeLimit),
             _ => cx.text(octets, at, None),
         }
     }
@@ -120,9 +117,7 @@ impl Multipart {
             name
         };
         let field = parameter(&disposition, "name").map(short);
-        let name = field
-            .clone()
-            .or_else(|| parameter(&disposition, "filename").map(short));
+        let name = field.clone().or_else(|| parameter(&disposition, "filename").map(short));
         if !cx.budget.may_nest() {
             self.state = State::TooDeep;
             return;
@@ -140,20 +135,13 @@ impl Multipart {
                 coding => Some(Layer::Content(coding.parse().unwrap_or(Coding::Unknown))),
             })
             .collect();
-        match essence(&header_field(&header, "content-transfer-encoding").unwrap_or_default())
-            .as_str()
-        {
+        match essence(&header_field(&header, "content-transfer-encoding").unwrap_or_default()).as_str() {
             "base64" => layers.push(Layer::Base64),
             "quoted-printable" => layers.push(Layer::QuotedPrintable),
             _ => {}
         }
         let media_type = header_field(&header, "content-type").unwrap_or_default();
-        self.state = State::Part(Box::new(Document::new(Hint {
-            media_type,
-            layers,
-            field,
-            ..Hint::default()
-        })));
+        self.state = State::Part(Box::new(Document::new(Hint { media_type, layers, field, ..Hint::default() })));
         // A delimiter may follow at once: the line break before it is that of the header.
         self.matched = 1;
         self.imagined = true;
@@ -194,11 +182,7 @@ impl Multipart {
             if self.matched == 0 && !self.held_cr {
                 let rest = octets.get(i..).unwrap_or(&[]);
                 i += memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-                self.content(
-                    octets.get(from..i).unwrap_or(&[]),
-                    self.at + from as u64,
-                    cx,
-                );
+                self.content(octets.get(from..i).unwrap_or(&[]), self.at + from as u64, cx);
                 from = i;
                 let Some(&octet) = octets.get(i) else { break };
                 if octet == b'\r' {
@@ -241,11 +225,7 @@ impl Multipart {
                 self.hyphens += 1;
             }
             if octet == b'\n' || self.hyphens == 2 {
-                self.state = if self.hyphens == 2 {
-                    State::Outside
-                } else {
-                    State::Header
-                };
+                self.state = if self.hyphens == 2 { State::Outside } else { State::Header };
                 self.header.clear();
                 self.line_len = 0;
                 break;
@@ -293,11 +273,7 @@ impl Reader for Multipart {
     }
 
     fn held_bytes(&self) -> usize {
-        let part = if let State::Part(document) = &self.state {
-            document.held_bytes()
-        } else {
-            0
-        };
+        let part = if let State::Part(document) = &self.state { document.held_bytes() } else { 0 };
         let around = self.around.as_ref().map_or(0, |around| around.len());
         size_of::<Self>() + self.delimiter.capacity() + around + self.header.capacity() + part
     }
@@ -332,8 +308,7 @@ pub(super) fn detect(head: &[u8]) -> Option<&str> {
     let line = after.get(..end)?;
     let boundary = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok()?;
     let next = after.get(end + 1..)?.first_chunk::<8>()?;
-    let valid = (1..=70).contains(&boundary.len())
-        && boundary.bytes().all(|octet| octet.is_ascii_graphic());
+    let valid = (1..=70).contains(&boundary.len()) && boundary.bytes().all(|octet| octet.is_ascii_graphic());
     (valid && next.eq_ignore_ascii_case(b"content-")).then_some(boundary)
 }
 

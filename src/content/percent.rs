@@ -21,13 +21,7 @@ enum Held {
 
 impl Percent {
     /// Decodes `octets`, which stand at `at`. `emit` gets linear pieces with their offsets: an escape is a piece of its own.
-    pub(super) fn feed(
-        &mut self,
-        octets: &[u8],
-        at: u64,
-        plus_is_space: bool,
-        emit: &mut dyn FnMut(&[u8], u64),
-    ) {
+    pub(super) fn feed(&mut self, octets: &[u8], at: u64, plus_is_space: bool, emit: &mut dyn FnMut(&[u8], u64)) {
         let (mut from, mut i) = (0, 0);
         let plain = |emit: &mut dyn FnMut(&[u8], u64), from: usize, to: usize| {
             if let Some(piece @ [_, ..]) = octets.get(from..to) {
@@ -118,11 +112,7 @@ mod tests {
                     at += piece.len() as u64;
                 }
                 state.finish(at, &mut |octets, _| decoded.extend_from_slice(octets));
-                assert_eq!(
-                    String::from_utf8_lossy(&decoded),
-                    expected,
-                    "{coded} by {size}"
-                );
+                assert_eq!(String::from_utf8_lossy(&decoded), expected, "{coded} by {size}");
             }
         }
     }

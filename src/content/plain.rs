@@ -17,11 +17,7 @@ pub(super) struct Plain {
 impl Plain {
     /// `text` tells whether coded runs are to be looked for inside.
     pub(super) fn new(field: Option<Arc<str>>, text: bool) -> Self {
-        Self {
-            field,
-            at: 0,
-            value: text.then(Value::flat),
-        }
+        Self { field, at: 0, value: text.then(Value::flat) }
     }
 }
 

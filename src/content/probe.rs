@@ -70,25 +70,17 @@ pub(super) fn is_text(head: &[u8]) -> bool {
         }
         Err(_) => return false,
     };
-    !text.is_empty()
-        && !text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+    !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
 /// Without space and byte order mark before the first character.
 pub(super) fn trim_start(head: &[u8]) -> &[u8] {
-    head.strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(head)
-        .trim_ascii_start()
+    head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start()
 }
 
 /// Whether nothing in the octets can change what the document is.
 pub(super) fn knows_at_once(hint: &Hint) -> bool {
-    matches!(
-        hint.kind,
-        Some(DocumentKind::HttpRequestHead | DocumentKind::HttpResponseHead)
-    )
+    matches!(hint.kind, Some(DocumentKind::HttpRequestHead | DocumentKind::HttpResponseHead))
 }
 
 /// Decides. `complete` tells that `head` is the whole document.
@@ -115,22 +107,17 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         return Found::Plain(Box::new(Plain::new(hint.field, false)));
     }
     if !hint.utf8
-        && let Some(encoding) =
-            charset::detect(parameter(&hint.media_type, "charset").as_deref(), head)
+        && let Some(encoding) = charset::detect(parameter(&hint.media_type, "charset").as_deref(), head)
     {
         return coded(Layer::Charset(encoding), hint);
     }
     let essence = hint.essence();
     let subtype = essence.rsplit(['/', '+']).next().unwrap_or("");
     let start = trim_start(head);
-    if looks_like_json(start)
-        || (is_text(head) && matches!(subtype, "json" | "x-ndjson" | "jsonlines" | "json-seq"))
-    {
+    if looks_like_json(start) || (is_text(head) && matches!(subtype, "json" | "x-ndjson" | "jsonlines" | "json-seq")) {
         return Found::Nested("json", Box::new(Json::new(hint.field.as_deref())));
     }
-    if essence == "application/x-www-form-urlencoded"
-        || (essence.is_empty() && looks_like_form(head))
-    {
+    if essence == "application/x-www-form-urlencoded" || (essence.is_empty() && looks_like_form(head)) {
         return Found::Nested("form", Box::new(Form::new(hint.field.as_deref())));
     }
     let html = subtype == "html" || (subtype != "xml" && looks_like_html(start));
@@ -152,12 +139,8 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
 /// The reader for a coded document.
 fn coded(layer: Layer, mut hint: Hint) -> Found {
     let (label, decoder): (_, Box<dyn Decoder>) = match layer {
-        Layer::Content(coding @ Coding::Gzip) => {
-            (coding.as_str(), Box::new(Inflater::new(Framing::Gzip)))
-        }
-        Layer::Content(coding @ Coding::Deflate) => {
-            (coding.as_str(), Box::new(Inflater::new(Framing::Deflate)))
-        }
+        Layer::Content(coding @ Coding::Gzip) => (coding.as_str(), Box::new(Inflater::new(Framing::Gzip))),
+        Layer::Content(coding @ Coding::Deflate) => (coding.as_str(), Box::new(Inflater::new(Framing::Deflate))),
         Layer::Content(coding @ Coding::Brotli) => (coding.as_str(), Box::new(Brotli::new())),
         Layer::Content(coding @ Coding::Zstd) => (coding.as_str(), Box::new(Zstd::default())),
         Layer::Content(Coding::Unknown) => return Found::Undecodable,
@@ -175,13 +158,7 @@ fn coded(layer: Layer, mut hint: Hint) -> Found {
 
 /// An object or array whose next significant octet fits.
 fn looks_like_json(start: &[u8]) -> bool {
-    let inside = |start: &[u8]| {
-        start
-            .get(1..)
-            .map(<[u8]>::trim_ascii_start)
-            .unwrap_or(&[])
-            .to_owned()
-    };
+    let inside = |start: &[u8]| start.get(1..).map(<[u8]>::trim_ascii_start).unwrap_or(&[]).to_owned();
     match start.first() {
         Some(b'{') => matches!(inside(start).first(), Some(b'"' | b'}')),
         Some(b'[') => {
@@ -190,13 +167,11 @@ fn looks_like_json(start: &[u8]) -> bool {
                 Some(b'{' | b'[' | b'"') => true,
                 // `[1, 2]`, not `[2026-01-02 ...] a line of a log`.
                 Some(b'0'..=b'9' | b'-' | b't' | b'f' | b'n') => {
-                    let word = inside.iter().position(|octet| {
-                        !octet.is_ascii_alphanumeric() && !b"+-.".contains(octet)
-                    });
+                    let word =
+                        inside.iter().position(|octet| !octet.is_ascii_alphanumeric() && !b"+-.".contains(octet));
                     let (word, rest) = inside.split_at(word.unwrap_or(inside.len()));
                     let literal = std::str::from_utf8(word).is_ok_and(|word| {
-                        matches!(word, "true" | "false" | "null")
-                            || word.parse::<f64>().is_ok_and(f64::is_finite)
+                        matches!(word, "true" | "false" | "null") || word.parse::<f64>().is_ok_and(f64::is_finite)
                     });
                     literal && rest.trim_ascii_start().starts_with(b",")
                 }
@@ -209,27 +184,20 @@ fn looks_like_json(start: &[u8]) -> bool {
 
 /// At least two `name=value` pairs in the alphabet of forms and nothing else.
 fn looks_like_form(head: &[u8]) -> bool {
-    let alphabet =
-        |octet: &u8| octet.is_ascii_alphanumeric() || b"%+&=-_.*~[]()!'@:/,;".contains(octet);
+    let alphabet = |octet: &u8| octet.is_ascii_alphanumeric() || b"%+&=-_.*~[]()!'@:/,;".contains(octet);
     let head = head.trim_ascii_end();
     if !head.iter().all(alphabet) {
         return false;
     }
     let mut pairs = head.split(|&octet| octet == b'&');
-    let is_pair =
-        |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|len| (1..=64).contains(&len));
-    pairs.next().is_some_and(is_pair)
-        && pairs
-            .next()
-            .is_some_and(|pair| is_pair(pair) || head.len() == PROBE_LEN)
+    let is_pair = |pair: &[u8]| memchr::memchr(b'=', pair).is_some_and(|len| (1..=64).contains(&len));
+    pairs.next().is_some_and(is_pair) && pairs.next().is_some_and(|pair| is_pair(pair) || head.len() == PROBE_LEN)
 }
 
 fn looks_like_html(start: &[u8]) -> bool {
-    [b"<!doctype html".as_slice(), b"<html"].iter().any(|tag| {
-        start
-            .get(..tag.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(tag))
-    })
+    [b"<!doctype html".as_slice(), b"<html"]
+        .iter()
+        .any(|tag| start.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag)))
 }
 
 /// `<?xml`, or an element that ends and is followed by another or by its end tag.
@@ -238,11 +206,6 @@ fn looks_like_xml(start: &[u8]) -> bool {
         return true;
     }
     let element = start.first() == Some(&b'<') && start.get(1).is_some_and(u8::is_ascii_alphabetic);
-    let rest = memchr::memchr(b'>', start)
-        .and_then(|end| start.get(end..))
-        .unwrap_or(&[]);
-    element
-        && rest
-            .windows(2)
-            .any(|pair| pair[0] == b'<' && (pair[1] == b'/' || pair[1].is_ascii_alphabetic()))
+    let rest = memchr::memchr(b'>', start).and_then(|end| start.get(end..)).unwrap_or(&[]);
+    element && rest.windows(2).any(|pair| pair[0] == b'<' && (pair[1] == b'/' || pair[1].is_ascii_alphabetic()))
 }

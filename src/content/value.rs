@@ -51,20 +51,12 @@ struct Run {
 impl Value {
     /// For values of fields.
     pub(super) fn new() -> Self {
-        Self {
-            mode: Mode::Start,
-            flat: false,
-            run: Run::default(),
-        }
+        Self { mode: Mode::Start, flat: false, run: Run::default() }
     }
 
     /// For text that is known not to be JSON as a whole.
     pub(super) fn flat() -> Self {
-        Self {
-            mode: Mode::Text,
-            flat: true,
-            run: Run::default(),
-        }
+        Self { mode: Mode::Text, flat: true, run: Run::default() }
     }
 
     /// The next octets of the value, linear, at offset `at`.
@@ -84,11 +76,7 @@ impl Value {
             &mut Mode::Held(bracket, bracket_at) => {
                 let json = match bracket {
                     b'{' => matches!(first, b'"' | b'}' | b' ' | b'\n' | b'\r' | b'\t'),
-                    _ => matches!(
-                        first,
-                        b'"' | b'{' | b'[' | b']' | b'-' | b'0'
-                            ..=b'9' | b' ' | b'\n' | b'\r' | b'\t'
-                    ),
+                    _ => matches!(first, b'"' | b'{' | b'[' | b']' | b'-' | b'0'..=b'9' | b' ' | b'\n' | b'\r' | b'\t'),
                 };
                 if json && cx.budget.may_nest() {
                     let reader = Box::new(Json::new(field));
@@ -107,10 +95,7 @@ impl Value {
 
     /// The value ends; another may follow.
     pub(super) fn end(&mut self, field: Option<&str>, cx: &mut Cx<'_>) {
-        match std::mem::replace(
-            &mut self.mode,
-            if self.flat { Mode::Text } else { Mode::Start },
-        ) {
+        match std::mem::replace(&mut self.mode, if self.flat { Mode::Text } else { Mode::Start }) {
             Mode::Json(mut document) => document.end(cx),
             Mode::Held(bracket, at) => cx.text(&[bracket], at, field),
             Mode::Start | Mode::Text => self.run.end(field, cx),
@@ -118,17 +103,8 @@ impl Value {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        let json = if let Mode::Json(document) = &self.mode {
-            document.held_bytes()
-        } else {
-            0
-        };
-        json + self.run.held.capacity()
-            + self
-                .run
-                .decoded
-                .as_ref()
-                .map_or(0, |document| document.held_bytes())
+        let json = if let Mode::Json(document) = &self.mode { document.held_bytes() } else { 0 };
+        json + self.run.held.capacity() + self.run.decoded.as_ref().map_or(0, |document| document.held_bytes())
     }
 }
 
@@ -142,11 +118,9 @@ impl Run {
             if let Some(document) = &mut self.decoded {
                 document.octets(rest.get(..span).unwrap_or(rest), cx);
                 from = i + span;
-            } else if !self.dull && (span >= RUN_MIN || !self.held.is_empty() || span == rest.len())
-            {
+            } else if !self.dull && (span >= RUN_MIN || !self.held.is_empty() || span == rest.len()) {
                 span = span.min(RUN_HELD_MAX - self.held.len());
-                self.held
-                    .extend_from_slice(rest.get(..span).unwrap_or(rest));
+                self.held.extend_from_slice(rest.get(..span).unwrap_or(rest));
             }
             self.line += span;
             i += span;

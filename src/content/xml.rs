@@ -14,10 +14,8 @@ const NAME_LEN_MAX: usize = 64;
 /// Longest entity, with `&` and `;`, octets.
 const ENTITY_LEN_MAX: usize = 10;
 /// HTML elements without content: they have no end tag.
-const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source",
-    "track", "wbr",
-];
+const VOID: [&str; 14] =
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -50,10 +48,7 @@ enum State {
 impl State {
     /// Whether octets belong to a value.
     fn is_value(self) -> bool {
-        matches!(
-            self,
-            Self::Text | Self::Quoted(_) | Self::Unquoted | Self::Cdata
-        )
+        matches!(self, Self::Text | Self::Quoted(_) | Self::Unquoted | Self::Cdata)
     }
 }
 
@@ -142,11 +137,7 @@ impl Xml {
         }
         let mut end = self.path.len();
         for (i, &len) in self.levels.iter().enumerate().rev() {
-            let element = self
-                .path
-                .get(len..end)
-                .unwrap_or("")
-                .trim_start_matches('.');
+            let element = self.path.get(len..end).unwrap_or("").trim_start_matches('.');
             if element == self.name {
                 self.levels.truncate(i);
                 self.path.truncate(len);
@@ -158,31 +149,15 @@ impl Xml {
 
     fn push_name(&mut self, octet: u8) {
         if self.name.len() < NAME_LEN_MAX {
-            let octet = if octet.is_ascii_graphic() {
-                octet
-            } else {
-                b'_'
-            };
-            self.name.push(char::from(if self.html {
-                octet.to_ascii_lowercase()
-            } else {
-                octet
-            }));
+            let octet = if octet.is_ascii_graphic() { octet } else { b'_' };
+            self.name.push(char::from(if self.html { octet.to_ascii_lowercase() } else { octet }));
         }
     }
 
     fn push_attribute(&mut self, octet: u8) {
         if self.attribute.len() < self.path.len() + 2 + NAME_LEN_MAX {
-            let octet = if octet.is_ascii_graphic() {
-                octet
-            } else {
-                b'_'
-            };
-            self.attribute.push(char::from(if self.html {
-                octet.to_ascii_lowercase()
-            } else {
-                octet
-            }));
+            let octet = if octet.is_ascii_graphic() { octet } else { b'_' };
+            self.attribute.push(char::from(if self.html { octet.to_ascii_lowercase() } else { octet }));
         }
     }
 
@@ -200,12 +175,7 @@ impl Xml {
             State::Quoted(_) | State::Unquoted => &self.attribute,
             _ => &self.path,
         };
-        self.value.octets(
-            octets,
-            at,
-            (!field.is_empty()).then_some(field.as_str()),
-            cx,
-        );
+        self.value.octets(octets, at, (!field.is_empty()).then_some(field.as_str()), cx);
     }
 
     fn value_ends(&mut self, cx: &mut Cx<'_>) {
@@ -228,17 +198,14 @@ impl Xml {
         let (mut rest, mut at) = (piece, at);
         while let Some((&first, later)) = rest.split_first() {
             if self.entity.is_empty() && first != b'&' {
-                let (plain, later) =
-                    rest.split_at(memchr::memchr(b'&', rest).unwrap_or(rest.len()));
+                let (plain, later) = rest.split_at(memchr::memchr(b'&', rest).unwrap_or(rest.len()));
                 self.value_octets(plain, at, cx);
                 at += plain.len() as u64;
                 rest = later;
                 continue;
             }
             if !self.entity.is_empty()
-                && (first == b'&'
-                    || self.entity.len() == ENTITY_LEN_MAX
-                    || first.is_ascii_whitespace())
+                && (first == b'&' || self.entity.len() == ENTITY_LEN_MAX || first.is_ascii_whitespace())
             {
                 self.entity_ends(at, cx);
                 continue;
@@ -262,19 +229,14 @@ impl Xml {
     fn value_end(&self, octets: &[u8]) -> Option<usize> {
         match self.state {
             State::Quoted(quote) => memchr::memchr(quote, octets),
-            State::Unquoted => octets
-                .iter()
-                .position(|&octet| octet == b'>' || octet.is_ascii_whitespace()),
+            State::Unquoted => octets.iter().position(|&octet| octet == b'>' || octet.is_ascii_whitespace()),
             State::Cdata => memchr::memchr(b'>', octets),
             _ => memchr::memchr(b'<', octets),
         }
     }
 
     fn remember_tail(&mut self, octets: &[u8]) {
-        for &octet in octets
-            .get(octets.len().saturating_sub(8)..)
-            .unwrap_or(octets)
-        {
+        for &octet in octets.get(octets.len().saturating_sub(8)..).unwrap_or(octets) {
             self.tail.rotate_left(1);
             self.tail[7] = octet;
         }
@@ -282,9 +244,7 @@ impl Xml {
 
     /// Whether an octet after `<` makes it markup.
     fn is_markup(&self, octet: u8) -> bool {
-        octet == b'/'
-            || (!self.raw
-                && matches!(octet, b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'!' | b'?' | 0x80..))
+        octet == b'/' || (!self.raw && matches!(octet, b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'!' | b'?' | 0x80..))
     }
 
     /// One octet of markup.
@@ -310,9 +270,7 @@ impl Xml {
                 self.state = State::Tag;
             }
             (State::Name, _) => self.push_name(octet),
-            (State::EndName, b'>')
-                if self.raw && !matches!(self.name.as_str(), "script" | "style") =>
-            {
+            (State::EndName, b'>') if self.raw && !matches!(self.name.as_str(), "script" | "style") => {
                 self.state = State::Text;
             }
             (State::EndName, b'>') => {
@@ -326,8 +284,7 @@ impl Xml {
             (State::Tag, _) => {
                 self.attribute.clear();
                 self.attribute.push_str(&self.path);
-                self.attribute
-                    .push_str(if self.path.is_empty() { "@" } else { ".@" });
+                self.attribute.push_str(if self.path.is_empty() { "@" } else { ".@" });
                 self.push_attribute(octet);
                 self.state = State::Attribute;
             }
@@ -352,10 +309,7 @@ impl Reader for Xml {
         // `octets[from..i]` is markup that is not out yet.
         let (mut from, mut i) = (0, 0);
         while let Some(&octet) = octets.get(i) {
-            if self.state == State::Equals
-                && !matches!(octet, b'"' | b'\'' | b'>')
-                && !octet.is_ascii_whitespace()
-            {
+            if self.state == State::Equals && !matches!(octet, b'"' | b'\'' | b'>') && !octet.is_ascii_whitespace() {
                 self.state = State::Unquoted;
             }
             if self.state == State::Open && !self.is_markup(octet) {
@@ -366,11 +320,7 @@ impl Reader for Xml {
                 i += 1;
                 continue;
             }
-            cx.text(
-                octets.get(from..i).unwrap_or(&[]),
-                start + from as u64,
-                None,
-            );
+            cx.text(octets.get(from..i).unwrap_or(&[]), start + from as u64, None);
             let rest = octets.get(i..).unwrap_or(&[]);
             let end = self.value_end(rest);
             let piece = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);
@@ -401,11 +351,7 @@ impl Reader for Xml {
             }
             i += 1;
         }
-        cx.text(
-            octets.get(from..i).unwrap_or(&[]),
-            start + from as u64,
-            None,
-        );
+        cx.text(octets.get(from..i).unwrap_or(&[]), start + from as u64, None);
         self.at = start + octets.len() as u64;
     }
 
@@ -427,10 +373,7 @@ impl Reader for Xml {
     }
 
     fn held_bytes(&self) -> usize {
-        let names = self.path.capacity()
-            + self.name.capacity()
-            + self.attribute.capacity()
-            + self.entity.capacity();
+        let names = self.path.capacity() + self.name.capacity() + self.attribute.capacity() + self.entity.capacity();
         let levels = self.levels.capacity() * size_of::<usize>();
         size_of::<Self>() + names + levels + self.value.held_bytes()
     }
@@ -438,10 +381,7 @@ impl Reader for Xml {
 
 /// The character of `&...;`.
 fn decode_entity(entity: &[u8]) -> Option<char> {
-    let name = std::str::from_utf8(entity)
-        .ok()?
-        .strip_prefix('&')?
-        .strip_suffix(';')?;
+    let name = std::str::from_utf8(entity).ok()?.strip_prefix('&')?.strip_suffix(';')?;
     if let Some(number) = name.strip_prefix('#') {
         let code = match number.strip_prefix(['x', 'X']) {
             Some(digits) => u32::from_str_radix(digits, 16),

@@ -76,18 +76,12 @@ impl Zstd {
         if size > 128 << 10 {
             return Err(Stop);
         }
-        let checksum = if header & 1 != 0 && self.checksum {
-            4
-        } else {
-            0
-        };
+        let checksum = if header & 1 != 0 && self.checksum { 4 } else { 0 };
         let Some(block) = pending.get(..3 + body + checksum) else {
             return Ok(None);
         };
         self.held_decoded += produced_max as u64;
-        frame
-            .decode_blocks(block, BlockDecodingStrategy::UptoBlocks(1))
-            .map_err(|_| Stop)?;
+        frame.decode_blocks(block, BlockDecodingStrategy::UptoBlocks(1)).map_err(|_| Stop)?;
         Ok(Some(block.len()))
     }
 
@@ -129,9 +123,7 @@ fn frame_header_len(descriptor: u8) -> usize {
 impl Decoder for Zstd {
     fn decode(&mut self, mut input: &[u8], out: &mut Outlet<'_, '_>) -> Result<(), Stop> {
         loop {
-            let skipped = usize::try_from(self.skip)
-                .unwrap_or(usize::MAX)
-                .min(input.len());
+            let skipped = usize::try_from(self.skip).unwrap_or(usize::MAX).min(input.len());
             self.skip -= skipped as u64;
             input = input.get(skipped..).unwrap_or(&[]);
             if self.skip > 0 || (input.is_empty() && self.pending.is_empty()) {
@@ -152,8 +144,7 @@ impl Decoder for Zstd {
                         self.pending.clear();
                         let skipped = (self.skip).min(rest.len() as u64);
                         self.skip -= skipped;
-                        self.pending
-                            .extend_from_slice(rest.get(skipped as usize..).unwrap_or(&[]));
+                        self.pending.extend_from_slice(rest.get(skipped as usize..).unwrap_or(&[]));
                     } else {
                         self.pending.drain(..len);
                         self.drain(out)?;
@@ -167,8 +158,7 @@ impl Decoder for Zstd {
         let held = self.pending.len() as u64;
         if let Some(frame) = &mut self.frame {
             // An error means that the frame had ended.
-            let _ =
-                frame.decode_blocks(LAST_BLOCK.as_slice(), BlockDecodingStrategy::UptoBlocks(1));
+            let _ = frame.decode_blocks(LAST_BLOCK.as_slice(), BlockDecodingStrategy::UptoBlocks(1));
         }
         // The outlet remembers by itself if its budget ends here.
         let _ = self.drain(out);

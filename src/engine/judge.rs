@@ -11,9 +11,9 @@ use super::names::Names;
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
-    AppProto, Counts, Country, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event, EventBody,
-    FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment, Tally, Timestamp,
-    UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
+    AppProto, Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event,
+    EventBody, FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment, Tally,
+    Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
 };
 use crate::proto::{Facts, Inspector, TlsHello, Transport};
 use crate::scan::Scanner;

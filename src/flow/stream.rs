@@ -199,6 +199,14 @@ impl HalfStream {
     ) -> bool {
         let captured = payload.len() as u64;
         let len = u64::from(payload_len).max(captured);
+        if !self.is_open() && payload == [0] && len == 1 && !fin {
+            // A stream whose beginning was not seen starts with a keep-alive's garbage octet (RFC 1122, section 4.2.3.6).
+            self.base = seq.wrapping_add(1);
+            self.flags |= OPEN;
+            out.counts.keep_alives += 1;
+            out.dropped(1, DropReason::BeforeStart);
+            return false;
+        }
         if !self.is_open() {
             self.base = seq;
             self.flags |= OPEN | if len == 0 { TENTATIVE } else { 0 };

@@ -107,9 +107,7 @@ impl DocumentScan {
             return self.collect_whole(octets, at, field);
         }
         let carried = std::mem::take(&mut self.carry);
-        if self.carry_at + carried.len() as u64 == at
-            && same_field(self.carry_field.as_ref(), field)
-        {
+        if self.carry_at + carried.len() as u64 == at && same_field(self.carry_field.as_ref(), field) {
             let joined = [&carried, octets].concat();
             return self.collect_whole(&joined, self.carry_at, field);
         }
@@ -138,25 +136,14 @@ impl DocumentScan {
             }
             match wide(octets.get(i..).unwrap_or_default()) {
                 Wide::Folds(ascii, length) => {
-                    self.push(
-                        octets.get(plain..i).unwrap_or_default(),
-                        at + plain as u64,
-                        1,
-                        field,
-                    );
+                    self.push(octets.get(plain..i).unwrap_or_default(), at + plain as u64, 1, field);
                     self.push(&[ascii], at + i as u64, length, field);
                     i += usize::from(length);
                     plain = i;
                 }
                 Wide::Unfinished => {
-                    self.push(
-                        octets.get(plain..i).unwrap_or_default(),
-                        at + plain as u64,
-                        1,
-                        field,
-                    );
-                    self.carry
-                        .extend_from_slice(octets.get(i..).unwrap_or_default());
+                    self.push(octets.get(plain..i).unwrap_or_default(), at + plain as u64, 1, field);
+                    self.carry.extend_from_slice(octets.get(i..).unwrap_or_default());
                     self.carry_at = at + i as u64;
                     self.carry_field = field.cloned();
                     return;
@@ -164,12 +151,7 @@ impl DocumentScan {
                 Wide::No => i += 1,
             }
         }
-        self.push(
-            octets.get(plain..).unwrap_or_default(),
-            at + plain as u64,
-            1,
-            field,
-        );
+        self.push(octets.get(plain..).unwrap_or_default(), at + plain as u64, 1, field);
     }
 
     fn push(&mut self, octets: &[u8], at: u64, stride: u8, field: Option<&Arc<Field>>) {
@@ -186,22 +168,12 @@ impl DocumentScan {
             let apart = !same && (!follows || (last.field.is_some() && field.is_some()));
             if apart {
                 let source = last.at + count * u64::from(last.stride);
-                self.segments.push_back(Segment {
-                    start: self.end(),
-                    at: source,
-                    stride: 1,
-                    field: None,
-                });
+                self.segments.push_back(Segment { start: self.end(), at: source, stride: 1, field: None });
                 self.text.push(b'\n');
             }
         }
         if begins {
-            self.segments.push_back(Segment {
-                start: self.end(),
-                at,
-                stride,
-                field: field.cloned(),
-            });
+            self.segments.push_back(Segment { start: self.end(), at, stride, field: field.cloned() });
         }
         self.text.extend_from_slice(octets);
     }
@@ -219,9 +191,7 @@ impl DocumentScan {
     /// Source offset and length of `start..end`.
     pub(super) fn source(&self, start: u64, end: u64) -> (u64, u32) {
         let of = |position: u64, extra: u64| {
-            self.segment(position).map_or(position, |s| {
-                s.at + (position - s.start + extra) * u64::from(s.stride)
-            })
+            self.segment(position).map_or(position, |s| s.at + (position - s.start + extra) * u64::from(s.stride))
         };
         let from = of(start, 0);
         let to = of(end.saturating_sub(1).max(start), 1);
@@ -235,18 +205,11 @@ impl DocumentScan {
         let mut at = self.segments.partition_point(|s| s.start < from);
         while let Some(segment) = self.segments.get(at).filter(|s| s.start < to) {
             let mut next = at + 1;
-            while self
-                .segments
-                .get(next)
-                .is_some_and(|n| same_field(n.field.as_ref(), segment.field.as_ref()))
-            {
+            while self.segments.get(next).is_some_and(|n| same_field(n.field.as_ref(), segment.field.as_ref())) {
                 next += 1;
             }
             let begins = at == 0
-                || !self
-                    .segments
-                    .get(at - 1)
-                    .is_some_and(|p| same_field(p.field.as_ref(), segment.field.as_ref()));
+                || !self.segments.get(at - 1).is_some_and(|p| same_field(p.field.as_ref(), segment.field.as_ref()));
             if let (Some(field), true) = (&segment.field, begins)
                 && !field.keyed.is_empty()
             {
@@ -268,11 +231,7 @@ impl DocumentScan {
         let count = before.saturating_sub(self.base).min(self.text.len() as u64);
         self.text.drain(..count as usize);
         self.base += count;
-        while self
-            .segments
-            .get(1)
-            .is_some_and(|next| next.start <= self.base)
-        {
+        while self.segments.get(1).is_some_and(|next| next.start <= self.base) {
             self.segments.pop_front();
         }
         self.taken.retain(|(_, end)| *end > before);
@@ -292,9 +251,7 @@ enum Wide {
 
 fn wide(octets: &[u8]) -> Wide {
     match *octets {
-        [0xc2 | 0xe2 | 0xe3 | 0xef] | [0xe2, 0x80 | 0x88] | [0xe3, 0x80] | [0xef, 0xbc | 0xbd] => {
-            Wide::Unfinished
-        }
+        [0xc2 | 0xe2 | 0xe3 | 0xef] | [0xe2, 0x80 | 0x88] | [0xe3, 0x80] | [0xef, 0xbc | 0xbd] => Wide::Unfinished,
         // No-break space; thin, narrow and ideographic spaces.
         [0xc2, 0xa0, ..] => Wide::Folds(b' ', 2),
         [0xe2, 0x80, 0x87 | 0x89 | 0xaf, ..] | [0xe3, 0x80, 0x80, ..] => Wide::Folds(b' ', 3),

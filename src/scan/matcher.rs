@@ -85,12 +85,7 @@ fn message(error: &dyn std::error::Error) -> String {
         text = inner.to_string();
         source = inner.source();
     }
-    text.lines()
-        .last()
-        .unwrap_or_default()
-        .trim()
-        .trim_start_matches("error: ")
-        .to_string()
+    text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_string()
 }
 
 /// Refuses a pattern that could make scanning slow or wrong.
@@ -103,11 +98,7 @@ pub(super) fn lint(pattern: &str, anchored: bool) -> Result<(), String> {
     if properties.minimum_len().is_none_or(|n| n == 0) {
         return Err("the pattern matches nothing at all, or the empty text".into());
     }
-    let octets_max = if anchored {
-        2 * PATTERN_OCTETS_MAX
-    } else {
-        PATTERN_OCTETS_MAX
-    };
+    let octets_max = if anchored { 2 * PATTERN_OCTETS_MAX } else { PATTERN_OCTETS_MAX };
     if properties.maximum_len().is_none_or(|n| n > octets_max) {
         return Err(format!(
             "the pattern may match more than {octets_max} octets: bound its repeats, and let extend take the rest"
@@ -115,9 +106,7 @@ pub(super) fn lint(pattern: &str, anchored: bool) -> Result<(), String> {
     }
     let dfa = compile(&[pattern], false)?;
     if reachable(&dfa, PATTERN_STATES_MAX) > PATTERN_STATES_MAX {
-        return Err(format!(
-            "the pattern alone needs more than {PATTERN_STATES_MAX} states: simplify it"
-        ));
+        return Err(format!("the pattern alone needs more than {PATTERN_STATES_MAX} states: simplify it"));
     }
     Ok(())
 }
@@ -125,8 +114,7 @@ pub(super) fn lint(pattern: &str, anchored: bool) -> Result<(), String> {
 /// Counts the states that can be reached, up to a little more than `max`.
 fn reachable(dfa: &DFA, max: usize) -> usize {
     let mut cache = dfa.create_cache();
-    let Ok(start) = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes))
-    else {
+    let Ok(start) = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes)) else {
         return usize::MAX;
     };
     let mut seen = hashbrown::HashSet::new();
@@ -195,10 +183,7 @@ impl Matcher {
                 *slot = true;
             }
             for second in 0..=255_u8 {
-                let alive = matcher
-                    .dfa
-                    .next_state(&mut states.cache, state, second)
-                    .is_ok_and(|s| !s.is_dead());
+                let alive = matcher.dfa.next_state(&mut states.cache, state, second).is_ok_and(|s| !s.is_dead());
                 let pair = usize::from(first) << 8 | usize::from(second);
                 if let (true, Some(bits)) = (alive, matcher.pairs.get_mut(pair >> 6)) {
                     *bits |= 1 << (pair & 63);
@@ -210,11 +195,7 @@ impl Matcher {
 
     /// Fresh states.
     pub(super) fn states(&self) -> States {
-        States {
-            cache: self.dfa.create_cache(),
-            start: None,
-            clears: 0,
-        }
+        States { cache: self.dfa.create_cache(), start: None, clears: 0 }
     }
 
     /// Whether a match may begin with this octet.
@@ -229,9 +210,7 @@ impl Matcher {
             return true;
         };
         let pair = usize::from(first) << 8 | usize::from(second);
-        self.pairs
-            .get(pair >> 6)
-            .is_some_and(|bits| bits >> (pair & 63) & 1 == 1)
+        self.pairs.get(pair >> 6).is_some_and(|bits| bits >> (pair & 63) & 1 == 1)
     }
 
     fn start(&self, states: &mut States) -> Option<regex_automata::hybrid::LazyStateID> {
@@ -247,13 +226,7 @@ impl Matcher {
     /// wrong by `word_end` are left out. Returns whether it gave up: never with the caches as they are configured, unless
     /// memory for a single state is missing.
     #[inline]
-    pub(super) fn walk(
-        &self,
-        states: &mut States,
-        text: &[u8],
-        from: usize,
-        ends: &mut Vec<(u16, usize)>,
-    ) -> bool {
+    pub(super) fn walk(&self, states: &mut States, text: &[u8], from: usize, ends: &mut Vec<(u16, usize)>) -> bool {
         let Some(mut state) = self.start(states) else {
             return true;
         };
@@ -297,9 +270,7 @@ impl Matcher {
     ) {
         for i in 0..self.dfa.match_len(cache, state) {
             let pattern = self.dfa.match_pattern(cache, state, i).as_usize();
-            let (Some(&signature), Some(&word_end)) =
-                (self.signatures.get(pattern), self.word_end.get(pattern))
-            else {
+            let (Some(&signature), Some(&word_end)) = (self.signatures.get(pattern), self.word_end.get(pattern)) else {
                 continue;
             };
             if word_end && word_follows {
@@ -339,22 +310,12 @@ pub(super) struct AnchorStates {
 
 impl Anchor {
     pub(super) fn new(signature: u16, pattern: &str, octet: u8) -> Result<Self, String> {
-        let (before, after) = pattern
-            .split_once(char::from(octet))
-            .ok_or("the anchor is not in the pattern")?;
-        Ok(Self {
-            octet,
-            signature,
-            before: compile(&[before], true)?,
-            after: compile(&[after], false)?,
-        })
+        let (before, after) = pattern.split_once(char::from(octet)).ok_or("the anchor is not in the pattern")?;
+        Ok(Self { octet, signature, before: compile(&[before], true)?, after: compile(&[after], false)? })
     }
 
     pub(super) fn states(&self) -> AnchorStates {
-        AnchorStates {
-            before: self.before.create_cache(),
-            after: self.after.create_cache(),
-        }
+        AnchorStates { before: self.before.create_cache(), after: self.after.create_cache() }
     }
 
     /// The longest match around the octet at `at` that does not begin before `from`.
@@ -365,11 +326,7 @@ impl Anchor {
         from: usize,
         at: usize,
     ) -> Option<(usize, usize)> {
-        let start = walk_longest(
-            &self.before,
-            &mut states.before,
-            text.get(from..at)?.iter().rev(),
-        )?;
+        let start = walk_longest(&self.before, &mut states.before, text.get(from..at)?.iter().rev())?;
         let end = walk_longest(&self.after, &mut states.after, text.get(at + 1..)?.iter())?;
         Some((at - start, at + 1 + end))
     }
@@ -382,14 +339,8 @@ impl AnchorStates {
 }
 
 /// Octets of the longest match from the first octet on.
-fn walk_longest<'a>(
-    dfa: &DFA,
-    cache: &mut Cache,
-    octets: impl Iterator<Item = &'a u8>,
-) -> Option<usize> {
-    let mut state = dfa
-        .start_state(cache, &start::Config::new().anchored(Anchored::Yes))
-        .ok()?;
+fn walk_longest<'a>(dfa: &DFA, cache: &mut Cache, octets: impl Iterator<Item = &'a u8>) -> Option<usize> {
+    let mut state = dfa.start_state(cache, &start::Config::new().anchored(Anchored::Yes)).ok()?;
     let mut longest = None;
     let mut count = 0;
     for &octet in octets {
@@ -403,9 +354,5 @@ fn walk_longest<'a>(
             return longest;
         }
     }
-    if dfa.next_eoi_state(cache, state).ok()?.is_match() {
-        Some(count)
-    } else {
-        longest
-    }
+    if dfa.next_eoi_state(cache, state).ok()?.is_match() { Some(count) } else { longest }
 }

@@ -203,9 +203,7 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
         let mut diagonal = i;
         let mut left = i + 1;
         for (y, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let next = (diagonal + usize::from(x != y))
-                .min(*cell + 1)
-                .min(left + 1);
+            let next = (diagonal + usize::from(x != y)).min(*cell + 1).min(left + 1);
             diagonal = *cell;
             *cell = next;
             left = next;
@@ -219,11 +217,7 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
 
 /// Reads one file. Problems are appended; what is right is returned even so, for its other checks.
 pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<Signature> {
-    let line_of = |span: Range<usize>| {
-        1 + text
-            .get(..span.start)
-            .map_or(0, |t| t.matches('\n').count())
-    };
+    let line_of = |span: Range<usize>| 1 + text.get(..span.start).map_or(0, |t| t.matches('\n').count());
     let raw: RawFile = match toml::from_str(text) {
         Ok(raw) => raw,
         Err(error) => {
@@ -252,16 +246,11 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<S
             if at.is_none() {
                 let message = format!("unknown {what} {:?}", value.get_ref());
                 let problem = Problem::line(file, line_of(value.span()), message);
-                problems.push(with_nearest(
-                    problem,
-                    nearest(value.get_ref(), names.iter().copied()),
-                ));
+                problems.push(with_nearest(problem, nearest(value.get_ref(), names.iter().copied())));
             }
             at
         };
-        let edge = named(&raw.edge, "edge", &Edge::NAMES.map(|n| n.0))
-            .and_then(|i| Edge::NAMES.get(i))
-            .map(|n| n.1);
+        let edge = named(&raw.edge, "edge", &Edge::NAMES.map(|n| n.0)).and_then(|i| Edge::NAMES.get(i)).map(|n| n.1);
         let normalise = match &raw.normalise {
             Some(name) => named(name, "normalise", &Normalise::NAMES.map(|n| n.0))
                 .and_then(|i| Normalise::NAMES.get(i))
@@ -275,11 +264,7 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<S
             problems.push(Problem::line(file, line_of(span), message.to_string()));
         };
         if raw.id.get_ref().is_empty()
-            || !raw
-                .id
-                .get_ref()
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            || !raw.id.get_ref().bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         {
             refuse(raw.id.span(), "an id is made of a-z, 0-9 and '-'");
         }
@@ -288,49 +273,26 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<S
         }
         let anchor = raw.anchor.as_ref().and_then(|a| a.get_ref().bytes().next());
         if let Some(anchor) = &raw.anchor
-            && (anchor.get_ref().len() != 1
-                || raw
-                    .pattern
-                    .get_ref()
-                    .matches(anchor.get_ref().as_str())
-                    .count()
-                    != 1)
+            && (anchor.get_ref().len() != 1 || raw.pattern.get_ref().matches(anchor.get_ref().as_str()).count() != 1)
         {
-            refuse(
-                anchor.span(),
-                "an anchor is one octet that stands once in the pattern",
-            );
+            refuse(anchor.span(), "an anchor is one octet that stands once in the pattern");
         }
         if edge == Some(Edge::Key) && raw.labels.is_empty() {
-            refuse(
-                raw.edge.span(),
-                "edge \"key\" needs labels: the keys whose values it takes",
-            );
+            refuse(raw.edge.span(), "edge \"key\" needs labels: the keys whose values it takes");
         }
         if raw.matches.is_empty() {
-            refuse(
-                raw.id.span(),
-                "at least one example under match is required",
-            );
+            refuse(raw.id.span(), "at least one example under match is required");
         }
         let mut examples = Vec::new();
-        for (verdict, list) in [
-            (Verdict::Match, &raw.matches),
-            (Verdict::Shape, &raw.shape),
-            (Verdict::Check, &raw.check),
-        ] {
+        for (verdict, list) in
+            [(Verdict::Match, &raw.matches), (Verdict::Shape, &raw.shape), (Verdict::Check, &raw.check)]
+        {
             for example in list {
                 let line = line_of(example.span());
-                examples.push(Example {
-                    verdict,
-                    text: example.get_ref().clone(),
-                    line,
-                });
+                examples.push(Example { verdict, text: example.get_ref().clone(), line });
             }
         }
-        if let (Ok(class), Some(edge), Some(normalise), true) =
-            (class, edge, normalise, problems.len() == before)
-        {
+        if let (Ok(class), Some(edge), Some(normalise), true) = (class, edge, normalise, problems.len() == before) {
             signatures.push(Signature {
                 line: line_of(raw.id.span()),
                 id: raw.id.into_inner().into(),

@@ -15,20 +15,16 @@ const MASKED_CHARACTERS_MAX: usize = 40;
 /// credentials nothing but the length (to 40) is shown.
 pub(super) fn masked(value: &[u8], class: DataClass) -> String {
     let hidden = class == DataClass::Credential || class == DataClass::Image;
-    String::from_utf8_lossy(
-        value
-            .get(..value.len().min(4 * MASKED_CHARACTERS_MAX))
-            .unwrap_or_default(),
-    )
-    .chars()
-    .take(MASKED_CHARACTERS_MAX)
-    .map(|c| match c {
-        _ if hidden => '*',
-        c if c.is_ascii_punctuation() || c == ' ' => c,
-        c if c.is_ascii_control() => ' ',
-        _ => '*',
-    })
-    .collect()
+    String::from_utf8_lossy(value.get(..value.len().min(4 * MASKED_CHARACTERS_MAX)).unwrap_or_default())
+        .chars()
+        .take(MASKED_CHARACTERS_MAX)
+        .map(|c| match c {
+            _ if hidden => '*',
+            c if c.is_ascii_punctuation() || c == ' ' => c,
+            c if c.is_ascii_control() => ' ',
+            _ => '*',
+        })
+        .collect()
 }
 
 /// HMAC-SHA-256 under one key.
@@ -44,9 +40,7 @@ impl Digester {
         for (to, from) in block.iter_mut().zip(key) {
             *to = *from;
         }
-        Self {
-            mac: Hmac::new(&block),
-        }
+        Self { mac: Hmac::new(&block) }
     }
 
     /// The first 16 octets, in hex, of the digest of `signature 00 value`.
@@ -58,10 +52,7 @@ impl Digester {
         mac.update(&normalised(value, normalise));
         let tag = mac.finalize().into_bytes();
         let digit = |n: u8| HEX.get(usize::from(n)).copied().map_or('0', char::from);
-        tag.iter()
-            .take(16)
-            .flat_map(|b| [digit(b >> 4), digit(b & 15)])
-            .collect()
+        tag.iter().take(16).flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
     }
 }
 
@@ -70,19 +61,12 @@ fn normalised(value: &[u8], normalise: Normalise) -> Vec<u8> {
     match normalise {
         Normalise::Verbatim => value.to_vec(),
         Normalise::Digits => value.iter().copied().filter(u8::is_ascii_digit).collect(),
-        Normalise::Alphanumeric => value
-            .iter()
-            .filter(|b| b.is_ascii_alphanumeric())
-            .map(u8::to_ascii_uppercase)
-            .collect(),
+        Normalise::Alphanumeric => {
+            value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect()
+        }
         Normalise::Upper => value.to_ascii_uppercase(),
         Normalise::Lower => value.to_ascii_lowercase(),
-        Normalise::Words => text()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .to_lowercase()
-            .into_bytes(),
+        Normalise::Words => text().split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase().into_bytes(),
         Normalise::Ipv6 => match text().parse::<Ipv6Addr>() {
             Ok(address) => address.to_string().into_bytes(),
             Err(_) => value.to_ascii_lowercase(),
@@ -116,10 +100,7 @@ mod tests {
         (0..).zip(key.iter_mut()).for_each(|(n, k)| *k = n);
         let digester = Digester::new(&key);
         let digest = digester.digest("us-ssn", b"899-45-6789", Normalise::Digits);
-        assert_eq!(
-            digest,
-            digester.digest("us-ssn", b"899 45 6789", Normalise::Digits)
-        );
+        assert_eq!(digest, digester.digest("us-ssn", b"899 45 6789", Normalise::Digits));
         assert_eq!(digest, "e2348b8b5902b7a812a2c23215287a17");
     }
 }

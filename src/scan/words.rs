@@ -68,10 +68,7 @@ impl Lexicon {
             self.put(entry, list);
             return;
         }
-        let words: Vec<&str> = folded
-            .split(|c: char| !c.is_alphabetic())
-            .filter(|w| !w.is_empty())
-            .collect();
+        let words: Vec<&str> = folded.split(|c: char| !c.is_alphabetic()).filter(|w| !w.is_empty()).collect();
         let count = words.len();
         if count == 0 || count > PHRASE_WORDS_MAX {
             return;
@@ -106,10 +103,7 @@ impl Lexicon {
         }
         // Identifiers start at 1: 0 pads short phrases.
         let id = self.words.len() as u16 + 1;
-        self.words.entry(octets.into()).or_insert(Word {
-            id,
-            ..Word::default()
-        })
+        self.words.entry(octets.into()).or_insert(Word { id, ..Word::default() })
     }
 
     fn put(&mut self, entry: u32, list: ListId) {
@@ -126,9 +120,7 @@ impl Lexicon {
 
     /// The lists that a hit's word belongs to, sorted.
     pub(super) fn lists(&self, hit: Hit) -> &[ListId] {
-        self.entries
-            .get(hit.entry as usize)
-            .map_or(&[], Vec::as_slice)
+        self.entries.get(hit.entry as usize).map_or(&[], Vec::as_slice)
     }
 
     /// Finds the words of `text[from..to]`, in order of their ends.
@@ -155,25 +147,13 @@ impl Lexicon {
         }
     }
 
-    fn ascii(
-        &self,
-        text: &[u8],
-        start: usize,
-        end: usize,
-        recent: &mut Recent,
-        hits: &mut Vec<Hit>,
-    ) {
+    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
         let word = text.get(start..end).unwrap_or_default();
         // An ASCII word that runs into letters beyond ASCII ("naïve") is looked up with them.
         if text.get(end).is_some_and(|&b| b >= 0xc0) {
             recent.clear();
             let run = run_end(text, start, text.len().min(end + WORD_OCTETS_MAX));
-            return self.unicode(
-                text.get(start..run).unwrap_or_default(),
-                start,
-                recent,
-                hits,
-            );
+            return self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
         }
         if word.len() > WORD_OCTETS_MAX {
             return recent.clear();
@@ -182,28 +162,11 @@ impl Lexicon {
         for (to, from) in folded.iter_mut().zip(word) {
             *to = from.to_ascii_lowercase();
         }
-        self.look_up(
-            folded.get(..word.len()).unwrap_or_default(),
-            start,
-            end,
-            recent,
-            hits,
-        );
+        self.look_up(folded.get(..word.len()).unwrap_or_default(), start, end, recent, hits);
     }
 
-    fn look_up(
-        &self,
-        folded: &[u8],
-        start: usize,
-        end: usize,
-        recent: &mut Recent,
-        hits: &mut Vec<Hit>,
-    ) {
-        let likely = folded
-            .first()
-            .and_then(|&c| self.shapes.get(usize::from(c)))
-            .copied()
-            .unwrap_or(0);
+    fn look_up(&self, folded: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
+        let likely = folded.first().and_then(|&c| self.shapes.get(usize::from(c))).copied().unwrap_or(0);
         if folded.len() >= 64 || likely & (1 << folded.len()) == 0 {
             return recent.clear();
         }
@@ -228,8 +191,7 @@ impl Lexicon {
     fn unicode(&self, run: &[u8], at: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
         let run = match std::str::from_utf8(run) {
             Ok(run) => run,
-            Err(error) => std::str::from_utf8(run.get(..error.valid_up_to()).unwrap_or_default())
-                .unwrap_or_default(),
+            Err(error) => std::str::from_utf8(run.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
         };
         if run.chars().any(is_unspaced) {
             // Folded characters, each with the octets it came from.
@@ -237,10 +199,7 @@ impl Lexicon {
                 .char_indices()
                 .flat_map(|(i, c)| {
                     let end = i + c.len_utf8();
-                    c.nfkc()
-                        .flat_map(char::to_lowercase)
-                        .map(move |f| (f, at + i, at + end))
-                        .collect::<Vec<_>>()
+                    c.nfkc().flat_map(char::to_lowercase).map(move |f| (f, at + i, at + end)).collect::<Vec<_>>()
                 })
                 .collect();
             let mut key = String::new();
@@ -255,11 +214,7 @@ impl Lexicon {
                         break;
                     };
                     if let Some(&entry) = self.unspaced.get(key.as_str()) {
-                        hits.push(Hit {
-                            start: first.1,
-                            end: last.2,
-                            entry,
-                        });
+                        hits.push(Hit { start: first.1, end: last.2, entry });
                     }
                 }
             }
@@ -282,16 +237,9 @@ impl Lexicon {
         }
         let mut start = 0;
         for part in run.split_inclusive(|c: char| !c.is_alphanumeric() && !is_combining_mark(c)) {
-            let word =
-                part.trim_end_matches(|c: char| !c.is_alphanumeric() && !is_combining_mark(c));
+            let word = part.trim_end_matches(|c: char| !c.is_alphanumeric() && !is_combining_mark(c));
             if !word.is_empty() {
-                self.look_up(
-                    fold(word).as_bytes(),
-                    at + start,
-                    at + start + word.len(),
-                    recent,
-                    hits,
-                );
+                self.look_up(fold(word).as_bytes(), at + start, at + start + word.len(), recent, hits);
             }
             start += part.len();
         }
@@ -325,10 +273,7 @@ impl Recent {
             self.starts.rotate_left(1);
             self.length -= 1;
         }
-        if let (Some(slot), Some(at)) = (
-            self.ids.get_mut(self.length),
-            self.starts.get_mut(self.length),
-        ) {
+        if let (Some(slot), Some(at)) = (self.ids.get_mut(self.length), self.starts.get_mut(self.length)) {
             (*slot, *at) = (id, start);
             self.length += 1;
         }
@@ -338,10 +283,7 @@ impl Recent {
     fn phrases(&self) -> impl Iterator<Item = ([u16; PHRASE_WORDS_MAX], usize)> + '_ {
         (0..self.length.saturating_sub(1)).map(|first| {
             let mut key = [0; PHRASE_WORDS_MAX];
-            for (to, from) in key
-                .iter_mut()
-                .zip(self.ids.iter().take(self.length).skip(first))
-            {
+            for (to, from) in key.iter_mut().zip(self.ids.iter().take(self.length).skip(first)) {
                 *to = *from;
             }
             (key, self.starts.get(first).copied().unwrap_or(0))
@@ -351,18 +293,13 @@ impl Recent {
 
 /// The end of the word that begins at `start`: letters as far as a change of case.
 pub(super) fn word_end(text: &[u8], start: usize, to: usize) -> usize {
-    let letter = |i: usize| {
-        text.get(i)
-            .copied()
-            .filter(|b| i < to && b.is_ascii_alphabetic())
-    };
+    let letter = |i: usize| text.get(i).copied().filter(|b| i < to && b.is_ascii_alphabetic());
     let mut at = start + 1;
     while let Some(this) = letter(at) {
         let before = letter(at - 1).unwrap_or(b'a');
         let after = letter(at + 1).unwrap_or(b'A');
         let begins = this.is_ascii_uppercase()
-            && (before.is_ascii_lowercase()
-                || (before.is_ascii_uppercase() && after.is_ascii_lowercase()));
+            && (before.is_ascii_lowercase() || (before.is_ascii_uppercase() && after.is_ascii_lowercase()));
         if begins {
             break;
         }
@@ -374,11 +311,7 @@ pub(super) fn word_end(text: &[u8], start: usize, to: usize) -> usize {
 /// The end of a run of ASCII letters and octets beyond ASCII.
 fn run_end(text: &[u8], start: usize, to: usize) -> usize {
     let mut at = start;
-    while at < to
-        && text
-            .get(at)
-            .is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80)
-    {
+    while at < to && text.get(at).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80) {
         at += 1;
     }
     at
@@ -401,11 +334,7 @@ pub(super) fn fold(text: &str) -> String {
         return text.nfkc().flat_map(char::to_lowercase).collect();
     }
     let mut folded = String::with_capacity(text.len());
-    for c in text
-        .nfkd()
-        .filter(|&c| !is_combining_mark(c))
-        .flat_map(char::to_lowercase)
-    {
+    for c in text.nfkd().filter(|&c| !is_combining_mark(c)).flat_map(char::to_lowercase) {
         match c {
             'ß' => folded.push_str("ss"),
             'đ' => folded.push('d'),
@@ -431,24 +360,13 @@ mod tests {
         }
         let mut hits = Vec::new();
         lexicon.find(text.as_bytes(), 0, text.len(), &mut hits);
-        hits.iter()
-            .map(|h| text[h.start..h.end].to_string())
-            .collect()
+        hits.iter().map(|h| text[h.start..h.end].to_string()).collect()
     }
 
     #[test]
     fn words_are_whole_folded_and_split_at_case() {
-        let words = [
-            "driver license",
-            "ssn",
-            "cédula",
-            "身份证",
-            "straße",
-            "tên",
-            "IP地址",
-            "дата рождения",
-            "주민등록번호",
-        ];
+        let words =
+            ["driver license", "ssn", "cédula", "身份证", "straße", "tên", "IP地址", "дата рождения", "주민등록번호"];
         let cases: [(&str, &[&str]); 12] = [
             ("driverLicenseNo", &["driverLicense"]),
             ("DRIVER_LICENSE", &["DRIVER_LICENSE"]),
@@ -473,12 +391,7 @@ mod tests {
         let mut lexicon = Lexicon::default();
         lexicon.add("身份证", 1);
         let mut hits = Vec::new();
-        for text in [
-            &b"\xff\xfe\x80abc"[..],
-            b"\xe8\xba",
-            b"a\xe8\xba\xab\xe4",
-            b"\xf0",
-        ] {
+        for text in [&b"\xff\xfe\x80abc"[..], b"\xe8\xba", b"a\xe8\xba\xab\xe4", b"\xf0"] {
             lexicon.find(text, 0, text.len() + 9, &mut hits);
         }
         assert!(hits.is_empty());

@@ -9,30 +9,25 @@
 use super::dates::is_date;
 use super::{Check, Validator, Value};
 
-pub(super) const VALIDATORS: &[(&str, Validator)] = &[
-    ("aamva-header", header),
-    ("aamva-header-escaped", escaped),
-    ("aamva-element", element),
-];
+pub(super) const VALIDATORS: &[(&str, Validator)] =
+    &[("aamva-header", header), ("aamva-header-escaped", escaped), ("aamva-element", element)];
 
 /// Issuers (AAMVA's list, reference section 5).
 const ISSUERS: &[u32] = &[
-    604_426, 604_427, 604_428, 604_429, 604_430, 604_431, 604_432, 604_433, 636_000, 636_001,
-    636_002, 636_003, 636_004, 636_005, 636_006, 636_007, 636_008, 636_009, 636_010, 636_011,
-    636_012, 636_013, 636_014, 636_015, 636_016, 636_017, 636_018, 636_019, 636_020, 636_021,
-    636_022, 636_023, 636_024, 636_025, 636_026, 636_027, 636_028, 636_029, 636_030, 636_031,
-    636_032, 636_033, 636_034, 636_035, 636_036, 636_037, 636_038, 636_039, 636_040, 636_041,
-    636_042, 636_043, 636_044, 636_045, 636_046, 636_047, 636_048, 636_049, 636_050, 636_051,
-    636_052, 636_053, 636_054, 636_055, 636_056, 636_057, 636_058, 636_059, 636_060, 636_061,
-    636_062,
+    604_426, 604_427, 604_428, 604_429, 604_430, 604_431, 604_432, 604_433, 636_000, 636_001, 636_002, 636_003,
+    636_004, 636_005, 636_006, 636_007, 636_008, 636_009, 636_010, 636_011, 636_012, 636_013, 636_014, 636_015,
+    636_016, 636_017, 636_018, 636_019, 636_020, 636_021, 636_022, 636_023, 636_024, 636_025, 636_026, 636_027,
+    636_028, 636_029, 636_030, 636_031, 636_032, 636_033, 636_034, 636_035, 636_036, 636_037, 636_038, 636_039,
+    636_040, 636_041, 636_042, 636_043, 636_044, 636_045, 636_046, 636_047, 636_048, 636_049, 636_050, 636_051,
+    636_052, 636_053, 636_054, 636_055, 636_056, 636_057, 636_058, 636_059, 636_060, 636_061, 636_062,
 ];
 
 /// Element identifiers that stand on cards in practice.
 const ELEMENTS: &[&[u8; 3]] = &[
-    b"DAA", b"DAB", b"DAC", b"DAD", b"DAG", b"DAH", b"DAI", b"DAJ", b"DAK", b"DAQ", b"DAU", b"DAW",
-    b"DAX", b"DAY", b"DAZ", b"DBA", b"DBB", b"DBC", b"DBD", b"DCA", b"DCB", b"DCD", b"DCE", b"DCF",
-    b"DCG", b"DCI", b"DCJ", b"DCK", b"DCL", b"DCS", b"DCT", b"DCU", b"DDA", b"DDB", b"DDC", b"DDD",
-    b"DDE", b"DDF", b"DDG", b"DDH", b"DDI", b"DDJ", b"DDK", b"DDL",
+    b"DAA", b"DAB", b"DAC", b"DAD", b"DAG", b"DAH", b"DAI", b"DAJ", b"DAK", b"DAQ", b"DAU", b"DAW", b"DAX", b"DAY",
+    b"DAZ", b"DBA", b"DBB", b"DBC", b"DBD", b"DCA", b"DCB", b"DCD", b"DCE", b"DCF", b"DCG", b"DCI", b"DCJ", b"DCK",
+    b"DCL", b"DCS", b"DCT", b"DCU", b"DDA", b"DDB", b"DDC", b"DDD", b"DDE", b"DDF", b"DDG", b"DDH", b"DDI", b"DDJ",
+    b"DDK", b"DDL",
 ];
 
 /// Octets of a barcode that are searched for elements.
@@ -41,9 +36,7 @@ const BARCODE_OCTETS: usize = 1024;
 /// A number of `length` digits at `at`.
 fn number(text: &[u8], at: usize, length: usize) -> Option<usize> {
     let digits = text.get(at..at + length)?;
-    digits.iter().try_fold(0, |n, b| {
-        b.is_ascii_digit().then(|| n * 10 + usize::from(b - b'0'))
-    })
+    digits.iter().try_fold(0, |n, b| b.is_ascii_digit().then(|| n * 10 + usize::from(b - b'0')))
 }
 
 /// Checks a header whose `ANSI ` or `AAMVA` stands at `at`; `text[0]` is the `@`.
@@ -57,11 +50,7 @@ fn plausible(text: &[u8], at: usize) -> Check {
     let Some(version) = number(text, at + 11, 2) else {
         return Check::PASS;
     };
-    let (count_at, head) = if version == 1 {
-        (at + 13, 15)
-    } else {
-        (at + 15, 17)
-    };
+    let (count_at, head) = if version == 1 { (at + 13, 15) } else { (at + 15, 17) };
     let Some(subfiles) = number(text, count_at, 2) else {
         return Check::PASS;
     };
@@ -70,8 +59,7 @@ fn plausible(text: &[u8], at: usize) -> Check {
     let first = at + head;
     let right_offset = number(text, first + 2, 4).is_some_and(|offset| offset == expected);
     let kind = text.get(first..first + 2).unwrap_or_default();
-    let repeats = !kind.is_empty()
-        && text.get(first + 10 * subfiles..first + 10 * subfiles + 2) == Some(kind);
+    let repeats = !kind.is_empty() && text.get(first + 10 * subfiles..first + 10 * subfiles + 2) == Some(kind);
     // A wrong offset is common on real cards: it costs nothing, a right one confirms.
     Check::bonus(if right_offset && repeats { 5 } else { 0 })
 }
@@ -111,11 +99,7 @@ fn line_end(text: &[u8], from: usize) -> (usize, usize) {
             return (at, at + 1);
         }
         if octet == b'\\' && matches!(text.get(at + 1), Some(b'n' | b'r' | b'u')) {
-            let length = if text.get(at + 1) == Some(&b'u') {
-                6
-            } else {
-                2
-            };
+            let length = if text.get(at + 1) == Some(&b'u') { 6 } else { 2 };
             return (at, at + length);
         }
         if octet == b'"' {
@@ -128,9 +112,7 @@ fn line_end(text: &[u8], from: usize) -> (usize, usize) {
 
 /// The elements of a barcode's text: every line that begins with a known identifier, or with a subfile type and one.
 pub(in crate::scan) fn elements(text: &[u8]) -> Vec<Element> {
-    let text = text
-        .get(..BARCODE_OCTETS.min(text.len()))
-        .unwrap_or_default();
+    let text = text.get(..BARCODE_OCTETS.min(text.len())).unwrap_or_default();
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -173,8 +155,7 @@ fn element(value: Value<'_>) -> Check {
     ids.dedup();
     let telling = ids.iter().any(|id| matches!(id, b"DAQ" | b"DCS" | b"DBB"));
     let born = elements(text).iter().filter(|e| &e.id == b"DBB").any(|e| {
-        let part =
-            |from: usize, length: usize| number(text, e.start + from, length).unwrap_or(0) as u32;
+        let part = |from: usize, length: usize| number(text, e.start + from, length).unwrap_or(0) as u32;
         is_date(part(4, 4), part(0, 2), part(2, 2)) || is_date(part(0, 4), part(4, 2), part(6, 2))
     });
     match (ids.len(), telling) {
@@ -200,12 +181,7 @@ mod tests {
         let text = BARCODE.as_bytes();
         let found: Vec<(String, &str)> = elements(text)
             .iter()
-            .map(|e| {
-                (
-                    String::from_utf8_lossy(&e.id).into_owned(),
-                    &BARCODE[e.start..e.end],
-                )
-            })
+            .map(|e| (String::from_utf8_lossy(&e.id).into_owned(), &BARCODE[e.start..e.end]))
             .collect();
         assert_eq!(found[0], ("DAQ".into(), "D1234562"));
         assert_eq!(found[1], ("DCS".into(), "SAMPLE"));

@@ -6,9 +6,7 @@ use super::dates::is_short_date;
 use super::{Check, Validator, Value};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
-    ("ca-sin", |v| {
-        Check::when(luhn(v.digits().as_slice()) && !v.digits().all_equal())
-    }),
+    ("ca-sin", |v| Check::when(luhn(v.digits().as_slice()) && !v.digits().all_equal())),
     ("br-cpf", |v| {
         let d = v.digits();
         Check::when(d.len() == 11 && brazilian(&d.values, 9, 12) && !d.all_equal())
@@ -64,11 +62,7 @@ fn curp(value: Value<'_>) -> Check {
         .sum();
     let d = value.digits();
     let date = is_short_date(d.small(0, 2), d.small(2, 4), d.small(4, 6));
-    Check::when(
-        text.get(17)
-            .is_some_and(|&b| u32::from(b.wrapping_sub(b'0')) == (10 - sum % 10) % 10)
-            && date,
-    )
+    Check::when(text.get(17).is_some_and(|&b| u32::from(b.wrapping_sub(b'0')) == (10 - sum % 10) % 10) && date)
 }
 
 fn rut(value: Value<'_>) -> Check {
@@ -76,12 +70,8 @@ fn rut(value: Value<'_>) -> Check {
     let Some((&check, digits)) = text.split_last() else {
         return Check::Refuse;
     };
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .zip([2, 3, 4, 5, 6, 7].into_iter().cycle())
-        .map(|(&b, w)| u32::from(b - b'0') * w)
-        .sum();
+    let sum: u32 =
+        digits.iter().rev().zip([2, 3, 4, 5, 6, 7].into_iter().cycle()).map(|(&b, w)| u32::from(b - b'0') * w).sum();
     let expected = match 11 - sum % 11 {
         11 => b'0',
         10 => b'K',

@@ -9,17 +9,12 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("cn-resident-id", resident_id),
     ("cn-resident-id-15", |v| {
         let d = v.digits();
-        Check::when(
-            is_province(d.small(0, 2))
-                && is_birth_date(1900 + d.small(6, 8), d.small(8, 10), d.small(10, 12)),
-        )
+        Check::when(is_province(d.small(0, 2)) && is_birth_date(1900 + d.small(6, 8), d.small(8, 10), d.small(10, 12)))
     }),
     ("cn-mobile", |v| {
         let d = v.digits();
         let prefixed = matches!(v.octets().first(), Some(b'+'));
-        Check::when(!d.all_equal())
-            .test_when(d.as_slice().ends_with(&[0; 8]))
-            .raise(prefixed, 20)
+        Check::when(!d.all_equal()).test_when(d.as_slice().ends_with(&[0; 8])).raise(prefixed, 20)
     }),
     ("hk-id", hong_kong),
     ("tw-id", taiwan),
@@ -47,10 +42,7 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("id-nik", |v| {
         let d = v.digits();
         let day = d.small(6, 8) % 40;
-        Check::when(
-            (11..=94).contains(&d.small(0, 2))
-                && is_short_date(d.small(10, 12), d.small(8, 10), day),
-        )
+        Check::when((11..=94).contains(&d.small(0, 2)) && is_short_date(d.small(10, 12), d.small(8, 10), day))
     }),
     ("kr-rrn", resident_registration),
     ("jp-my-number", |v| {
@@ -60,24 +52,16 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     }),
     ("au-tfn", |v| {
         let d = v.digits();
-        Check::when(
-            d.weighted(&[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0
-                && d.number(0, 9) > 0
-                && !d.all_equal(),
-        )
+        Check::when(d.weighted(&[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0 && d.number(0, 9) > 0 && !d.all_equal())
     }),
     ("au-medicare", |v| {
         let d = v.digits();
         Check::when(d.weighted(&[1, 3, 7, 9, 1, 3, 7, 9]) as u32 % 10 == d.at(8))
     }),
-    ("il-id", |v| {
-        Check::when(luhn(v.digits().as_slice()) && v.digits().number(0, 9) > 0)
-    }),
+    ("il-id", |v| Check::when(luhn(v.digits().as_slice()) && v.digits().number(0, 9) > 0)),
     ("za-id", |v| {
         let d = v.digits();
-        Check::when(
-            luhn(d.as_slice()) && is_short_date(d.small(0, 2), d.small(2, 4), d.small(4, 6)),
-        )
+        Check::when(luhn(d.as_slice()) && is_short_date(d.small(0, 2), d.small(2, 4), d.small(4, 6)))
     }),
 ];
 
@@ -95,29 +79,18 @@ fn resident_id(value: Value<'_>) -> Check {
         None => return Check::Refuse,
     };
     let born = is_birth_date(d.small(6, 10), d.small(10, 12), d.small(12, 14));
-    Check::when(
-        is_province(d.small(0, 2))
-            && born
-            && mod_11_2(d.as_slice().get(..17).unwrap_or_default()) == check,
-    )
+    Check::when(is_province(d.small(0, 2)) && born && mod_11_2(d.as_slice().get(..17).unwrap_or_default()) == check)
 }
 
 /// Letters 10 to 35 (36 for a missing first one), weights 9 to 2, modulo 11, `A` = 10.
 fn hong_kong(value: Value<'_>) -> Check {
     let text = value.alphanumeric();
-    let letters = text
-        .iter()
-        .take_while(|b| b.is_ascii_alphabetic())
-        .count()
-        .min(2);
+    let letters = text.iter().take_while(|b| b.is_ascii_alphabetic()).count().min(2);
     let cells = std::iter::repeat_n(36, 2 - letters).chain(text.iter().map(|&b| match b {
         b'0'..=b'9' => u32::from(b - b'0'),
         b => u32::from(b - b'A') + 10,
     }));
-    let sum: u32 = cells
-        .zip([9, 8, 7, 6, 5, 4, 3, 2, 1])
-        .map(|(cell, weight)| cell * weight)
-        .sum();
+    let sum: u32 = cells.zip([9, 8, 7, 6, 5, 4, 3, 2, 1]).map(|(cell, weight)| cell * weight).sum();
     let bracketed = value.octets().contains(&b'(') && value.octets().contains(&b')');
     let open = value.octets().contains(&b'(') != value.octets().contains(&b')');
     Check::when(text.len() == letters + 7 && sum.is_multiple_of(11) && !open).raise(bracketed, 20)
@@ -125,14 +98,9 @@ fn hong_kong(value: Value<'_>) -> Check {
 
 fn taiwan(value: Value<'_>) -> Check {
     // A to Z.
-    const CODES: [u32; 26] = [
-        10, 11, 12, 13, 14, 15, 16, 17, 34, 18, 19, 20, 21, 22, 35, 23, 24, 25, 26, 27, 28, 29, 32,
-        30, 31, 33,
-    ];
-    let letter = value
-        .octets()
-        .first()
-        .map_or(0, |b| b.to_ascii_uppercase().wrapping_sub(b'A'));
+    const CODES: [u32; 26] =
+        [10, 11, 12, 13, 14, 15, 16, 17, 34, 18, 19, 20, 21, 22, 35, 23, 24, 25, 26, 27, 28, 29, 32, 30, 31, 33];
+    let letter = value.octets().first().map_or(0, |b| b.to_ascii_uppercase().wrapping_sub(b'A'));
     let code = CODES.get(usize::from(letter)).copied().unwrap_or(0);
     let digits = value.digits().weighted(&[8, 7, 6, 5, 4, 3, 2, 1, 1]) as u32;
     Check::when((code / 10 + code % 10 * 9 + digits).is_multiple_of(10))

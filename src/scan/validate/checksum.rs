@@ -5,18 +5,12 @@ use super::{Check, Digits, Validator};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("luhn", |v| Check::when(luhn(v.digits().as_slice()))),
-    ("iso7064-mod11-10", |v| {
-        Check::when(mod_11_10(v.digits().as_slice()))
-    }),
-    ("iso7064-mod97-10", |v| {
-        Check::when(mod_97_10(&v.alphanumeric()))
-    }),
+    ("iso7064-mod11-10", |v| Check::when(mod_11_10(v.digits().as_slice()))),
+    ("iso7064-mod97-10", |v| Check::when(mod_97_10(&v.alphanumeric()))),
     ("verhoeff", |v| Check::when(verhoeff(v.digits().as_slice()))),
     ("ean13", |v| Check::when(ean(&v.digits()))),
     ("digits-vary", |v| Check::when(!v.digits().all_equal())),
-    ("entropy", |v| {
-        Check::when(!is_placeholder(v.octets()) && entropy_bits(v.octets()) >= 3.0)
-    }),
+    ("entropy", |v| Check::when(!is_placeholder(v.octets()) && entropy_bits(v.octets()) >= 3.0)),
 ];
 
 /// Luhn over digits, the check digit last.
@@ -27,11 +21,7 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
         .enumerate()
         .map(|(i, &d)| {
             let d = u32::from(d);
-            if i % 2 == 0 {
-                d
-            } else {
-                d * 2 / 10 + d * 2 % 10
-            }
+            if i % 2 == 0 { d } else { d * 2 / 10 + d * 2 % 10 }
         })
         .sum();
     !digits.is_empty() && sum.is_multiple_of(10)
@@ -51,9 +41,7 @@ pub(super) fn mod_11_10(digits: &[u8]) -> bool {
 
 /// ISO 7064 MOD 11-2: the expected check value, 10 standing for `X`.
 pub(super) fn mod_11_2(digits: &[u8]) -> u32 {
-    let p = digits
-        .iter()
-        .fold(0_u32, |p, &d| (p + u32::from(d)) * 2 % 11);
+    let p = digits.iter().fold(0_u32, |p, &d| (p + u32::from(d)) * 2 % 11);
     (12 - p) % 11
 }
 
@@ -96,14 +84,8 @@ pub(super) fn verhoeff(digits: &[u8]) -> bool {
     ];
     let mut c = 0_u8;
     for (i, &digit) in digits.iter().rev().enumerate() {
-        let permuted = P
-            .get(i % 8)
-            .and_then(|row| row.get(usize::from(digit)))
-            .copied();
-        let next = permuted.and_then(|p| {
-            D.get(usize::from(c))
-                .and_then(|row| row.get(usize::from(p)))
-        });
+        let permuted = P.get(i % 8).and_then(|row| row.get(usize::from(digit))).copied();
+        let next = permuted.and_then(|p| D.get(usize::from(c)).and_then(|row| row.get(usize::from(p))));
         match next {
             Some(&next) => c = next,
             None => return false,
@@ -114,9 +96,7 @@ pub(super) fn verhoeff(digits: &[u8]) -> bool {
 
 /// EAN-13 (GS1): weights 1 and 3.
 fn ean(digits: &Digits) -> bool {
-    let sum: u32 = (0..13)
-        .map(|i| digits.at(i) * if i % 2 == 0 { 1 } else { 3 })
-        .sum();
+    let sum: u32 = (0..13).map(|i| digits.at(i) * if i % 2 == 0 { 1 } else { 3 }).sum();
     digits.len() == 13 && sum.is_multiple_of(10)
 }
 
@@ -129,12 +109,7 @@ pub(super) fn entropy_bits(text: &[u8]) -> f64 {
         }
     }
     let total = text.len() as f64;
-    counts
-        .iter()
-        .filter(|&&n| n > 0)
-        .map(|&n| f64::from(n) / total)
-        .map(|p| -p * p.log2())
-        .sum()
+    counts.iter().filter(|&&n| n > 0).map(|&n| f64::from(n) / total).map(|p| -p * p.log2()).sum()
 }
 
 /// Text that stands for a value without being one: `null`, `xxxx`, `***`, `${...}`, `<...>`.
@@ -159,17 +134,9 @@ pub(super) fn is_placeholder(text: &[u8]) -> bool {
     ];
     let trimmed = text.trim_ascii();
     let same = trimmed.windows(2).all(|w| w.first() == w.last());
-    let template = [&b"${"[..], b"{{", b"<%", b"%{", b"$("]
-        .iter()
-        .any(|t| trimmed.starts_with(t));
-    let hidden = trimmed
-        .iter()
-        .all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'0'));
-    trimmed.is_empty()
-        || same
-        || template
-        || hidden
-        || WORDS.iter().any(|w| trimmed.eq_ignore_ascii_case(w))
+    let template = [&b"${"[..], b"{{", b"<%", b"%{", b"$("].iter().any(|t| trimmed.starts_with(t));
+    let hidden = trimmed.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'0'));
+    trimmed.is_empty() || same || template || hidden || WORDS.iter().any(|w| trimmed.eq_ignore_ascii_case(w))
 }
 
 #[cfg(test)]
@@ -192,16 +159,7 @@ mod tests {
 
     #[test]
     fn placeholders() {
-        for text in [
-            "null",
-            "****",
-            "${PASSWORD}",
-            "xxxx-xxxx",
-            "aaaaaa",
-            " ",
-            "{{uid}}",
-            "00000000-0000",
-        ] {
+        for text in ["null", "****", "${PASSWORD}", "xxxx-xxxx", "aaaaaa", " ", "{{uid}}", "00000000-0000"] {
             assert!(is_placeholder(text.as_bytes()), "{text}");
         }
         for text in ["sample", "correct-horse", "7234567890123456789"] {

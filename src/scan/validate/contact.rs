@@ -3,8 +3,7 @@
 
 use super::{Check, Validator, Value};
 
-pub(super) const VALIDATORS: &[(&str, Validator)] =
-    &[("email", email), ("phone-e164", e164), ("phone-nanp", nanp)];
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[("email", email), ("phone-e164", e164), ("phone-nanp", nanp)];
 
 /// Mailboxes of organisations rather than persons.
 const ROLES: [&str; 14] = [
@@ -45,52 +44,34 @@ const FILES: [&str; 16] = [
 ];
 
 fn email(value: Value<'_>) -> Check {
-    let text = std::str::from_utf8(value.octets())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let text = std::str::from_utf8(value.octets()).unwrap_or_default().to_ascii_lowercase();
     let Some((local, domain)) = text.rsplit_once('@') else {
         return Check::Refuse;
     };
     let last = domain.rsplit('.').next().unwrap_or_default();
-    let shaped = !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..")
-        && text.len() <= 254;
+    let shaped = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..") && text.len() <= 254;
     // `user@host.name:path` after a scheme or in a clone command is a login, not a mailbox.
     let login = local == "git" || value.before().ends_with(b"://") || local.contains("://");
     let hash = local.len() == 32 && local.bytes().all(|b| b.is_ascii_hexdigit());
     if !shaped
         || login
         || FILES.contains(&last)
-        || !last
-            .bytes()
-            .all(|b| b.is_ascii_alphabetic() || last.starts_with("xn--"))
+        || !last.bytes().all(|b| b.is_ascii_alphabetic() || last.starts_with("xn--"))
     {
         return Check::Refuse;
     }
     let role = ROLES.contains(&local) || hash;
     let example = matches!(domain, "example.com" | "example.net" | "example.org")
-        || [".example.com", ".example.net", ".example.org"]
-            .iter()
-            .any(|d| domain.ends_with(d))
+        || [".example.com", ".example.net", ".example.org"].iter().any(|d| domain.ends_with(d))
         || matches!(last, "example" | "test" | "invalid");
-    Check::Accept {
-        bonus: if role { -30 } else { 0 },
-        test: example,
-    }
+    Check::Accept { bonus: if role { -30 } else { 0 }, test: example }
 }
 
 /// Country codes of one and two digits; all others have three.
 fn e164(value: Value<'_>) -> Check {
     let d = value.digits();
-    let around = value
-        .before()
-        .last()
-        .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'/'))
-        || value
-            .after()
-            .first()
-            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    let around = value.before().last().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'/'))
+        || value.after().first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
         || matches!(value.after(), [b'.', b'0'..=b'9', ..]);
     if around || d.all_equal() {
         return Check::Refuse;
@@ -99,38 +80,19 @@ fn e164(value: Value<'_>) -> Check {
     let national = match (d.at(0), two) {
         (1, _) => {
             let good = d.len() == 11 && d.at(1) >= 2 && d.at(4) >= 2;
-            return if good {
-                Check::PASS.test_when(fiction(d.small(4, 7), d.small(7, 11)))
-            } else {
-                Check::Refuse
-            };
+            return if good { Check::PASS.test_when(fiction(d.small(4, 7), d.small(7, 11))) } else { Check::Refuse };
         }
         (7, _) => d.len() == 11,
         (_, 86) => d.len() == 13 || (10..=12).contains(&d.len()),
-        (
-            _,
-            20
-            | 27
-            | 30..=34
-            | 36
-            | 39..=41
-            | 43..=49
-            | 51..=58
-            | 60..=66
-            | 81
-            | 82
-            | 84
-            | 90..=95
-            | 98,
-        ) => (9..=14).contains(&d.len()),
-        (
-            _,
-            21..=26 | 29 | 35 | 37 | 38 | 42 | 50 | 59 | 67..=69 | 80 | 85 | 87 | 88 | 96 | 97 | 99,
-        ) => (9..=15).contains(&d.len()),
+        (_, 20 | 27 | 30..=34 | 36 | 39..=41 | 43..=49 | 51..=58 | 60..=66 | 81 | 82 | 84 | 90..=95 | 98) => {
+            (9..=14).contains(&d.len())
+        }
+        (_, 21..=26 | 29 | 35 | 37 | 38 | 42 | 50 | 59 | 67..=69 | 80 | 85 | 87 | 88 | 96 | 97 | 99) => {
+            (9..=15).contains(&d.len())
+        }
         _ => false,
     };
-    let british =
-        value.octets().starts_with(b"+442079460") || value.octets().starts_with(b"+447700900");
+    let british = value.octets().starts_with(b"+442079460") || value.octets().starts_with(b"+447700900");
     Check::when(national).test_when(british)
 }
 
@@ -149,12 +111,6 @@ fn nanp(value: Value<'_>) -> Check {
     if open || service || d.len() < 10 {
         return Check::Refuse;
     }
-    let separated = value
-        .octets()
-        .iter()
-        .filter(|b| !b.is_ascii_digit())
-        .count()
-        >= 2;
-    Check::bonus(if separated { 25 } else { 0 })
-        .test_when(fiction(exchange, d.small(from + 6, from + 10)))
+    let separated = value.octets().iter().filter(|b| !b.is_ascii_digit()).count() >= 2;
+    Check::bonus(if separated { 25 } else { 0 }).test_when(fiction(exchange, d.small(from + 6, from + 10)))
 }

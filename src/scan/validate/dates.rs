@@ -34,26 +34,17 @@ fn iso(value: Value<'_>) -> Check {
     let d = value.digits();
     // A date that goes on as a time of day ("1990-01-31T10:00:00") is a timestamp, not a birth date, unless it is midnight.
     let after = value.after();
-    let timed = matches!(after, [b'T' | b' ', b'0'..=b'2', b'0'..=b'9', b':', ..])
-        && !after[1..].starts_with(b"00:00");
-    Check::when(
-        d.len() == 8 && is_birth_date(d.small(0, 4), d.small(4, 6), d.small(6, 8)) && !timed,
-    )
+    let timed = matches!(after, [b'T' | b' ', b'0'..=b'2', b'0'..=b'9', b':', ..]) && !after[1..].starts_with(b"00:00");
+    Check::when(d.len() == 8 && is_birth_date(d.small(0, 4), d.small(4, 6), d.small(6, 8)) && !timed)
 }
 
 /// `M/D/YYYY`.
 fn us(value: Value<'_>) -> Check {
-    let mut parts = value.octets().split(|b| !b.is_ascii_digit()).map(|p| {
-        std::str::from_utf8(p)
-            .ok()
-            .and_then(|p| p.parse::<u32>().ok())
-            .unwrap_or(0)
-    });
-    let (month, day, year) = (
-        parts.next().unwrap_or(0),
-        parts.next().unwrap_or(0),
-        parts.next().unwrap_or(0),
-    );
+    let mut parts = value
+        .octets()
+        .split(|b| !b.is_ascii_digit())
+        .map(|p| std::str::from_utf8(p).ok().and_then(|p| p.parse::<u32>().ok()).unwrap_or(0));
+    let (month, day, year) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     Check::when(is_birth_date(year, month, day) && parts.next().is_none())
 }
 
@@ -64,12 +55,7 @@ mod tests {
     #[test]
     fn leap_years() {
         assert!(is_date(2000, 2, 29) && is_date(2024, 2, 29));
-        assert!(
-            !is_date(1900, 2, 29)
-                && !is_date(2023, 2, 29)
-                && !is_date(2023, 4, 31)
-                && !is_date(2023, 13, 1)
-        );
+        assert!(!is_date(1900, 2, 29) && !is_date(2023, 2, 29) && !is_date(2023, 4, 31) && !is_date(2023, 13, 1));
         assert!(is_short_date(0, 2, 29) && !is_short_date(1, 2, 29));
     }
 }

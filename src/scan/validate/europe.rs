@@ -11,37 +11,22 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("gb-driving-licence", |v| {
         let d = v.octets();
         let at = |i: usize| d.get(i).map_or(0, |b| u32::from(b.wrapping_sub(b'0')));
-        Check::when(
-            (1..=12).contains(&(at(6) % 5 * 10 + at(7)))
-                && (1..=31).contains(&(at(8) * 10 + at(9))),
-        )
+        Check::when((1..=12).contains(&(at(6) % 5 * 10 + at(7))) && (1..=31).contains(&(at(8) * 10 + at(9))))
     }),
     ("de-steuer-id", steuer_id),
     ("de-id-card", |v| {
-        Check::when(
-            super::mrz::check_digit(v.octets().get(..8).unwrap_or_default())
-                == v.octets().get(8).copied(),
-        )
+        Check::when(super::mrz::check_digit(v.octets().get(..8).unwrap_or_default()) == v.octets().get(8).copied())
     }),
     ("fr-nir", nir),
     ("it-codice-fiscale", codice_fiscale),
-    ("es-dni", |v| {
-        Check::when(spanish_letter(v.digits().number(0, 8)) == last(v))
-    }),
+    ("es-dni", |v| Check::when(spanish_letter(v.digits().number(0, 8)) == last(v))),
     ("es-nie", |v| {
-        let prefix = v
-            .octets()
-            .first()
-            .map_or(0, |b| u64::from(b.to_ascii_uppercase().wrapping_sub(b'X')));
+        let prefix = v.octets().first().map_or(0, |b| u64::from(b.to_ascii_uppercase().wrapping_sub(b'X')));
         Check::when(spanish_letter(prefix * 10_000_000 + v.digits().number(0, 7)) == last(v))
     }),
     ("nl-bsn", |v| {
         let d = v.digits();
-        Check::when(
-            d.weighted(&[9, 8, 7, 6, 5, 4, 3, 2, -1]) % 11 == 0
-                && d.number(0, 9) > 0
-                && !d.all_equal(),
-        )
+        Check::when(d.weighted(&[9, 8, 7, 6, 5, 4, 3, 2, -1]) % 11 == 0 && d.number(0, 9) > 0 && !d.all_equal())
     }),
     ("pl-pesel", pesel),
     ("se-personnummer", personnummer),
@@ -71,56 +56,37 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
         let d = v.digits();
         let sum = d.weighted(&[2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9]) as u32 % 11;
         Check::when(
-            (if sum == 10 { 1 } else { sum }) == d.at(12)
-                && is_short_date(d.small(1, 3), d.small(3, 5), d.small(5, 7)),
+            (if sum == 10 { 1 } else { sum }) == d.at(12) && is_short_date(d.small(1, 3), d.small(3, 5), d.small(5, 7)),
         )
     }),
     ("bg-egn", |v| {
         let d = v.digits();
         let sum = d.weighted(&[2, 4, 8, 5, 10, 9, 7, 3, 6]) as u32;
-        Check::when(
-            sum % 11 % 10 == d.at(9)
-                && is_short_date(d.small(0, 2), d.small(2, 4) % 20, d.small(4, 6)),
-        )
+        Check::when(sum % 11 % 10 == d.at(9) && is_short_date(d.small(0, 2), d.small(2, 4) % 20, d.small(4, 6)))
     }),
     ("cz-sk-rc", rodne_cislo),
     ("gr-amka", |v| {
         let d = v.digits();
-        Check::when(
-            luhn(d.as_slice()) && is_short_date(d.small(4, 6), d.small(2, 4), d.small(0, 2)),
-        )
+        Check::when(luhn(d.as_slice()) && is_short_date(d.small(4, 6), d.small(2, 4), d.small(0, 2)))
     }),
     ("ee-lt-code", |v| {
         let d = v.digits();
         let year = 1800 + (d.at(0) - 1) / 2 * 100 + d.small(1, 3);
         let first = d.weighted(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 1]) % 11;
-        let check = if first < 10 {
-            first
-        } else {
-            d.weighted(&[3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11 % 10
-        };
+        let check = if first < 10 { first } else { d.weighted(&[3, 4, 5, 6, 7, 8, 9, 1, 2, 3]) % 11 % 10 };
         Check::when(check == d.at(10) as i32 && is_date(year, d.small(3, 5), d.small(5, 7)))
     }),
     ("si-emso", |v| {
         let d = v.digits();
         let sum = d.weighted(&[7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2]) as u32;
         let year = d.small(4, 7);
-        let year = if year >= 800 {
-            1000 + year
-        } else {
-            2000 + year
-        };
-        Check::when(
-            (11 - sum % 11) % 11 % 10 == d.at(12)
-                && is_birth_date(year, d.small(2, 4), d.small(0, 2)),
-        )
+        let year = if year >= 800 { 1000 + year } else { 2000 + year };
+        Check::when((11 - sum % 11) % 11 % 10 == d.at(12) && is_birth_date(year, d.small(2, 4), d.small(0, 2)))
     }),
     ("hu-taj", |v| {
         let d = v.digits();
         Check::when(
-            d.weighted(&[3, 7, 3, 7, 3, 7, 3, 7]) as u32 % 10 == d.at(8)
-                && d.number(0, 9) > 0
-                && !d.all_equal(),
+            d.weighted(&[3, 7, 3, 7, 3, 7, 3, 7]) as u32 % 10 == d.at(8) && d.number(0, 9) > 0 && !d.all_equal(),
         )
     }),
     ("tr-tckn", |v| {
@@ -147,10 +113,7 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
         // All zeros passes the arithmetic: a form's filling rather than a number.
         let empty = d.all_equal();
         match sum == d.at(9) as i32 {
-            true => Check::Accept {
-                bonus: if empty { -60 } else { 0 },
-                test: empty,
-            },
+            true => Check::Accept { bonus: if empty { -60 } else { 0 }, test: empty },
             false => Check::Refuse,
         }
     }),
@@ -163,15 +126,13 @@ fn last(value: Value<'_>) -> Option<u8> {
 fn nino(value: Value<'_>) -> Check {
     let text = value.alphanumeric();
     const BARRED: [&[u8]; 7] = [b"BG", b"GB", b"NK", b"KN", b"NT", b"TN", b"ZZ"];
-    Check::when(!BARRED.iter().any(|b| text.starts_with(b)))
-        .test_when(text.get(2..8) == Some(b"000000"))
+    Check::when(!BARRED.iter().any(|b| text.starts_with(b))).test_when(text.get(2..8) == Some(b"000000"))
 }
 
 fn nhs(value: Value<'_>) -> Check {
     let d = value.digits();
     let check = 11 - d.weighted(&[10, 9, 8, 7, 6, 5, 4, 3, 2]) as u32 % 11;
-    Check::when(check != 10 && check % 11 == d.at(9) && !d.all_equal())
-        .test_when(d.small(0, 3) == 999)
+    Check::when(check != 10 && check % 11 == d.at(9) && !d.all_equal()).test_when(d.small(0, 3) == 999)
 }
 
 /// ISO 7064 MOD 11,10; among the first ten digits exactly one occurs more than once, twice or three times.
@@ -204,76 +165,46 @@ fn nir(value: Value<'_>) -> Check {
         _ => 0,
     };
     let number = number.saturating_sub(corsica);
-    let key = text
-        .iter()
-        .skip(13)
-        .fold(0_u64, |n, &b| n * 10 + u64::from(b.wrapping_sub(b'0')));
+    let key = text.iter().skip(13).fold(0_u64, |n, &b| n * 10 + u64::from(b.wrapping_sub(b'0')));
     Check::when(text.len() == 15 && 97 - number % 97 == key)
 }
 
 fn codice_fiscale(value: Value<'_>) -> Check {
-    const ODD: [u32; 26] = [
-        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24,
-        23,
-    ];
+    const ODD: [u32; 26] =
+        [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
     let text = value.alphanumeric();
     let sum: u32 = text
         .iter()
         .take(15)
         .enumerate()
         .map(|(i, &b)| {
-            let n = u32::from(if b.is_ascii_digit() {
-                b - b'0'
-            } else {
-                b - b'A'
-            });
-            if i % 2 == 0 {
-                ODD.get(n as usize).copied().unwrap_or(0)
-            } else {
-                n
-            }
+            let n = u32::from(if b.is_ascii_digit() { b - b'0' } else { b - b'A' });
+            if i % 2 == 0 { ODD.get(n as usize).copied().unwrap_or(0) } else { n }
         })
         .sum();
-    Check::when(
-        text.get(15)
-            .is_some_and(|&b| u32::from(b.wrapping_sub(b'A')) == sum % 26),
-    )
+    Check::when(text.get(15).is_some_and(|&b| u32::from(b.wrapping_sub(b'A')) == sum % 26))
 }
 
 fn spanish_letter(number: u64) -> Option<u8> {
-    b"TRWAGMYFPDXBNJZSQVHLCKE"
-        .get((number % 23) as usize)
-        .copied()
+    b"TRWAGMYFPDXBNJZSQVHLCKE".get((number % 23) as usize).copied()
 }
 
 fn pesel(value: Value<'_>) -> Check {
     let d = value.digits();
     let sum = d.weighted(&[1, 3, 7, 9, 1, 3, 7, 9, 1, 3]) as u32;
     let month = d.small(2, 4);
-    let century = [1900, 2000, 2100, 2200, 1800]
-        .get((month / 20) as usize)
-        .copied()
-        .unwrap_or(0);
-    Check::when(
-        (10 - sum % 10) % 10 == d.at(10)
-            && is_date(century + d.small(0, 2), month % 20, d.small(4, 6)),
-    )
+    let century = [1900, 2000, 2100, 2200, 1800].get((month / 20) as usize).copied().unwrap_or(0);
+    Check::when((10 - sum % 10) % 10 == d.at(10) && is_date(century + d.small(0, 2), month % 20, d.small(4, 6)))
 }
 
 fn personnummer(value: Value<'_>) -> Check {
     let d = value.digits();
-    let short = d
-        .as_slice()
-        .get(d.len().saturating_sub(10)..)
-        .unwrap_or_default();
+    let short = d.as_slice().get(d.len().saturating_sub(10)..).unwrap_or_default();
     let from = d.len().saturating_sub(10);
     let day = d.small(from + 4, from + 6);
     let day = if day > 60 { day - 60 } else { day };
     let separated = value.octets().iter().any(|b| matches!(b, b'-' | b'+'));
-    match d.len() >= 10
-        && luhn(short)
-        && is_short_date(d.small(from, from + 2), d.small(from + 2, from + 4), day)
-    {
+    match d.len() >= 10 && luhn(short) && is_short_date(d.small(from, from + 2), d.small(from + 2, from + 4), day) {
         true => Check::bonus(if separated { 15 } else { 0 }),
         false => Check::Refuse,
     }
@@ -283,9 +214,7 @@ fn hetu(value: Value<'_>) -> Check {
     let text = value.alphanumeric();
     let d = value.digits();
     let number = d.number(0, 9);
-    let expected = b"0123456789ABCDEFHJKLMNPRSTUVWXY"
-        .get((number % 31) as usize)
-        .copied();
+    let expected = b"0123456789ABCDEFHJKLMNPRSTUVWXY".get((number % 31) as usize).copied();
     let century = match value.octets().get(6) {
         Some(b'+') => 1800,
         Some(b'-' | b'U'..=b'Y') => 1900,
@@ -311,19 +240,8 @@ fn cartao_de_cidadao(value: Value<'_>) -> Check {
         .rev()
         .enumerate()
         .map(|(i, &b)| {
-            let n = u32::from(if b.is_ascii_digit() {
-                b - b'0'
-            } else {
-                b - b'A' + 10
-            });
-            if i % 2 == 0 {
-                n
-            } else {
-                (n * 2)
-                    .checked_sub(9)
-                    .filter(|_| n * 2 > 9)
-                    .unwrap_or(n * 2)
-            }
+            let n = u32::from(if b.is_ascii_digit() { b - b'0' } else { b - b'A' + 10 });
+            if i % 2 == 0 { n } else { (n * 2).checked_sub(9).filter(|_| n * 2 > 9).unwrap_or(n * 2) }
         })
         .sum();
     Check::when(text.len() == 12 && sum.is_multiple_of(10))
@@ -331,13 +249,7 @@ fn cartao_de_cidadao(value: Value<'_>) -> Check {
 
 fn ppsn(value: Value<'_>) -> Check {
     let text = value.alphanumeric();
-    let second = text.get(8).map_or(0, |&b| {
-        if b == b'W' {
-            0
-        } else {
-            i32::from(b.wrapping_sub(b'@'))
-        }
-    });
+    let second = text.get(8).map_or(0, |&b| if b == b'W' { 0 } else { i32::from(b.wrapping_sub(b'@')) });
     let sum = value.digits().weighted(&[8, 7, 6, 5, 4, 3, 2]) + 9 * second;
     Check::when(b"WABCDEFGHIJKLMNOPQRSTUV".get((sum % 23) as usize) == text.get(7))
 }
@@ -351,11 +263,7 @@ fn rodne_cislo(value: Value<'_>) -> Check {
     let (year, day) = (d.small(0, 2), d.small(4, 6));
     if d.len() == 9 {
         let plausible = year < 54 && is_date(1900 + year, month(&d), day);
-        return if plausible {
-            Check::bonus(-25)
-        } else {
-            Check::Refuse
-        };
+        return if plausible { Check::bonus(-25) } else { Check::Refuse };
     }
     let rest = d.number(0, 9) % 11;
     let born = if year >= 54 { 1900 + year } else { 2000 + year };

@@ -3,30 +3,19 @@
 use super::{Check, Validator, Value};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
-    ("hl7v2", |v| {
-        Check::bonus(if v.onward().windows(4).take(2048).any(|w| w == b"PID|") {
-            30
-        } else {
-            0
-        })
-    }),
+    ("hl7v2", |v| Check::bonus(if v.onward().windows(4).take(2048).any(|w| w == b"PID|") { 30 } else { 0 })),
     ("icd10", |v| {
         // A code with a point is rarer than a cell or part number.
         let pointed = v.octets().contains(&b'.');
         Check::bonus(if pointed { 10 } else { 0 })
     }),
-    ("mrn", |v| {
-        Check::when(v.octets().iter().any(u8::is_ascii_digit))
-    }),
+    ("mrn", |v| Check::when(v.octets().iter().any(u8::is_ascii_digit))),
     ("fastq", fastq),
 ];
 
 /// The quality line, as far as it is there, has no more cells than the sequence line.
 fn fastq(value: Value<'_>) -> Check {
-    let mut lines = value
-        .onward()
-        .split(|b| *b == b'\n')
-        .map(<[u8]>::trim_ascii_end);
+    let mut lines = value.onward().split(|b| *b == b'\n').map(<[u8]>::trim_ascii_end);
     let sequence = lines.nth(1).unwrap_or_default();
     let quality = lines.nth(1).unwrap_or_default();
     Check::when(quality.len() <= sequence.len()).raise(quality.len() == sequence.len(), 20)

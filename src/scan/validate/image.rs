@@ -3,34 +3,20 @@
 
 use super::{Check, Validator, Value};
 
-pub(super) const VALIDATORS: &[(&str, Validator)] = &[
-    ("jpeg", jpeg),
-    ("png", png),
-    ("heif", heif),
-    ("exif-gps", exif_gps),
-];
+pub(super) const VALIDATORS: &[(&str, Validator)] =
+    &[("jpeg", jpeg), ("png", png), ("heif", heif), ("exif-gps", exif_gps)];
 
 fn short(text: &[u8], at: usize) -> Option<usize> {
-    Some(usize::from(u16::from_be_bytes(
-        *text.get(at..)?.first_chunk()?,
-    )))
+    Some(usize::from(u16::from_be_bytes(*text.get(at..)?.first_chunk()?)))
 }
 
 /// SOI is followed by a marker segment with a possible length; an application segment says its name.
 fn jpeg(value: Value<'_>) -> Check {
     let text = value.onward();
     let named = match text.get(6..) {
-        Some(name) => [
-            &b"JFIF\0"[..],
-            b"JFXX\0",
-            b"Exif\0",
-            b"ICC_PROFILE\0",
-            b"http://ns",
-            b"Adobe",
-            b"Photoshop",
-        ]
-        .iter()
-        .any(|n| name.starts_with(n)),
+        Some(name) => [&b"JFIF\0"[..], b"JFXX\0", b"Exif\0", b"ICC_PROFILE\0", b"http://ns", b"Adobe", b"Photoshop"]
+            .iter()
+            .any(|n| name.starts_with(n)),
         None => false,
     };
     match (short(text, 4), named) {
@@ -54,10 +40,8 @@ fn png(value: Value<'_>) -> Check {
 /// The box size before `ftyp` is small and a multiple of four.
 fn heif(value: Value<'_>) -> Check {
     let before = value.before();
-    let size = before
-        .get(before.len().saturating_sub(4)..)
-        .and_then(|s| s.first_chunk::<4>())
-        .map(|s| u32::from_be_bytes(*s));
+    let size =
+        before.get(before.len().saturating_sub(4)..).and_then(|s| s.first_chunk::<4>()).map(|s| u32::from_be_bytes(*s));
     Check::when(size.is_some_and(|s| (16..=256).contains(&s) && s.is_multiple_of(4)))
 }
 
@@ -68,9 +52,7 @@ pub(in crate::scan) fn image_end(text: &[u8]) -> usize {
         return 4;
     }
     let mut at = 2;
-    while let (Some(0xff), Some(marker), Some(length)) =
-        (text.get(at), text.get(at + 1), short(text, at + 2))
-    {
+    while let (Some(0xff), Some(marker), Some(length)) = (text.get(at), text.get(at + 1), short(text, at + 2)) {
         if !matches!(marker, 0xc0..=0xcf | 0xdb..=0xfe) || length < 2 {
             break;
         }
@@ -87,27 +69,15 @@ fn exif_gps(value: Value<'_>) -> Check {
     let little = tiff.starts_with(b"II");
     let word = |at: usize| -> Option<usize> {
         let octets = *tiff.get(at..)?.first_chunk::<2>()?;
-        Some(usize::from(if little {
-            u16::from_le_bytes(octets)
-        } else {
-            u16::from_be_bytes(octets)
-        }))
+        Some(usize::from(if little { u16::from_le_bytes(octets) } else { u16::from_be_bytes(octets) }))
     };
     let long = |at: usize| -> Option<usize> {
         let octets = *tiff.get(at..)?.first_chunk::<4>()?;
-        Some(
-            (if little {
-                u32::from_le_bytes(octets)
-            } else {
-                u32::from_be_bytes(octets)
-            }) as usize,
-        )
+        Some((if little { u32::from_le_bytes(octets) } else { u32::from_be_bytes(octets) }) as usize)
     };
     let entry = |ifd: usize, tag: usize| -> Option<usize> {
         let count = word(ifd)?.min(64);
-        (0..count)
-            .map(|i| ifd.saturating_add(2 + 12 * i))
-            .find(|&at| word(at) == Some(tag))
+        (0..count).map(|i| ifd.saturating_add(2 + 12 * i)).find(|&at| word(at) == Some(tag))
     };
     let Some(ifd0) = long(4) else {
         return Check::PASS;

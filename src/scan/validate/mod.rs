@@ -55,10 +55,7 @@ impl<'a> Value<'a> {
 
     /// Its decimal digits, everything else dropped.
     fn digits(&self) -> Digits {
-        let mut digits = Digits {
-            values: [0; Digits::MAX],
-            length: 0,
-        };
+        let mut digits = Digits { values: [0; Digits::MAX], length: 0 };
         for &octet in self.octets() {
             if octet.is_ascii_digit()
                 && let Some(slot) = digits.values.get_mut(digits.length)
@@ -72,11 +69,7 @@ impl<'a> Value<'a> {
 
     /// Its ASCII letters (as upper case) and digits, everything else dropped.
     fn alphanumeric(&self) -> Vec<u8> {
-        self.octets()
-            .iter()
-            .filter(|b| b.is_ascii_alphanumeric())
-            .map(u8::to_ascii_uppercase)
-            .collect()
+        self.octets().iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect()
     }
 }
 
@@ -105,9 +98,7 @@ impl Digits {
     /// The digits `from..to` as a number; saturates past 19 digits.
     fn number(&self, from: usize, to: usize) -> u64 {
         let part = self.as_slice().get(from..to).unwrap_or_default();
-        part.iter().fold(0_u64, |n, &d| {
-            n.saturating_mul(10).saturating_add(u64::from(d))
-        })
+        part.iter().fold(0_u64, |n, &d| n.saturating_mul(10).saturating_add(u64::from(d)))
     }
 
     fn small(&self, from: usize, to: usize) -> u32 {
@@ -116,11 +107,7 @@ impl Digits {
 
     /// The sum of the digits, each times its weight.
     fn weighted(&self, weights: &[i32]) -> i32 {
-        self.as_slice()
-            .iter()
-            .zip(weights)
-            .map(|(&d, &w)| i32::from(d) * w)
-            .sum()
+        self.as_slice().iter().zip(weights).map(|(&d, &w)| i32::from(d) * w).sum()
     }
 
     fn all_equal(&self) -> bool {
@@ -144,10 +131,7 @@ pub(super) enum Check {
 
 impl Check {
     /// Accepted as the signature's score says.
-    const PASS: Self = Self::Accept {
-        bonus: 0,
-        test: false,
-    };
+    const PASS: Self = Self::Accept { bonus: 0, test: false };
 
     fn when(good: bool) -> Self {
         if good { Self::PASS } else { Self::Refuse }
@@ -161,10 +145,7 @@ impl Check {
     /// Adds to the bonus of an accepted value, if `when`.
     fn raise(self, when: bool, by: i8) -> Self {
         match self {
-            Self::Accept { bonus, test } if when => Self::Accept {
-                bonus: bonus.saturating_add(by),
-                test,
-            },
+            Self::Accept { bonus, test } if when => Self::Accept { bonus: bonus.saturating_add(by), test },
             other => other,
         }
     }
@@ -172,13 +153,7 @@ impl Check {
     /// Marks an accepted value as one for tests, if `test`.
     fn test_when(self, test: bool) -> Self {
         match self {
-            Self::Accept {
-                bonus,
-                test: before,
-            } => Self::Accept {
-                bonus,
-                test: before || test,
-            },
+            Self::Accept { bonus, test: before } => Self::Accept { bonus, test: before || test },
             Self::Refuse => Self::Refuse,
         }
     }
@@ -207,20 +182,12 @@ const FAMILIES: &[&[(&str, Validator)]] = &[
 
 /// The validator of a name.
 pub(super) fn validator(name: &str) -> Option<Validator> {
-    FAMILIES
-        .iter()
-        .flat_map(|f| f.iter())
-        .find(|(n, _)| *n == name)
-        .map(|(_, v)| *v)
+    FAMILIES.iter().flat_map(|f| f.iter()).find(|(n, _)| *n == name).map(|(_, v)| *v)
 }
 
 /// All names, sorted.
 pub(super) fn names() -> Vec<&'static str> {
-    let mut names: Vec<_> = FAMILIES
-        .iter()
-        .flat_map(|f| f.iter())
-        .map(|(n, _)| *n)
-        .collect();
+    let mut names: Vec<_> = FAMILIES.iter().flat_map(|f| f.iter()).map(|(n, _)| *n).collect();
     names.sort_unstable();
     names
 }

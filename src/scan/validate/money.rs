@@ -14,13 +14,9 @@ fn card(value: Value<'_>) -> Check {
         _ if d.at(0) == 4 => &[13, 16, 19],
         2221..=2720 | 5100..=5599 => &[16],
         _ if matches!(two, 34 | 37) => &[15],
-        _ if matches!(three, 300..=305 | 309) || matches!(two, 36 | 38 | 39) => {
-            &[14, 15, 16, 17, 18, 19]
-        }
+        _ if matches!(three, 300..=305 | 309) || matches!(two, 36 | 38 | 39) => &[14, 15, 16, 17, 18, 19],
         3528..=3589 | 2200..=2204 | 6011 => &[16, 17, 18, 19],
-        _ if matches!(three, 644..=649) || two == 65 || matches!(six, 622_126..=622_925) => {
-            &[16, 17, 18, 19]
-        }
+        _ if matches!(three, 644..=649) || two == 65 || matches!(six, 622_126..=622_925) => &[16, 17, 18, 19],
         _ if two == 62 => &[16, 17, 18, 19],
         _ if matches!(two, 60 | 81 | 82) || three == 508 => &[16],
         _ if matches!(two, 50 | 56..=69) => &[13, 14, 15, 16, 17, 18, 19],
@@ -30,24 +26,14 @@ fn card(value: Value<'_>) -> Check {
         return Check::Refuse;
     }
     let grouped = value.octets().iter().any(|b| !b.is_ascii_digit());
-    let test = [
-        &[4, 1, 1, 1, 1, 1][..],
-        &[5, 5, 5, 5, 5, 5],
-        &[3, 7, 8, 2, 8, 2, 2, 4],
-        &[4, 0, 1, 2, 8, 8, 8, 8],
-    ]
-    .iter()
-    .any(|t| d.as_slice().starts_with(t))
-        || d.as_slice()
-            .get(4..d.len() - 1)
-            .is_some_and(|m| m.iter().all(|&x| x == 0));
+    let test = [&[4, 1, 1, 1, 1, 1][..], &[5, 5, 5, 5, 5, 5], &[3, 7, 8, 2, 8, 2, 2, 4], &[4, 0, 1, 2, 8, 8, 8, 8]]
+        .iter()
+        .any(|t| d.as_slice().starts_with(t))
+        || d.as_slice().get(4..d.len() - 1).is_some_and(|m| m.iter().all(|&x| x == 0));
     let bonus = if grouped { 10 } else { 0 };
     match (luhn(d.as_slice()), two == 62) {
         (true, _) => Check::Accept { bonus, test },
-        (false, true) => Check::Accept {
-            bonus: bonus - 40,
-            test,
-        },
+        (false, true) => Check::Accept { bonus: bonus - 40, test },
         (false, false) => Check::Refuse,
     }
 }
@@ -65,8 +51,7 @@ fn iban(value: Value<'_>) -> Check {
     };
     let country = head.get(..2).unwrap_or_default();
     let known = IBAN_LENGTHS.split_ascii_whitespace().any(|entry| {
-        entry.as_bytes().starts_with(country)
-            && entry.get(2..).and_then(|n| n.parse().ok()) == Some(text.len())
+        entry.as_bytes().starts_with(country) && entry.get(2..).and_then(|n| n.parse().ok()) == Some(text.len())
     });
     Check::when(known && mod_97_10(&[rest, head].concat()))
 }

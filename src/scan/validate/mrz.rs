@@ -4,8 +4,7 @@
 use super::dates::is_short_date;
 use super::{Check, Validator, Value};
 
-pub(super) const VALIDATORS: &[(&str, Validator)] =
-    &[("mrz-td3", td3), ("mrz-td2", td2), ("mrz-td1", td1)];
+pub(super) const VALIDATORS: &[(&str, Validator)] = &[("mrz-td3", td3), ("mrz-td2", td2), ("mrz-td1", td1)];
 
 /// The check digit of some cells: weights 7, 3, 1, `A` = 10, `<` = 0, modulo 10; `None` if a cell is none.
 pub(super) fn check_digit(cells: &[u8]) -> Option<u8> {
@@ -24,12 +23,7 @@ pub(super) fn check_digit(cells: &[u8]) -> Option<u8> {
 
 /// The lines of a zone, separators dropped.
 fn cells(value: Value<'_>) -> Vec<u8> {
-    value
-        .octets()
-        .iter()
-        .copied()
-        .filter(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'<'))
-        .collect()
+    value.octets().iter().copied().filter(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'<')).collect()
 }
 
 /// Whether `cells[from..to]` are followed by their check digit (`<` stands for 0 where all cells are empty).
@@ -51,12 +45,7 @@ fn line(cells: &[u8], at: usize) -> bool {
 
 /// A birth date that the calendar has; unknown parts are `<`.
 fn birth(cells: &[u8], at: usize) -> bool {
-    let digit = |i: usize| {
-        cells
-            .get(at + i)
-            .filter(|b| b.is_ascii_digit())
-            .map(|b| u32::from(b - b'0'))
-    };
+    let digit = |i: usize| cells.get(at + i).filter(|b| b.is_ascii_digit()).map(|b| u32::from(b - b'0'));
     let pair = |i: usize| Some(digit(i)? * 10 + digit(i + 1)?);
     match (pair(0), pair(2), pair(4)) {
         (Some(year), Some(month), Some(day)) => is_short_date(year, month, day),
@@ -75,12 +64,8 @@ fn td3(value: Value<'_>) -> Check {
         return Check::Refuse;
     }
     let visa = cells.first() == Some(&b'V');
-    let composite: Vec<u8> = [44..54, 57..64, 65..87]
-        .into_iter()
-        .filter_map(|r| cells.get(r))
-        .flatten()
-        .copied()
-        .collect();
+    let composite: Vec<u8> =
+        [44..54, 57..64, 65..87].into_iter().filter_map(|r| cells.get(r)).flatten().copied().collect();
     let whole = checks(&cells, 72, 86) && check_digit(&composite) == cells.get(87).copied();
     Check::when(whole || visa).test_when(is_specimen(&cells))
 }
@@ -91,29 +76,19 @@ fn td2(value: Value<'_>) -> Check {
         return Check::Refuse;
     }
     let visa = cells.first() == Some(&b'V');
-    let composite: Vec<u8> = [36..46, 49..56, 57..71]
-        .into_iter()
-        .filter_map(|r| cells.get(r))
-        .flatten()
-        .copied()
-        .collect();
-    Check::when(visa || check_digit(&composite) == cells.get(71).copied())
-        .test_when(is_specimen(&cells))
+    let composite: Vec<u8> =
+        [36..46, 49..56, 57..71].into_iter().filter_map(|r| cells.get(r)).flatten().copied().collect();
+    Check::when(visa || check_digit(&composite) == cells.get(71).copied()).test_when(is_specimen(&cells))
 }
 
 fn td1(value: Value<'_>) -> Check {
     let cells = cells(value);
-    let composite: Vec<u8> = [5..30, 30..37, 38..45, 48..59]
-        .into_iter()
-        .filter_map(|r| cells.get(r))
-        .flatten()
-        .copied()
-        .collect();
+    let composite: Vec<u8> =
+        [5..30, 30..37, 38..45, 48..59].into_iter().filter_map(|r| cells.get(r)).flatten().copied().collect();
     // A number too long for its field has `<` for a check digit and goes on in the optional data.
     let number = cells.get(14) == Some(&b'<') || checks(&cells, 5, 14);
     let good = number && checks(&cells, 30, 36) && checks(&cells, 38, 44) && birth(&cells, 30);
-    Check::when(good && check_digit(&composite) == cells.get(59).copied())
-        .test_when(is_specimen(&cells))
+    Check::when(good && check_digit(&composite) == cells.get(59).copied()).test_when(is_specimen(&cells))
 }
 
 #[cfg(test)]
@@ -124,36 +99,16 @@ mod tests {
     #[test]
     fn specimens() {
         let cases: [(Validator, &str, usize); 3] = [
-            (
-                td3,
-                "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
-                47,
-            ),
-            (
-                td2,
-                "I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<\nD231458907UTO7408122F1204159<<<<<<<6",
-                40,
-            ),
-            (
-                td1,
-                "I<UTOD231458907<<<<<<<<<<<<<<<\n7408122F1204159UTO<<<<<<<<<<<6\nERIKSSON<<ANNA<MARIA<<<<<<<<<<",
-                33,
-            ),
+            (td3, "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10", 47),
+            (td2, "I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<\nD231458907UTO7408122F1204159<<<<<<<6", 40),
+            (td1, "I<UTOD231458907<<<<<<<<<<<<<<<\n7408122F1204159UTO<<<<<<<<<<<6\nERIKSSON<<ANNA<MARIA<<<<<<<<<<", 33),
         ];
         for (validator, text, at) in cases {
             let whole = text.as_bytes();
-            assert_eq!(
-                validator(Value::new(whole, 0, whole.len())),
-                Check::PASS.test_when(true),
-                "{text}"
-            );
+            assert_eq!(validator(Value::new(whole, 0, whole.len())), Check::PASS.test_when(true), "{text}");
             let mut wrong = whole.to_vec();
             wrong[at] = if wrong[at] == b'1' { b'2' } else { b'1' };
-            assert_eq!(
-                validator(Value::new(&wrong, 0, wrong.len())),
-                Check::Refuse,
-                "{text}"
-            );
+            assert_eq!(validator(Value::new(&wrong, 0, wrong.len())), Check::Refuse, "{text}");
             assert_eq!(validator(Value::new(whole, 0, 50)), Check::Refuse);
         }
     }

@@ -16,11 +16,7 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
         let grouped = v.octets().contains(&b'-');
         let good = d.len() == 15 && luhn(d.as_slice()) && !d.all_equal();
         // Reporting body 00 is for tests (GSMA TS.06).
-        if good {
-            Check::bonus(if grouped { 20 } else { 0 }).test_when(d.small(0, 2) == 0)
-        } else {
-            Check::Refuse
-        }
+        if good { Check::bonus(if grouped { 20 } else { 0 }).test_when(d.small(0, 2) == 0) } else { Check::Refuse }
     }),
     ("imsi", |v| {
         let d = v.digits();
@@ -30,22 +26,16 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("uuid", |v| Check::when(!is_placeholder(v.octets()))),
     ("ad-id", |v| {
         let text = v.octets();
-        Check::when(
-            !is_placeholder(text) && text.iter().filter(|b| **b != b'-' && **b != b'0').count() > 3,
-        )
+        Check::when(!is_placeholder(text) && text.iter().filter(|b| **b != b'-' && **b != b'0').count() > 3)
     }),
     ("latitude", |v| degrees(v, 90.0)),
     ("longitude", |v| degrees(v, 180.0)),
-    ("latlon", |v| {
-        Check::when(v.digits().as_slice().iter().any(|&d| d > 0))
-    }),
+    ("latlon", |v| Check::when(v.digits().as_slice().iter().any(|&d| d > 0))),
 ];
 
 /// Whether an address names a user: not special-purpose; documentation ranges are for tests.
 fn ipv4(value: Value<'_>) -> Check {
-    let parsed = std::str::from_utf8(value.octets())
-        .ok()
-        .and_then(|t| t.parse::<Ipv4Addr>().ok());
+    let parsed = std::str::from_utf8(value.octets()).ok().and_then(|t| t.parse::<Ipv4Addr>().ok());
     let Some(address) = parsed else {
         return Check::Refuse;
     };
@@ -63,10 +53,8 @@ fn ipv4(value: Value<'_>) -> Check {
         || (octets[0] == 198 && octets[1] & 0xfe == 18);
     // A part of a longer dotted number (version, object identifier), or what follows "v" or a product's name and slash.
     let before = value.before();
-    let dotted = matches!(before, [.., b'0'..=b'9', b'.'])
-        || matches!(value.after(), [b'.', b'0'..=b'9', ..]);
-    let version =
-        matches!(before.last(), Some(b'/' | b'v' | b'V' | b'=')) && is_version_before(before);
+    let dotted = matches!(before, [.., b'0'..=b'9', b'.']) || matches!(value.after(), [b'.', b'0'..=b'9', ..]);
+    let version = matches!(before.last(), Some(b'/' | b'v' | b'V' | b'=')) && is_version_before(before);
     if special || dotted || version || is_version_word(before) {
         return Check::Refuse;
     }
@@ -87,37 +75,19 @@ fn is_version_before(before: &[u8]) -> bool {
 
 /// `version 1.2.3.4`, `"version":"1.2.3.4"`, `build=...`, `firmware: ...`.
 fn is_version_word(before: &[u8]) -> bool {
-    let near = before
-        .get(before.len().saturating_sub(24)..)
-        .unwrap_or_default();
-    let end = near
-        .iter()
-        .rposition(u8::is_ascii_alphabetic)
-        .map_or(0, |i| i + 1);
+    let near = before.get(before.len().saturating_sub(24)..).unwrap_or_default();
+    let end = near.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |i| i + 1);
     let close = near.len() - end <= 5;
     let word = near.get(..end).unwrap_or_default().to_ascii_lowercase();
-    close
-        && [
-            &b"version"[..],
-            b"ver",
-            b"build",
-            b"release",
-            b"firmware",
-            b"revision",
-        ]
-        .iter()
-        .any(|w| word.ends_with(w))
+    close && [&b"version"[..], b"ver", b"build", b"release", b"firmware", b"revision"].iter().any(|w| word.ends_with(w))
 }
 
 fn ipv6(value: Value<'_>) -> Check {
-    let edge =
-        |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_'));
+    let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_'));
     if edge(value.before().last()) || edge(value.after().first()) {
         return Check::Refuse;
     }
-    let parsed = std::str::from_utf8(value.octets())
-        .ok()
-        .and_then(|t| t.parse::<Ipv6Addr>().ok());
+    let parsed = std::str::from_utf8(value.octets()).ok().and_then(|t| t.parse::<Ipv6Addr>().ok());
     let Some(address) = parsed else {
         return Check::Refuse;
     };
@@ -126,31 +96,19 @@ fn ipv6(value: Value<'_>) -> Check {
     if first & 0xe000 != 0x2000 {
         return Check::Refuse;
     }
-    let documentation = address.segments()[..2] == [0x2001, 0xdb8]
-        || (first == 0x3fff && address.segments()[1] >> 12 == 0);
+    let documentation =
+        address.segments()[..2] == [0x2001, 0xdb8] || (first == 0x3fff && address.segments()[1] >> 12 == 0);
     Check::PASS.test_when(documentation)
 }
 
 fn mac(value: Value<'_>) -> Check {
     let text = value.octets();
-    let hex: Vec<u8> = text
-        .iter()
-        .filter_map(|b| char::from(*b).to_digit(16).map(|d| d as u8))
-        .collect();
-    let octets: Vec<u8> = hex
-        .chunks_exact(2)
-        .map(|p| p.iter().fold(0, |n, d| n << 4 | d))
-        .collect();
+    let hex: Vec<u8> = text.iter().filter_map(|b| char::from(*b).to_digit(16).map(|d| d as u8)).collect();
+    let octets: Vec<u8> = hex.chunks_exact(2).map(|p| p.iter().fold(0, |n, d| n << 4 | d)).collect();
     let constant = octets.iter().all(|&o| o == 0) || octets.iter().all(|&o| o == 0xff);
     let edge = |b: Option<&u8>| b.is_some_and(|b| matches!(b, b':' | b'-'));
     // Longer chains (fingerprints, IPv6, identifiers) are no hardware addresses.
-    let chained = edge(value.before().last())
-        && value
-            .before()
-            .iter()
-            .rev()
-            .nth(1)
-            .is_some_and(u8::is_ascii_hexdigit)
+    let chained = edge(value.before().last()) && value.before().iter().rev().nth(1).is_some_and(u8::is_ascii_hexdigit)
         || edge(value.after().first()) && value.after().get(1).is_some_and(u8::is_ascii_hexdigit);
     let first = octets.first().copied().unwrap_or(1);
     if octets.len() != 6 || constant || first & 1 == 1 || chained {
@@ -165,9 +123,6 @@ fn mac(value: Value<'_>) -> Check {
 
 /// In range, not 0 (a placeholder), and precise to about a kilometre (two decimals: 28 CFR 202.242 asks for 1,000 m).
 fn degrees(value: Value<'_>, max: f64) -> Check {
-    let number: f64 = std::str::from_utf8(value.octets())
-        .ok()
-        .and_then(|t| t.parse().ok())
-        .unwrap_or(f64::NAN);
+    let number: f64 = std::str::from_utf8(value.octets()).ok().and_then(|t| t.parse().ok()).unwrap_or(f64::NAN);
     Check::when(number.abs() <= max && number != 0.0)
 }

@@ -8,42 +8,26 @@ use super::{Check, Validator, Value};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("us-ssn", ssn),
-    ("us-itin", |v| {
-        Check::when(v.digits().len() == 9).test_when(v.digits().small(5, 9) <= 1)
-    }),
+    ("us-itin", |v| Check::when(v.digits().len() == 9).test_when(v.digits().small(5, 9) <= 1)),
     ("us-dl-number", licence),
     ("us-passport", passport),
-    ("us-a-number", |v| {
-        Check::when(!v.digits().all_equal() || v.digits().len() == 9)
-    }),
-    ("us-mbi", |v| {
-        Check::PASS.test_when(v.alphanumeric() == b"1EG4TE5MK73")
-    }),
+    ("us-a-number", |v| Check::when(!v.digits().all_equal() || v.digits().len() == 9)),
+    ("us-mbi", |v| Check::PASS.test_when(v.alphanumeric() == b"1EG4TE5MK73")),
     ("us-npi", npi),
     ("us-dea", dea),
     ("us-aba-routing", aba),
     ("us-state-zip", zip),
-    ("us-postal-address", |v| {
-        Check::when(!v.octets().starts_with(b"0"))
-    }),
+    ("us-postal-address", |v| Check::when(!v.octets().starts_with(b"0"))),
 ];
 
 /// Area not 000, 666 or 9xx, group not 00, serial not 0000, both separators the same, no published specimen.
 fn ssn(value: Value<'_>) -> Check {
-    let separators: Vec<u8> = value
-        .octets()
-        .iter()
-        .copied()
-        .filter(|b| !b.is_ascii_digit())
-        .collect();
+    let separators: Vec<u8> = value.octets().iter().copied().filter(|b| !b.is_ascii_digit()).collect();
     let d = value.digits();
     let (area, group, serial) = (d.small(0, 3), d.small(3, 5), d.small(5, 9));
-    let impossible =
-        d.len() != 9 || area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0;
-    let specimen = matches!(
-        d.number(0, 9),
-        78_051_120 | 219_099_999 | 457_555_462 | 123_456_789 | 987_654_320..=987_654_329
-    );
+    let impossible = d.len() != 9 || area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0;
+    let specimen =
+        matches!(d.number(0, 9), 78_051_120 | 219_099_999 | 457_555_462 | 123_456_789 | 987_654_320..=987_654_329);
     let mixed = matches!(separators.as_slice(), [a, b] if a != b);
     // Areas from 773 up were first used in 2011, and those from 850 on hardly or not at all: section 9 uses 899.
     Check::when(!impossible && !specimen && !mixed && !d.all_equal()).test_when(area >= 890)
@@ -76,11 +60,7 @@ const LICENCES: &[(&str, &str, &[&str])] = &[
     ("MI", "michigan", &["A9{10}", "A9{12}"]),
     ("MN", "minnesota", &["A9{12}"]),
     ("MS", "mississippi", &["9{9}"]),
-    (
-        "MO",
-        "missouri",
-        &["A9{5,9}", "A9{6}R", "9{3}A9{6}", "9{8}AA", "9{9}A", "9{9}"],
-    ),
+    ("MO", "missouri", &["A9{5,9}", "A9{6}R", "9{3}A9{6}", "9{8}AA", "9{9}A", "9{9}"]),
     ("MT", "montana", &["A9{8}", "9{9}", "9{13,14}"]),
     ("NE", "nebraska", &["9{1,7}", "A9{6,8}"]),
     ("NV", "nevada", &["9{9,10}", "9{12}", "X9{8}"]),
@@ -118,10 +98,7 @@ fn licence(value: Value<'_>) -> Check {
     if value.digits().len() == number.len() && value.digits().all_equal() {
         return Check::Refuse;
     }
-    let mut fits = LICENCES
-        .iter()
-        .filter(|(_, _, shapes)| shapes.iter().any(|s| has_shape(number, s)))
-        .peekable();
+    let mut fits = LICENCES.iter().filter(|(_, _, shapes)| shapes.iter().any(|s| has_shape(number, s))).peekable();
     if fits.peek().is_none() {
         return Check::Refuse;
     }
@@ -129,13 +106,9 @@ fn licence(value: Value<'_>) -> Check {
     let letters = number.iter().any(u8::is_ascii_alphabetic);
     let named = letters && {
         let before = value.before();
-        let before = before
-            .get(before.len().saturating_sub(STATE_OCTETS)..)
-            .unwrap_or_default();
+        let before = before.get(before.len().saturating_sub(STATE_OCTETS)..).unwrap_or_default();
         let after = value.after();
-        let after = after
-            .get(..STATE_OCTETS.min(after.len()))
-            .unwrap_or_default();
+        let after = after.get(..STATE_OCTETS.min(after.len())).unwrap_or_default();
         let around = [before, b" ", after].concat();
         fits.any(|(code, name, _)| {
             has_word(&around, code.as_bytes(), true) || has_word(&around, name.as_bytes(), false)
@@ -152,12 +125,8 @@ fn has_shape(number: &[u8], shape: &str) -> bool {
         };
         let mut bounds = (1, 1);
         if let Some(counted) = rest.strip_prefix(b"{") {
-            let end = counted
-                .iter()
-                .position(|&b| b == b'}')
-                .unwrap_or(counted.len());
-            let text =
-                std::str::from_utf8(counted.get(..end).unwrap_or_default()).unwrap_or_default();
+            let end = counted.iter().position(|&b| b == b'}').unwrap_or(counted.len());
+            let text = std::str::from_utf8(counted.get(..end).unwrap_or_default()).unwrap_or_default();
             let (low, high) = text.split_once(',').unwrap_or((text, text));
             bounds = (low.parse().unwrap_or(1), high.parse().unwrap_or(1));
             rest = counted.get(end + 1..).unwrap_or_default();
@@ -169,9 +138,7 @@ fn has_shape(number: &[u8], shape: &str) -> bool {
             other => *b == other,
         };
         let run = number.iter().take(bounds.1).take_while(|b| is(b)).count();
-        (bounds.0..=run)
-            .rev()
-            .any(|n| fits(number.get(n..).unwrap_or_default(), rest))
+        (bounds.0..=run).rev().any(|n| fits(number.get(n..).unwrap_or_default(), rest))
     }
     fits(number, shape.as_bytes())
 }
@@ -179,18 +146,9 @@ fn has_shape(number: &[u8], shape: &str) -> bool {
 /// Whether a text holds a word.
 fn has_word(text: &[u8], word: &[u8], cased: bool) -> bool {
     text.windows(word.len()).enumerate().any(|(i, w)| {
-        let same = if cased {
-            w == word
-        } else {
-            w.eq_ignore_ascii_case(word)
-        };
-        same && !i
-            .checked_sub(1)
-            .and_then(|i| text.get(i))
-            .is_some_and(u8::is_ascii_alphanumeric)
-            && !text
-                .get(i + word.len())
-                .is_some_and(u8::is_ascii_alphanumeric)
+        let same = if cased { w == word } else { w.eq_ignore_ascii_case(word) };
+        same && !i.checked_sub(1).and_then(|i| text.get(i)).is_some_and(u8::is_ascii_alphanumeric)
+            && !text.get(i + word.len()).is_some_and(u8::is_ascii_alphanumeric)
     })
 }
 
@@ -199,8 +157,7 @@ fn passport(value: Value<'_>) -> Check {
     let letter = value.octets().first().is_some_and(u8::is_ascii_uppercase);
     match value.digits().all_equal() {
         true => Check::Refuse,
-        false => Check::bonus(if letter { 15 } else { 0 })
-            .test_when(value.octets().starts_with(b"X0000000")),
+        false => Check::bonus(if letter { 15 } else { 0 }).test_when(value.octets().starts_with(b"X0000000")),
     }
 }
 
@@ -243,15 +200,8 @@ const ZIP_AREAS: [&str; 10] = [
 ];
 
 fn zip(value: Value<'_>) -> Check {
-    let state = value
-        .octets()
-        .get(..2)
-        .and_then(|s| std::str::from_utf8(s).ok())
-        .unwrap_or("??");
-    let areas = ZIP_AREAS
-        .get(value.digits().at(0) as usize)
-        .copied()
-        .unwrap_or_default();
+    let state = value.octets().get(..2).and_then(|s| std::str::from_utf8(s).ok()).unwrap_or("??");
+    let areas = ZIP_AREAS.get(value.digits().at(0) as usize).copied().unwrap_or_default();
     Check::when(areas.split(' ').any(|s| s == state)).test_when(value.octets().ends_with(b"-0000"))
 }
 
@@ -270,11 +220,7 @@ mod tests {
             ("", "9{1,8}", false),
         ];
         for (number, shape, fits) in cases {
-            assert_eq!(
-                has_shape(number.as_bytes(), shape),
-                fits,
-                "{number} {shape}"
-            );
+            assert_eq!(has_shape(number.as_bytes(), shape), fits, "{number} {shape}");
         }
     }
 
