@@ -14,6 +14,8 @@ pub(super) enum Framing {
     Gzip,
     /// HTTP's "deflate": RFC 1950, or RFC 1951 as some senders have it. The first two octets tell.
     Deflate,
+    /// RFC 1951, one stream: what follows is not part of it.
+    Raw,
 }
 
 /// Inflates.
@@ -22,6 +24,7 @@ pub(super) struct Inflater {
     stream: Option<Box<Decompress>>,
     first: Option<u8>,
     ended: bool,
+    unused: usize,
 }
 
 impl Inflater {
@@ -31,6 +34,7 @@ impl Inflater {
             stream: None,
             first: None,
             ended: false,
+            unused: 0,
         }
     }
 
@@ -80,14 +84,19 @@ impl Decoder for Inflater {
             let Some((&next, rest)) = input.split_first() else {
                 return Ok(());
             };
-            if self.ended && next == 0 {
+            if self.ended && next == 0 && self.framing != Framing::Raw {
                 // Padding after the last member, as tape and block writers leave it.
                 input = rest;
                 continue;
             }
+            if self.ended && self.framing == Framing::Raw {
+                self.unused += input.len();
+                return Ok(());
+            }
             let stream = match self.framing {
                 Framing::Gzip => Decompress::new_gzip(15),
-                _ if self.ended => return Err(Stop),
+                Framing::Raw => Decompress::new(false),
+                Framing::Deflate if self.ended => return Err(Stop),
                 Framing::Deflate => {
                     let Some(first) = self.first.take() else {
                         self.first = Some(next);
@@ -109,6 +118,10 @@ impl Decoder for Inflater {
 
     fn finish(&mut self, _out: &mut Outlet<'_, '_>) -> u64 {
         u64::from(self.first.is_some())
+    }
+
+    fn unused(&self) -> Option<usize> {
+        self.ended.then_some(self.unused)
     }
 
     fn is_compression(&self) -> bool {

@@ -57,6 +57,14 @@ impl HttpHead {
         }
     }
 
+    /// The header of a message, which has no first line of another kind.
+    pub(super) fn of_message() -> Self {
+        Self {
+            place: Place::LineStart,
+            ..Self::new(false)
+        }
+    }
+
     /// Ends whatever is open.
     fn close(&mut self, cx: &mut Cx<'_>) {
         match self.place {
@@ -86,7 +94,7 @@ impl HttpHead {
     fn piece(&mut self, piece: &[u8], cx: &mut Cx<'_>) {
         match self.place {
             Place::Path => self.percent.feed(piece, self.at, false, &mut |octets, at| {
-                cx.text(octets, at, None)
+                cx.text(octets, at, None);
             }),
             Place::Query => self.query.octets(piece, self.at, cx),
             Place::Cookies => self.cookies.octets(piece, self.at, cx),

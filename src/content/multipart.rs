@@ -14,7 +14,7 @@ use super::media_type::{essence, parameter};
 use super::probe;
 
 /// Octets of a part's header that are read for fields; a longer one is passed over.
-const HEADER_LEN_MAX: usize = 8 << 10;
+pub(super) const HEADER_LEN_MAX: usize = 8 << 10;
 /// Longest name of a part, octets.
 const NAME_LEN_MAX: usize = 256;
 /// RFC 2046 allows 70 octets in a boundary; be lenient, but bounded.
@@ -113,47 +113,13 @@ impl Multipart {
     /// A part's header is complete.
     fn part_begins(&mut self, cx: &mut Cx<'_>) {
         let header = std::mem::take(&mut self.header);
-        let header = String::from_utf8_lossy(&header);
-        let disposition = header_field(&header, "content-disposition").unwrap_or_default();
-        let short = |mut name: String| {
-            name.truncate(name.floor_char_boundary(NAME_LEN_MAX));
-            name
-        };
-        let field = parameter(&disposition, "name").map(short);
-        let name = field
-            .clone()
-            .or_else(|| parameter(&disposition, "filename").map(short));
+        let (hint, name) = part_hint(&header, self.around.as_deref());
         if !cx.budget.may_nest() {
             self.state = State::TooDeep;
             return;
         }
         cx.enter("part", name.as_deref());
-        let field = match (&self.around, field) {
-            (Some(around), Some(field)) => Some(Arc::from(format!("{around}.{field}"))),
-            (around, field) => field.map(Arc::from).or_else(|| around.clone()),
-        };
-        let mut layers: Vec<Layer> = header_field(&header, "content-encoding")
-            .unwrap_or_default()
-            .split(',')
-            .filter_map(|coding| match coding.trim().to_ascii_lowercase().as_str() {
-                "" | "identity" => None,
-                coding => Some(Layer::Content(coding.parse().unwrap_or(Coding::Unknown))),
-            })
-            .collect();
-        match essence(&header_field(&header, "content-transfer-encoding").unwrap_or_default())
-            .as_str()
-        {
-            "base64" => layers.push(Layer::Base64),
-            "quoted-printable" => layers.push(Layer::QuotedPrintable),
-            _ => {}
-        }
-        let media_type = header_field(&header, "content-type").unwrap_or_default();
-        self.state = State::Part(Box::new(Document::new(Hint {
-            media_type,
-            layers,
-            field,
-            ..Hint::default()
-        })));
+        self.state = State::Part(Box::new(Document::new(hint)));
         // A delimiter may follow at once: the line break before it is that of the header.
         self.matched = 1;
         self.imagined = true;
@@ -301,6 +267,48 @@ impl Reader for Multipart {
         let around = self.around.as_ref().map_or(0, |around| around.len());
         size_of::<Self>() + self.delimiter.capacity() + around + self.header.capacity() + part
     }
+}
+
+/// What a part's header tells about its body, and the part's name. `around` is the field that the whole is the value of.
+pub(super) fn part_hint(header: &[u8], around: Option<&str>) -> (Hint, Option<String>) {
+    let header = String::from_utf8_lossy(header);
+    let disposition = header_field(&header, "content-disposition").unwrap_or_default();
+    let short = |mut name: String| {
+        name.truncate(name.floor_char_boundary(NAME_LEN_MAX));
+        name
+    };
+    let field = parameter(&disposition, "name").map(short);
+    let name = field
+        .clone()
+        .or_else(|| parameter(&disposition, "filename").map(short));
+    let field = match (around, field) {
+        (Some(around), Some(field)) => Some(Arc::from(format!("{around}.{field}"))),
+        (around, field) => field.as_deref().or(around).map(Arc::from),
+    };
+    let mut layers: Vec<Layer> = header_field(&header, "content-encoding")
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|coding| match coding.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => None,
+            coding => Some(Layer::Content(coding.parse().unwrap_or(Coding::Unknown))),
+        })
+        .collect();
+    match essence(&header_field(&header, "content-transfer-encoding").unwrap_or_default()).as_str()
+    {
+        "base64" => layers.push(Layer::Base64),
+        "quoted-printable" => layers.push(Layer::QuotedPrintable),
+        _ => {}
+    }
+    let media_type = header_field(&header, "content-type").unwrap_or_default();
+    (
+        Hint {
+            media_type,
+            layers,
+            field,
+            ..Hint::default()
+        },
+        name,
+    )
 }
 
 /// The value of a header field, unfolded (RFC 5322, section 2.2.3).
