@@ -76,7 +76,8 @@ fn content(c: &mut Criterion) {
         b"A line of plain text with some words in it, as logs have them.\n".repeat(16_000);
     let len = json.len();
     let (form, multipart) = (form(), multipart());
-    let cases: [(&str, &str, &[Coding], &[u8], usize); 5] = [
+    type Case<'a> = (&'a str, &'a str, &'a [Coding], &'a [u8], usize);
+    let cases: [Case<'_>; 5] = [
         ("plain", "text/plain", &[], &plain, plain.len()),
         ("json", "application/json", &[], &json, len),
         ("gzip+json", "application/json", &[Coding::Gzip], &gzip, len),
