@@ -3,7 +3,7 @@
 use super::coded::{Decoder, Outlet, Stop};
 
 /// Values of the octets of both alphabets; [`NONE`] for all others.
-const VALUES: [u8; 256] = values();
+static VALUES: [u8; 256] = values();
 const NONE: u8 = 0xff;
 
 const fn values() -> [u8; 256] {
@@ -22,6 +22,14 @@ const fn values() -> [u8; 256] {
 /// Number of octets at the start of `octets` that are in one of the alphabets.
 pub(super) fn span(octets: &[u8]) -> usize {
     octets.iter().position(|&octet| VALUES[usize::from(octet)] == NONE).unwrap_or(octets.len())
+}
+
+/// Length of `octets` up to and with the last one that is in neither alphabet; 0 if all are.
+pub(super) fn after_last_other(octets: &[u8]) -> usize {
+    octets
+        .iter()
+        .rposition(|&octet| VALUES[usize::from(octet)] == NONE)
+        .map_or(0, |last| last + 1)
 }
 
 /// Decoding state: up to three octets' worth of bits.

@@ -19,6 +19,10 @@ pub(super) trait Decoder: Send {
     /// The input has ended, or is damaged here: gives out what is held. Returns the number of input octets that were held
     /// and could not be decoded.
     fn finish(&mut self, out: &mut Outlet<'_, '_>) -> u64;
+    /// Once the coding has ended by itself: how many octets after its end were given to `decode`.
+    fn unused(&self) -> Option<usize> {
+        None
+    }
     /// Whether output can be much longer than input, so that the budget has to watch.
     fn is_compression(&self) -> bool;
     /// Octets of memory allocated.
@@ -83,6 +87,11 @@ impl Coded {
             given: 0,
             failed: UninspectedReason::Undecodable,
         }
+    }
+
+    /// See [`Decoder::unused`].
+    pub(super) fn unused(&self) -> Option<usize> {
+        self.decoder.as_ref()?.unused()
     }
 
     /// Runs `step` on the decoder with an outlet; says whether the budget ended the decoding, and the step's answer.

@@ -14,6 +14,8 @@ pub(super) enum Framing {
     Gzip,
     /// HTTP's "deflate": RFC 1950, or RFC 1951 as some senders have it. The first two octets tell.
     Deflate,
+    /// RFC 1951, one stream: what follows is not part of it.
+    Raw,
 }
 
 /// Inflates.
@@ -22,14 +24,25 @@ pub(super) struct Inflater {
     stream: Option<Box<Decompress>>,
     first: Option<u8>,
     ended: bool,
+    unused: usize,
 }
 
 impl Inflater {
     pub(super) fn new(framing: Framing) -> Self {
-        Self { framing, stream: None, first: None, ended: false }
+        Self {
+            framing,
+            stream: None,
+            first: None,
+            ended: false,
+            unused: 0,
+        }
     }
 
-    fn inflate<'i>(&mut self, mut input: &'i [u8], out: &mut Outlet<'_, '_>) -> Result<&'i [u8], Stop> {
+    fn inflate<'i>(
+        &mut self,
+        mut input: &'i [u8],
+        out: &mut Outlet<'_, '_>,
+    ) -> Result<&'i [u8], Stop> {
         let Some(stream) = &mut self.stream else {
             return Ok(input);
         };
@@ -50,7 +63,9 @@ impl Inflater {
                     break Ok(input);
                 }
                 // A full buffer may mean that more is waiting inside.
-                Ok(_) if produced == scratch.len() || (!input.is_empty() && consumed + produced > 0) => {}
+                Ok(_)
+                    if produced == scratch.len()
+                        || (!input.is_empty() && consumed + produced > 0) => {}
                 Ok(_) if input.is_empty() => break Ok(input),
                 Ok(_) | Err(_) => break Err(Stop),
             }
@@ -69,14 +84,19 @@ impl Decoder for Inflater {
             let Some((&next, rest)) = input.split_first() else {
                 return Ok(());
             };
-            if self.ended && next == 0 {
+            if self.ended && next == 0 && self.framing != Framing::Raw {
                 // Padding after the last member, as tape and block writers leave it.
                 input = rest;
                 continue;
             }
+            if self.ended && self.framing == Framing::Raw {
+                self.unused += input.len();
+                return Ok(());
+            }
             let stream = match self.framing {
                 Framing::Gzip => Decompress::new_gzip(15),
-                _ if self.ended => return Err(Stop),
+                Framing::Raw => Decompress::new(false),
+                Framing::Deflate if self.ended => return Err(Stop),
                 Framing::Deflate => {
                     let Some(first) = self.first.take() else {
                         self.first = Some(next);
@@ -84,7 +104,9 @@ impl Decoder for Inflater {
                         continue;
                     };
                     // RFC 1950, section 2.2: method 8, window up to 32 KiB, and a check over both octets.
-                    let zlib = first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, next]) % 31 == 0;
+                    let zlib = first & 0x0f == 8
+                        && first >> 4 <= 7
+                        && u16::from_be_bytes([first, next]) % 31 == 0;
                     self.stream = Some(Box::new(Decompress::new(zlib)));
                     self.inflate(&[first], out)?;
                     continue;
@@ -96,6 +118,10 @@ impl Decoder for Inflater {
 
     fn finish(&mut self, _out: &mut Outlet<'_, '_>) -> u64 {
         u64::from(self.first.is_some())
+    }
+
+    fn unused(&self) -> Option<usize> {
+        self.ended.then_some(self.unused)
     }
 
     fn is_compression(&self) -> bool {

@@ -28,14 +28,17 @@ mod document;
 mod form;
 mod http_head;
 mod json;
+mod mail;
 mod media_type;
 mod multipart;
 mod percent;
 mod plain;
 mod probe;
 mod quoted_printable;
+mod tar;
 mod value;
 mod xml;
+mod zip;
 mod zstd;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::media_type::{essence, parameter};
 use super::probe;
 
 /// Octets of a part's header that are read for fields; a longer one is passed over.
-const HEADER_LEN_MAX: usize = 8 << 10;
+pub(super) const HEADER_LEN_MAX: usize = 8 << 10;
 /// Longest name of a part, octets.
 const NAME_LEN_MAX: usize = 256;
 /// RFC 2046 allows 70 octets in a boundary; be lenient, but bounded.
@@ -75,7 +75,10 @@ impl Multipart {
     fn content(&mut self, octets: &[u8], at: u64, cx: &mut Cx<'_>) {
         match &mut self.state {
             State::Part(document) => document.octets(octets, cx),
-            State::TooDeep => cx.lost.add(octets.len() as u64, crate::model::UninspectedReason::DecodeLimit),
+            State::TooDeep => cx.lost.add(
+                octets.len() as u64,
+                crate::model::UninspectedReason::DecodeLimit,
+            ),
             _ => cx.text(octets, at, None),
         }
     }
@@ -110,38 +113,13 @@ impl Multipart {
     /// A part's header is complete.
     fn part_begins(&mut self, cx: &mut Cx<'_>) {
         let header = std::mem::take(&mut self.header);
-        let header = String::from_utf8_lossy(&header);
-        let disposition = header_field(&header, "content-disposition").unwrap_or_default();
-        let short = |mut name: String| {
-            name.truncate(name.floor_char_boundary(NAME_LEN_MAX));
-            name
-        };
-        let field = parameter(&disposition, "name").map(short);
-        let name = field.clone().or_else(|| parameter(&disposition, "filename").map(short));
+        let (hint, name) = part_hint(&header, self.around.as_deref());
         if !cx.budget.may_nest() {
             self.state = State::TooDeep;
             return;
         }
         cx.enter("part", name.as_deref());
-        let field = match (&self.around, field) {
-            (Some(around), Some(field)) => Some(Arc::from(format!("{around}.{field}"))),
-            (around, field) => field.map(Arc::from).or_else(|| around.clone()),
-        };
-        let mut layers: Vec<Layer> = header_field(&header, "content-encoding")
-            .unwrap_or_default()
-            .split(',')
-            .filter_map(|coding| match coding.trim().to_ascii_lowercase().as_str() {
-                "" | "identity" => None,
-                coding => Some(Layer::Content(coding.parse().unwrap_or(Coding::Unknown))),
-            })
-            .collect();
-        match essence(&header_field(&header, "content-transfer-encoding").unwrap_or_default()).as_str() {
-            "base64" => layers.push(Layer::Base64),
-            "quoted-printable" => layers.push(Layer::QuotedPrintable),
-            _ => {}
-        }
-        let media_type = header_field(&header, "content-type").unwrap_or_default();
-        self.state = State::Part(Box::new(Document::new(Hint { media_type, layers, field, ..Hint::default() })));
+        self.state = State::Part(Box::new(Document::new(hint)));
         // A delimiter may follow at once: the line break before it is that of the header.
         self.matched = 1;
         self.imagined = true;
@@ -182,7 +160,11 @@ impl Multipart {
             if self.matched == 0 && !self.held_cr {
                 let rest = octets.get(i..).unwrap_or(&[]);
                 i += memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-                self.content(octets.get(from..i).unwrap_or(&[]), self.at + from as u64, cx);
+                self.content(
+                    octets.get(from..i).unwrap_or(&[]),
+                    self.at + from as u64,
+                    cx,
+                );
                 from = i;
                 let Some(&octet) = octets.get(i) else { break };
                 if octet == b'\r' {
@@ -225,7 +207,11 @@ impl Multipart {
                 self.hyphens += 1;
             }
             if octet == b'\n' || self.hyphens == 2 {
-                self.state = if self.hyphens == 2 { State::Outside } else { State::Header };
+                self.state = if self.hyphens == 2 {
+                    State::Outside
+                } else {
+                    State::Header
+                };
                 self.header.clear();
                 self.line_len = 0;
                 break;
@@ -273,10 +259,56 @@ impl Reader for Multipart {
     }
 
     fn held_bytes(&self) -> usize {
-        let part = if let State::Part(document) = &self.state { document.held_bytes() } else { 0 };
+        let part = if let State::Part(document) = &self.state {
+            document.held_bytes()
+        } else {
+            0
+        };
         let around = self.around.as_ref().map_or(0, |around| around.len());
         size_of::<Self>() + self.delimiter.capacity() + around + self.header.capacity() + part
     }
+}
+
+/// What a part's header tells about its body, and the part's name. `around` is the field that the whole is the value of.
+pub(super) fn part_hint(header: &[u8], around: Option<&str>) -> (Hint, Option<String>) {
+    let header = String::from_utf8_lossy(header);
+    let disposition = header_field(&header, "content-disposition").unwrap_or_default();
+    let short = |mut name: String| {
+        name.truncate(name.floor_char_boundary(NAME_LEN_MAX));
+        name
+    };
+    let field = parameter(&disposition, "name").map(short);
+    let name = field
+        .clone()
+        .or_else(|| parameter(&disposition, "filename").map(short));
+    let field = match (around, field) {
+        (Some(around), Some(field)) => Some(Arc::from(format!("{around}.{field}"))),
+        (around, field) => field.as_deref().or(around).map(Arc::from),
+    };
+    let mut layers: Vec<Layer> = header_field(&header, "content-encoding")
+        .unwrap_or_default()
+        .split(',')
+        .filter_map(|coding| match coding.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => None,
+            coding => Some(Layer::Content(coding.parse().unwrap_or(Coding::Unknown))),
+        })
+        .collect();
+    match essence(&header_field(&header, "content-transfer-encoding").unwrap_or_default()).as_str()
+    {
+        "base64" => layers.push(Layer::Base64),
+        "quoted-printable" => layers.push(Layer::QuotedPrintable),
+        _ => {}
+    }
+    let media_type = header_field(&header, "content-type").unwrap_or_default();
+    (
+        Hint {
+            media_type,
+            layers,
+            field,
+            ..Hint::default()
+        },
+        name,
+    )
 }
 
 /// The value of a header field, unfolded (RFC 5322, section 2.2.3).
@@ -308,7 +340,8 @@ pub(super) fn detect(head: &[u8]) -> Option<&str> {
     let line = after.get(..end)?;
     let boundary = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok()?;
     let next = after.get(end + 1..)?.first_chunk::<8>()?;
-    let valid = (1..=70).contains(&boundary.len()) && boundary.bytes().all(|octet| octet.is_ascii_graphic());
+    let valid = (1..=70).contains(&boundary.len())
+        && boundary.bytes().all(|octet| octet.is_ascii_graphic());
     (valid && next.eq_ignore_ascii_case(b"content-")).then_some(boundary)
 }
 

@@ -13,11 +13,14 @@ use super::document::{Document, Hint, Layer, Reader};
 use super::form::Form;
 use super::http_head::HttpHead;
 use super::json::Json;
+use super::mail::{self, Mail};
 use super::media_type::parameter;
 use super::multipart;
 use super::plain::Plain;
 use super::quoted_printable::QuotedPrintable;
+use super::tar::{self, Tar};
 use super::xml::Xml;
+use super::zip::Zip;
 use super::zstd::Zstd;
 
 /// Octets on which the decision is made, or all if the document is shorter.
@@ -103,6 +106,12 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     if let Some(multipart) = multipart::of_media_type(&hint, head) {
         return Found::Nested("multipart", Box::new(multipart));
     }
+    if head.starts_with(b"PK\x03\x04") {
+        return Found::Nested("zip", Box::new(Zip::new()));
+    }
+    if tar::detect(head) {
+        return Found::Nested("tar", Box::new(Tar::new()));
+    }
     if has_magic(head) {
         return Found::Plain(Box::new(Plain::new(hint.field, false)));
     }
@@ -112,6 +121,11 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         return coded(Layer::Charset(encoding), hint);
     }
     let essence = hint.essence();
+    if essence == "message/rfc822"
+        || ((essence.is_empty() || essence == "text/plain") && mail::detect(head))
+    {
+        return Found::Nested("mail", Box::new(Mail::new()));
+    }
     let subtype = essence.rsplit(['/', '+']).next().unwrap_or("");
     let start = trim_start(head);
     if looks_like_json(start) || (is_text(head) && matches!(subtype, "json" | "x-ndjson" | "jsonlines" | "json-seq")) {

@@ -114,6 +114,15 @@ impl Run {
         let (mut from, mut i) = (0, 0);
         while i < octets.len() {
             let rest = octets.get(i..).unwrap_or(&[]);
+            if !self.is_open() {
+                // No run of the length that matters contains another character: jump from one such to the next.
+                let window = rest.get(..RUN_MIN).unwrap_or(rest);
+                let skip = base64::after_last_other(window);
+                if skip > 0 {
+                    i += skip;
+                    continue;
+                }
+            }
             let mut span = base64::span(rest);
             if let Some(document) = &mut self.decoded {
                 document.octets(rest.get(..span).unwrap_or(rest), cx);
