@@ -1,9 +1,6 @@
 //! How fast documents are unwrapped: octets of input (for gzip: of what comes out) per second, fed in TCP-sized pieces.
 
-#![allow(
-    clippy::expect_used,
-    reason = "a benchmark may end at a fault of its own"
-)]
+#![allow(clippy::expect_used, reason = "a benchmark may end at a fault of its own")]
 
 use std::hint::black_box;
 use std::io::Write as _;
@@ -39,8 +36,7 @@ fn json() -> Vec<u8> {
 }
 
 fn form() -> Vec<u8> {
-    let pairs =
-        (0..5000).map(|i| format!("field{i}=some+words+of+text+{i}&mail=jane%40example.com"));
+    let pairs = (0..5000).map(|i| format!("field{i}=some+words+of+text+{i}&mail=jane%40example.com"));
     pairs.collect::<Vec<_>>().join("&").into_bytes()
 }
 
@@ -72,8 +68,7 @@ fn content(c: &mut Criterion) {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     gzip.write_all(&json).expect("writing to memory");
     let gzip = gzip.finish().expect("writing to memory");
-    let plain: Vec<u8> =
-        b"A line of plain text with some words in it, as logs have them.\n".repeat(16_000);
+    let plain: Vec<u8> = b"A line of plain text with some words in it, as logs have them.\n".repeat(16_000);
     let len = json.len();
     let (form, multipart) = (form(), multipart());
     type Case<'a> = (&'a str, &'a str, &'a [Coding], &'a [u8], usize);
@@ -81,20 +76,8 @@ fn content(c: &mut Criterion) {
         ("plain", "text/plain", &[], &plain, plain.len()),
         ("json", "application/json", &[], &json, len),
         ("gzip+json", "application/json", &[Coding::Gzip], &gzip, len),
-        (
-            "form",
-            "application/x-www-form-urlencoded",
-            &[],
-            &form,
-            form.len(),
-        ),
-        (
-            "multipart",
-            "multipart/form-data; boundary=bound",
-            &[],
-            &multipart,
-            multipart.len(),
-        ),
+        ("form", "application/x-www-form-urlencoded", &[], &form, form.len()),
+        ("multipart", "multipart/form-data; boundary=bound", &[], &multipart, multipart.len()),
     ];
     let mut group = c.benchmark_group("content");
     for (name, media_type, codings, octets, len) in cases {

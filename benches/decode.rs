@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench decode`. Ours verifies IP and transport checksums as well, which etherparse does not.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 use std::hint::black_box;
 
 use borderpost::model::{Frame, Limits, LinkType, Origin, Timestamp};

@@ -3,6 +3,7 @@
 //! `cargo bench --bench flow`. Throughput is packets for the flows and payload octets for the streams. Printed once: memory per
 //! flow with a million of them open.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 #![allow(clippy::print_stderr)] // The memory figure is for whoever runs this.
 
 use std::hint::black_box;

@@ -1,5 +1,7 @@
 //! How fast text is scanned, one thread: ordinary text, and text made to hurt.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 use std::hint::black_box;
 use std::sync::Arc;
 

@@ -4,6 +4,8 @@
 //! Every difference is explained in docs/agreement.md, one row each; a difference without a row fails the test, and so does a
 //! row without a difference.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,5 +1,7 @@
 //! The committed captures are what the generator makes: nobody edits them by hand, and a change of the generator shows.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 #[path = "generator/mod.rs"]
 mod generator;
 

@@ -1,5 +1,7 @@
 //! The command line's promises: exit codes, what goes to stdout and what to stderr, standard input, several files.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 mod common;
 
 use std::io::Write as _;

@@ -1,5 +1,7 @@
 //! Same capture and configuration, same octets out: twice, and with one thread and with two.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 mod common;
 
 use common::{own_capture, run, text};

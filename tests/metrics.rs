@@ -1,5 +1,7 @@
 //! The metrics file: names and labels as documented, no series that names an address, promtool-clean shapes.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};

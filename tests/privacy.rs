@@ -1,6 +1,8 @@
 //! User data is radioactive: what is planted in a capture must not come out of Borderpost in the clear, in any output, diagnostics
 //! included.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 mod common;
 
 #[path = "generator/mod.rs"]

@@ -1,6 +1,8 @@
 //! Hostile captures: every prefix and thousands of mutations of the project's own captures go through the whole engine without a
 //! panic and within the memory budget.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 mod common;
 
 #[path = "generator/mod.rs"]

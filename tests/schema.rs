@@ -1,5 +1,7 @@
 //! What is written fits the published schemas, and the schemas can tell.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 mod common;
 
 use common::{own_capture, run, text};

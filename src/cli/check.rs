@@ -6,7 +6,7 @@ use super::args::CommonArgs;
 use super::rules::{self, Loaded};
 use super::{Done, Failure, print};
 
-pub(super) fn check(args: CommonArgs) -> Result<Done, Failure> {
+pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
     let settings = rules::settings(args.flags(), args.config.as_deref())?;
     let loaded = Loaded::load(settings)?;
     let mut text = String::new();

@@ -42,8 +42,8 @@ enum Done {
 pub fn run() -> ExitCode {
     let cli = args::Cli::parse();
     let result = match cli.command {
-        args::Command::Replay(args) => replay::replay(args),
-        args::Command::Check(args) => check::check(args),
+        args::Command::Replay(args) => replay::replay(&args),
+        args::Command::Check(args) => check::check(&args),
         args::Command::Explain(args) => explain::explain(args),
         args::Command::Signatures { action } => catalogues::signatures(action),
         args::Command::Policies { action } => catalogues::policies(action),

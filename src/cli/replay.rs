@@ -62,11 +62,11 @@ impl Outputs {
     }
 }
 
-pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
+pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     let settings = rules::settings(args.flags(), args.common.config.as_deref())?;
     let loaded = Loaded::load(settings)?;
     let settings = &loaded.settings;
-    let mut captures = Captures::open(&args.captures, settings.filter.as_deref()).map_err(refused)?;
+    let mut captures = Captures::open(&args.captures, settings.filter.as_deref()).map_err(|error| refused(&error))?;
     let rules = Arc::new(Rules {
         catalogue: loaded.catalogue.clone(),
         locator: loaded.locator.clone(),
@@ -131,7 +131,7 @@ pub(super) fn replay(args: ReplayArgs) -> Result<Done, Failure> {
 }
 
 /// A filter is configuration; a file that cannot be opened is not.
-fn refused(error: OpenError) -> Failure {
+fn refused(error: &OpenError) -> Failure {
     match error {
         OpenError::Filter { .. } => Failure::Invalid(vec![Problem::file("filter", error.to_string())]),
         OpenError::File { .. } => Failure::Runtime(error.to_string()),

@@ -26,10 +26,7 @@ pub(super) fn span(octets: &[u8]) -> usize {
 
 /// Length of `octets` up to and with the last one that is in neither alphabet; 0 if all are.
 pub(super) fn after_last_other(octets: &[u8]) -> usize {
-    octets
-        .iter()
-        .rposition(|&octet| VALUES[usize::from(octet)] == NONE)
-        .map_or(0, |last| last + 1)
+    octets.iter().rposition(|&octet| VALUES[usize::from(octet)] == NONE).map_or(0, |last| last + 1)
 }
 
 /// Decoding state: up to three octets' worth of bits.

@@ -29,20 +29,10 @@ pub(super) struct Inflater {
 
 impl Inflater {
     pub(super) fn new(framing: Framing) -> Self {
-        Self {
-            framing,
-            stream: None,
-            first: None,
-            ended: false,
-            unused: 0,
-        }
+        Self { framing, stream: None, first: None, ended: false, unused: 0 }
     }
 
-    fn inflate<'i>(
-        &mut self,
-        mut input: &'i [u8],
-        out: &mut Outlet<'_, '_>,
-    ) -> Result<&'i [u8], Stop> {
+    fn inflate<'i>(&mut self, mut input: &'i [u8], out: &mut Outlet<'_, '_>) -> Result<&'i [u8], Stop> {
         let Some(stream) = &mut self.stream else {
             return Ok(input);
         };
@@ -63,9 +53,7 @@ impl Inflater {
                     break Ok(input);
                 }
                 // A full buffer may mean that more is waiting inside.
-                Ok(_)
-                    if produced == scratch.len()
-                        || (!input.is_empty() && consumed + produced > 0) => {}
+                Ok(_) if produced == scratch.len() || (!input.is_empty() && consumed + produced > 0) => {}
                 Ok(_) if input.is_empty() => break Ok(input),
                 Ok(_) | Err(_) => break Err(Stop),
             }
@@ -104,9 +92,7 @@ impl Decoder for Inflater {
                         continue;
                     };
                     // RFC 1950, section 2.2: method 8, window up to 32 KiB, and a check over both octets.
-                    let zlib = first & 0x0f == 8
-                        && first >> 4 <= 7
-                        && u16::from_be_bytes([first, next]) % 31 == 0;
+                    let zlib = first & 0x0f == 8 && first >> 4 <= 7 && u16::from_be_bytes([first, next]) % 31 == 0;
                     self.stream = Some(Box::new(Decompress::new(zlib)));
                     self.inflate(&[first], out)?;
                     continue;

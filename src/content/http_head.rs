@@ -59,18 +59,13 @@ impl HttpHead {
 
     /// The header of a message, which has no first line of another kind.
     pub(super) fn of_message() -> Self {
-        Self {
-            place: Place::LineStart,
-            ..Self::new(false)
-        }
+        Self { place: Place::LineStart, ..Self::new(false) }
     }
 
     /// Ends whatever is open.
     fn close(&mut self, cx: &mut Cx<'_>) {
         match self.place {
-            Place::Path => self
-                .percent
-                .finish(self.at, &mut |octets, at| cx.text(octets, at, None)),
+            Place::Path => self.percent.finish(self.at, &mut |octets, at| cx.text(octets, at, None)),
             Place::Query => self.query.end(self.at, cx),
             Place::Cookies => self.cookies.end(self.at, cx),
             Place::Value => self.value.end(Some(&self.name), cx),
@@ -103,11 +98,7 @@ impl HttpHead {
                 let room = NAME_LEN_MAX.saturating_sub(self.name.len());
                 let kept = piece.get(..room).unwrap_or(piece);
                 self.name.extend(kept.iter().map(|&octet| {
-                    let octet = if octet.is_ascii_graphic() {
-                        octet
-                    } else {
-                        b'_'
-                    };
+                    let octet = if octet.is_ascii_graphic() { octet } else { b'_' };
                     char::from(octet.to_ascii_lowercase())
                 }));
                 cx.text(piece, self.at, None);

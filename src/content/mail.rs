@@ -26,16 +26,12 @@ const FIRST: [&str; 14] = [
 
 /// Whether a document that begins with `head` is a message: its first two header lines have the form of ones.
 pub(super) fn detect(head: &[u8]) -> bool {
-    let mut lines = head
-        .split(|&octet| octet == b'\n')
-        .filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"));
+    let mut lines =
+        head.split(|&octet| octet == b'\n').filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"));
     let mut name = || {
         let line = lines.next()?;
         let name = line.get(..memchr::memchr(b':', line)?)?;
-        let valid = !name.is_empty()
-            && name
-                .iter()
-                .all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-');
+        let valid = !name.is_empty() && name.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-');
         valid.then(|| String::from_utf8_lossy(name).to_ascii_lowercase())
     };
     name().is_some_and(|name| FIRST.contains(&name.as_str())) && name().is_some()
@@ -52,12 +48,7 @@ pub(super) struct Mail {
 
 impl Mail {
     pub(super) fn new() -> Self {
-        Self {
-            head: HttpHead::of_message(),
-            header: Vec::new(),
-            line_len: 0,
-            body: None,
-        }
+        Self { head: HttpHead::of_message(), header: Vec::new(), line_len: 0, body: None }
     }
 }
 
@@ -82,8 +73,7 @@ impl Reader for Mail {
         }
         let (own, rest) = octets.split_at(len);
         let room = HEADER_LEN_MAX.saturating_sub(self.header.len());
-        self.header
-            .extend_from_slice(own.get(..room).unwrap_or(own));
+        self.header.extend_from_slice(own.get(..room).unwrap_or(own));
         self.head.octets(own, cx);
         if complete {
             self.head.end(cx);

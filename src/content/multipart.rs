@@ -75,10 +75,7 @@ impl Multipart {
     fn content(&mut self, octets: &[u8], at: u64, cx: &mut Cx<'_>) {
         match &mut self.state {
             State::Part(document) => document.octets(octets, cx),
-            State::TooDeep => cx.lost.add(
-                octets.len() as u64,
-                crate::model::UninspectedReason::DecodeLimit,
-            ),
+            State::TooDeep => cx.lost.add(octets.len() as u64, crate::model::UninspectedReason::DecodeLimit),
             _ => cx.text(octets, at, None),
         }
     }
@@ -160,11 +157,7 @@ impl Multipart {
             if self.matched == 0 && !self.held_cr {
                 let rest = octets.get(i..).unwrap_or(&[]);
                 i += memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-                self.content(
-                    octets.get(from..i).unwrap_or(&[]),
-                    self.at + from as u64,
-                    cx,
-                );
+                self.content(octets.get(from..i).unwrap_or(&[]), self.at + from as u64, cx);
                 from = i;
                 let Some(&octet) = octets.get(i) else { break };
                 if octet == b'\r' {
@@ -207,11 +200,7 @@ impl Multipart {
                 self.hyphens += 1;
             }
             if octet == b'\n' || self.hyphens == 2 {
-                self.state = if self.hyphens == 2 {
-                    State::Outside
-                } else {
-                    State::Header
-                };
+                self.state = if self.hyphens == 2 { State::Outside } else { State::Header };
                 self.header.clear();
                 self.line_len = 0;
                 break;
@@ -259,11 +248,7 @@ impl Reader for Multipart {
     }
 
     fn held_bytes(&self) -> usize {
-        let part = if let State::Part(document) = &self.state {
-            document.held_bytes()
-        } else {
-            0
-        };
+        let part = if let State::Part(document) = &self.state { document.held_bytes() } else { 0 };
         let around = self.around.as_ref().map_or(0, |around| around.len());
         size_of::<Self>() + self.delimiter.capacity() + around + self.header.capacity() + part
     }
@@ -278,9 +263,7 @@ pub(super) fn part_hint(header: &[u8], around: Option<&str>) -> (Hint, Option<St
         name
     };
     let field = parameter(&disposition, "name").map(short);
-    let name = field
-        .clone()
-        .or_else(|| parameter(&disposition, "filename").map(short));
+    let name = field.clone().or_else(|| parameter(&disposition, "filename").map(short));
     let field = match (around, field) {
         (Some(around), Some(field)) => Some(Arc::from(format!("{around}.{field}"))),
         (around, field) => field.as_deref().or(around).map(Arc::from),
@@ -293,22 +276,13 @@ pub(super) fn part_hint(header: &[u8], around: Option<&str>) -> (Hint, Option<St
             coding => Some(Layer::Content(coding.parse().unwrap_or(Coding::Unknown))),
         })
         .collect();
-    match essence(&header_field(&header, "content-transfer-encoding").unwrap_or_default()).as_str()
-    {
+    match essence(&header_field(&header, "content-transfer-encoding").unwrap_or_default()).as_str() {
         "base64" => layers.push(Layer::Base64),
         "quoted-printable" => layers.push(Layer::QuotedPrintable),
         _ => {}
     }
     let media_type = header_field(&header, "content-type").unwrap_or_default();
-    (
-        Hint {
-            media_type,
-            layers,
-            field,
-            ..Hint::default()
-        },
-        name,
-    )
+    (Hint { media_type, layers, field, ..Hint::default() }, name)
 }
 
 /// The value of a header field, unfolded (RFC 5322, section 2.2.3).
@@ -340,8 +314,7 @@ pub(super) fn detect(head: &[u8]) -> Option<&str> {
     let line = after.get(..end)?;
     let boundary = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line)).ok()?;
     let next = after.get(end + 1..)?.first_chunk::<8>()?;
-    let valid = (1..=70).contains(&boundary.len())
-        && boundary.bytes().all(|octet| octet.is_ascii_graphic());
+    let valid = (1..=70).contains(&boundary.len()) && boundary.bytes().all(|octet| octet.is_ascii_graphic());
     (valid && next.eq_ignore_ascii_case(b"content-")).then_some(boundary)
 }
 

@@ -121,9 +121,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         return coded(Layer::Charset(encoding), hint);
     }
     let essence = hint.essence();
-    if essence == "message/rfc822"
-        || ((essence.is_empty() || essence == "text/plain") && mail::detect(head))
-    {
+    if essence == "message/rfc822" || ((essence.is_empty() || essence == "text/plain") && mail::detect(head)) {
         return Found::Nested("mail", Box::new(Mail::new()));
     }
     let subtype = essence.rsplit(['/', '+']).next().unwrap_or("");

@@ -39,22 +39,13 @@ fn field(header: &[u8], at: usize, len: usize) -> String {
 
 impl Tar {
     pub(super) fn new() -> Self {
-        Self {
-            at: 0,
-            state: State::Header,
-            header: Vec::new(),
-            padding: 0,
-        }
+        Self { at: 0, state: State::Header, header: Vec::new(), padding: 0 }
     }
 
     /// A header block is complete.
     fn member_begins(&mut self, cx: &mut Cx<'_>) {
         let (prefix, name) = (field(&self.header, 345, 155), field(&self.header, 0, 100));
-        let name = if prefix.is_empty() {
-            name
-        } else {
-            format!("{prefix}/{name}")
-        };
+        let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
         let size = field(&self.header, 124, 12);
         let size = u64::from_str_radix(size.trim_matches([' ', '\0']), 8).unwrap_or(0);
         self.header = Vec::new();
@@ -70,9 +61,7 @@ impl Tar {
     }
 
     fn member_ends(&mut self, cx: &mut Cx<'_>) {
-        if let State::Member(Some(mut document), _) =
-            std::mem::replace(&mut self.state, State::Header)
-        {
+        if let State::Member(Some(mut document), _) = std::mem::replace(&mut self.state, State::Header) {
             document.end(cx);
             cx.leave();
         }
@@ -96,9 +85,7 @@ impl Reader for Tar {
                     let ended = *left == 0;
                     match document {
                         Some(document) => document.octets(own, cx),
-                        None => cx
-                            .lost
-                            .add(own.len() as u64, UninspectedReason::DecodeLimit),
+                        None => cx.lost.add(own.len() as u64, UninspectedReason::DecodeLimit),
                     }
                     if ended {
                         self.member_ends(cx);
@@ -144,11 +131,7 @@ impl Reader for Tar {
     }
 
     fn held_bytes(&self) -> usize {
-        let member = if let State::Member(Some(document), _) = &self.state {
-            document.held_bytes()
-        } else {
-            0
-        };
+        let member = if let State::Member(Some(document), _) = &self.state { document.held_bytes() } else { 0 };
         size_of::<Self>() + self.header.capacity() + member
     }
 }

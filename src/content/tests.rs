@@ -10,20 +10,16 @@ use super::{TextSink, Unwrapper};
 use crate::model::{Coding, DocumentKind, DocumentStart, Limits, Text, UninspectedReason};
 
 /// `{"ssn":"123-45-6789","note":"hello hello hello"}` by Google's encoder, quality 11.
-const BROTLI: &str =
-    "1b2f00f8c5e646a9bacb127c3e5a67333008da9c25095871c0f8708e819172a1daa88fb910617e058c2daa1ee003";
+const BROTLI: &str = "1b2f00f8c5e646a9bacb127c3e5a67333008da9c25095871c0f8708e819172a1daa88fb910617e058c2daa1ee003";
 /// The same by zstd 1.5, with content checksum.
 const ZSTD: &str = "28b52ffd045865010054027b2273736e223a223132332d34352d36373839222c226e6f7465223a2268656c6c6f20227d01008b519e9b05fdb5";
 /// 10 MiB of zeros, brotli.
 const BROTLI_BOMB: &str = "cbffff3ff82700e2b14020f7fe2fffff3ff04f00c4611180eefd07";
 const SAMPLE: &str = r#"{"ssn":"123-45-6789","note":"hello hello hello"}"#;
-const SAMPLE_READ: &str =
-    "<json|{\"ssn\":\"«ssn=123-45-6789»\",\"note\":\"«note=hello hello hello»\"}>";
+const SAMPLE_READ: &str = "<json|{\"ssn\":\"«ssn=123-45-6789»\",\"note\":\"«note=hello hello hello»\"}>";
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2)
-        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
-        .collect()
+    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
 }
 
 fn gzip(octets: &[u8]) -> Vec<u8> {
@@ -47,9 +43,7 @@ fn deflate(octets: &[u8]) -> Vec<u8> {
 /// A local header and its member; `len` 0 for "the length follows".
 fn zip_member(name: &str, method: u8, packed: &[u8], len: u32) -> Vec<u8> {
     let flags = if len == 0 { 8 } else { 0 };
-    let mut octets = vec![
-        b'P', b'K', 3, 4, 20, 0, flags, 0, method, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    ];
+    let mut octets = vec![b'P', b'K', 3, 4, 20, 0, flags, 0, method, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     octets.extend_from_slice(&len.to_le_bytes());
     octets.extend_from_slice(&len.to_le_bytes());
     octets.extend_from_slice(&[name.len() as u8, 0, 0, 0]);
@@ -72,11 +66,7 @@ fn tar_member(name: &str, content: &[u8]) -> Vec<u8> {
 enum Item {
     Enter(String, Option<String>),
     Leave,
-    Text {
-        at: u64,
-        field: Option<String>,
-        octets: Vec<u8>,
-    },
+    Text { at: u64, field: Option<String>, octets: Vec<u8> },
 }
 
 /// Collects everything, joined where pieces are adjacent.
@@ -91,8 +81,7 @@ struct Collected {
 impl TextSink for Collected {
     fn enter(&mut self, label: &str, name: Option<&str>) {
         self.open += 1;
-        self.items
-            .push(Item::Enter(label.to_owned(), name.map(str::to_owned)));
+        self.items.push(Item::Enter(label.to_owned(), name.map(str::to_owned)));
     }
 
     fn text(&mut self, text: Text<'_>) {
@@ -104,11 +93,7 @@ impl TextSink for Collected {
             return octets.extend_from_slice(text.octets);
         }
         let field = text.field.map(str::to_owned);
-        self.items.push(Item::Text {
-            at: text.at,
-            field,
-            octets: text.octets.to_vec(),
-        });
+        self.items.push(Item::Text { at: text.at, field, octets: text.octets.to_vec() });
     }
 
     fn leave(&mut self) {
@@ -132,11 +117,7 @@ impl Collected {
         let mut out = Vec::new();
         let mut current: Option<String> = None;
         for item in &self.items {
-            let field = if let Item::Text { field, .. } = item {
-                field.clone()
-            } else {
-                None
-            };
+            let field = if let Item::Text { field, .. } = item { field.clone() } else { None };
             if field != current {
                 if current.is_some() {
                     out.extend_from_slice("»".as_bytes());
@@ -160,34 +141,15 @@ impl Collected {
     }
 
     fn text_len(&self) -> usize {
-        self.items
-            .iter()
-            .map(|item| {
-                if let Item::Text { octets, .. } = item {
-                    octets.len()
-                } else {
-                    0
-                }
-            })
-            .sum()
+        self.items.iter().map(|item| if let Item::Text { octets, .. } = item { octets.len() } else { 0 }).sum()
     }
 }
 
 fn start(kind: DocumentKind, media_type: &str, codings: &[Coding]) -> DocumentStart {
-    DocumentStart {
-        kind,
-        codings: codings.to_vec(),
-        media_type: media_type.to_owned(),
-        name: None,
-        stream_offset: 0,
-    }
+    DocumentStart { kind, codings: codings.to_vec(), media_type: media_type.to_owned(), name: None, stream_offset: 0 }
 }
 
-fn read_pieces<'a>(
-    start: &DocumentStart,
-    limits: &Limits,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Collected {
+fn read_pieces<'a>(start: &DocumentStart, limits: &Limits, pieces: impl IntoIterator<Item = &'a [u8]>) -> Collected {
     let mut collected = Collected::default();
     let mut unwrapper = Unwrapper::new(start, limits);
     for piece in pieces {
@@ -199,18 +161,12 @@ fn read_pieces<'a>(
 }
 
 fn read(media_type: &str, codings: &[Coding], octets: &[u8]) -> Collected {
-    read_pieces(
-        &start(DocumentKind::HttpRequestBody, media_type, codings),
-        &Limits::default(),
-        [octets],
-    )
+    read_pieces(&start(DocumentKind::HttpRequestBody, media_type, codings), &Limits::default(), [octets])
 }
 
 /// Documents of all kinds: name, start, octets, what is read.
 fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
-    let body = |media_type: &str, codings: &[Coding]| {
-        start(DocumentKind::HttpRequestBody, media_type, codings)
-    };
+    let body = |media_type: &str, codings: &[Coding]| start(DocumentKind::HttpRequestBody, media_type, codings);
     let json = body("application/json", &[]);
     let long = "Jane Doe, 12 Example Street, Springfield";
     let base64 = "SmFuZSBEb2UsIDEyIEV4YW1wbGUgU3RyZWV0LCBTcHJpbmdmaWVsZA==";
@@ -411,11 +367,7 @@ fn documents_are_read() {
         if !matches!(name, "zip" | "tar") {
             assert_eq!(collected.render(), expected, "{name}");
         }
-        assert_eq!(
-            (collected.undecodable, collected.decode_limit),
-            (0, 0),
-            "{name}"
-        );
+        assert_eq!((collected.undecodable, collected.decode_limit), (0, 0), "{name}");
     }
 }
 
@@ -424,15 +376,10 @@ fn archives_are_read() {
     for (name, start, octets, _) in cases() {
         let rendered = read_pieces(&start, &Limits::default(), [octets.as_slice()]).render();
         let parts: &[&str] = match name {
-            "zip" => &[
-                "<member:a.txt|stored>",
-                &format!("<member:b.json|{SAMPLE_READ}>"),
-                "<member:c|length unknown>PK",
-            ],
-            "tar" => &[
-                "<member:dir/a.txt|hello>",
-                &format!("<member:b|{SAMPLE_READ}>"),
-            ],
+            "zip" => {
+                &["<member:a.txt|stored>", &format!("<member:b.json|{SAMPLE_READ}>"), "<member:c|length unknown>PK"]
+            }
+            "tar" => &["<member:dir/a.txt|hello>", &format!("<member:b|{SAMPLE_READ}>")],
             _ => continue,
         };
         for part in parts {
@@ -446,19 +393,11 @@ fn segmentation_does_not_matter() {
     for (name, start, octets, _) in cases() {
         let whole = read_pieces(&start, &Limits::default(), [octets.as_slice()]);
         for size in [1, 2, 3, 7, 64] {
-            assert_eq!(
-                read_pieces(&start, &Limits::default(), octets.chunks(size)),
-                whole,
-                "{name} by {size}"
-            );
+            assert_eq!(read_pieces(&start, &Limits::default(), octets.chunks(size)), whole, "{name} by {size}");
         }
         for cut in 0..=octets.len() {
             let (a, b) = octets.split_at(cut);
-            assert_eq!(
-                read_pieces(&start, &Limits::default(), [a, b]),
-                whole,
-                "{name} cut at {cut}"
-            );
+            assert_eq!(read_pieces(&start, &Limits::default(), [a, b]), whole, "{name} cut at {cut}");
         }
     }
 }
@@ -489,25 +428,14 @@ fn gaps_are_survived() {
         }
     }
     // A multipart document finds its next part again.
-    let start = start(
-        DocumentKind::HttpRequestBody,
-        "multipart/form-data; boundary=b",
-        &[],
-    );
+    let start = start(DocumentKind::HttpRequestBody, "multipart/form-data; boundary=b", &[]);
     let mut collected = Collected::default();
     let mut unwrapper = Unwrapper::new(&start, &Limits::default());
     unwrapper.octets(b"--b\r\nContent-Dispo", &mut collected);
     unwrapper.gap(50, &mut collected);
-    unwrapper.octets(
-        b"xx\r\n--b\r\nContent-Disposition: form-data; name=n\r\n\r\nv\r\n--b--",
-        &mut collected,
-    );
+    unwrapper.octets(b"xx\r\n--b\r\nContent-Disposition: form-data; name=n\r\n\r\nv\r\n--b--", &mut collected);
     unwrapper.end(&mut collected);
-    assert!(
-        collected.render().contains("<part:n|«n=v»>"),
-        "{}",
-        collected.render()
-    );
+    assert!(collected.render().contains("<part:n|«n=v»>"), "{}", collected.render());
 }
 
 #[test]
@@ -517,11 +445,7 @@ fn offsets_are_those_before_escapes() {
         .items
         .iter()
         .filter_map(|item| match item {
-            Item::Text {
-                at,
-                field: Some(_),
-                octets,
-            } => Some((*at, octets.as_slice())),
+            Item::Text { at, field: Some(_), octets } => Some((*at, octets.as_slice())),
             _ => None,
         })
         .collect();
@@ -538,34 +462,20 @@ fn damage_is_told() {
     }
     let whole = read("", &[Coding::Gzip], &damaged);
     assert!(whole.undecodable > 0 && whole.undecodable <= (coded.len() - 19_700) as u64);
-    assert!(
-        whole.text_len() > 30_000
-            && text
-                .as_bytes()
-                .starts_with(&whole.render().as_bytes()[6..2000])
-    );
+    assert!(whole.text_len() > 30_000 && text.as_bytes().starts_with(&whole.render().as_bytes()[6..2000]));
     let start = start(DocumentKind::HttpRequestBody, "", &[Coding::Gzip]);
     for size in [1, 100, 1460] {
-        assert!(
-            read_pieces(&start, &Limits::default(), damaged.chunks(size)) == whole,
-            "by {size}"
-        );
+        assert!(read_pieces(&start, &Limits::default(), damaged.chunks(size)) == whole, "by {size}");
     }
     assert_eq!(read("", &[Coding::Unknown], b"whatever").undecodable, 8);
     assert_eq!(read("", &[Coding::Gzip], b"not gzip").undecodable, 8);
-    assert_eq!(
-        read("", &[Coding::Brotli], b"\xff\xff\xff not brotli").undecodable,
-        14
-    );
+    assert_eq!(read("", &[Coding::Brotli], b"\xff\xff\xff not brotli").undecodable, 14);
     assert_eq!(read("", &[Coding::Zstd], b"not zstd").undecodable, 8);
     // Cut in the block: what is before is read, the rest of the block is not.
     assert!(read("", &[Coding::Zstd], &unhex(ZSTD)[..40]).undecodable > 20);
     // Inside a coding, the share of the input.
     let inner = gzip(&[b"\x1f\x8b\x08\0".as_slice(), &[0xff; 996]].concat());
-    assert_eq!(
-        read("", &[Coding::Gzip], &inner).undecodable,
-        inner.len() as u64
-    );
+    assert_eq!(read("", &[Coding::Gzip], &inner).undecodable, inner.len() as u64);
 }
 
 #[test]
@@ -593,11 +503,7 @@ fn bombs_are_bounded() {
         assert!(whole.decode_limit > 0, "{name}");
         assert!(whole.decode_limit <= octets.len() as u64, "{name}");
         let bound = (Limits::default().decode_ratio_max * (octets.len() as u64 + 256)).max(1 << 20);
-        assert!(
-            whole.text_len() as u64 <= bound,
-            "{name}: {}",
-            whole.text_len()
-        );
+        assert!(whole.text_len() as u64 <= bound, "{name}: {}", whole.text_len());
         let start = start(DocumentKind::HttpRequestBody, "", &[coding]);
         for size in [1, 13, 1000] {
             let by_size = read_pieces(&start, &Limits::default(), octets.chunks(size));
@@ -609,17 +515,11 @@ fn bombs_are_bounded() {
             assert!(by_size == whole, "{name} by {size}");
         }
     }
-    let limits = Limits {
-        decoded_bytes_max: 1000,
-        ..Limits::default()
-    };
+    let limits = Limits { decoded_bytes_max: 1000, ..Limits::default() };
     let start = start(DocumentKind::HttpRequestBody, "", &[Coding::Gzip]);
     let octets = gzip(&[b'x'; 1001]);
     let collected = read_pieces(&start, &limits, [octets.as_slice()]);
-    assert_eq!(
-        (collected.text_len(), collected.decode_limit),
-        (1000, octets.len() as u64)
-    );
+    assert_eq!((collected.text_len(), collected.decode_limit), (1000, octets.len() as u64));
 }
 
 #[test]
@@ -627,33 +527,14 @@ fn nesting_is_bounded() {
     // JSON in a string in JSON...
     let mut value = "1".to_owned();
     for _ in 0..12 {
-        value = format!(
-            "{{\"a\":\"{}\"}}",
-            value.replace('\\', "\\\\").replace('"', "\\\"")
-        );
+        value = format!("{{\"a\":\"{}\"}}", value.replace('\\', "\\\\").replace('"', "\\\""));
     }
     let collected = read("application/json", &[], value.as_bytes());
-    assert_eq!(
-        collected
-            .items
-            .iter()
-            .filter(|item| matches!(item, Item::Enter(..)))
-            .count(),
-        8
-    );
+    assert_eq!(collected.items.iter().filter(|item| matches!(item, Item::Enter(..))).count(), 8);
     // ... and deep brackets.
-    let deep = [
-        b"[".repeat(1_000_000),
-        b"1".to_vec(),
-        b"]".repeat(1_000_000),
-        b"{\"k\":2}".to_vec(),
-    ]
-    .concat();
+    let deep = [b"[".repeat(1_000_000), b"1".to_vec(), b"]".repeat(1_000_000), b"{\"k\":2}".to_vec()].concat();
     let mut sink = Collected::default();
-    let mut unwrapper = Unwrapper::new(
-        &start(DocumentKind::HttpRequestBody, "", &[]),
-        &Limits::default(),
-    );
+    let mut unwrapper = Unwrapper::new(&start(DocumentKind::HttpRequestBody, "", &[]), &Limits::default());
     unwrapper.octets(&deep, &mut sink);
     assert!(unwrapper.held_bytes() < 8192, "{}", unwrapper.held_bytes());
     unwrapper.end(&mut sink);
@@ -661,13 +542,7 @@ fn nesting_is_bounded() {
     // Multipart in multipart with one boundary each.
     let mut octets = Vec::new();
     for level in 0..20 {
-        octets.extend(
-            format!(
-                "--b{level}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n",
-                level + 1
-            )
-            .bytes(),
-        );
+        octets.extend(format!("--b{level}\r\nContent-Type: multipart/mixed; boundary=b{}\r\n\r\n", level + 1).bytes());
     }
     octets.extend_from_slice(b"--b20\r\n\r\ntext");
     let collected = read("multipart/mixed; boundary=b0", &[], &octets);
@@ -678,18 +553,8 @@ fn nesting_is_bounded() {
 fn open_documents_hold_little() {
     let limits = Limits::default();
     let starts = [
-        (
-            "plain",
-            start(DocumentKind::Stream, "text/plain", &[]),
-            b"some words of text, ".to_vec(),
-            8 << 10,
-        ),
-        (
-            "json",
-            start(DocumentKind::HttpRequestBody, "", &[]),
-            br#"{"a":["#.to_vec(),
-            4 << 10,
-        ),
+        ("plain", start(DocumentKind::Stream, "text/plain", &[]), b"some words of text, ".to_vec(), 8 << 10),
+        ("json", start(DocumentKind::HttpRequestBody, "", &[]), br#"{"a":["#.to_vec(), 4 << 10),
         (
             "json key",
             start(DocumentKind::HttpRequestBody, "application/json", &[]),
@@ -702,35 +567,17 @@ fn open_documents_hold_little() {
             b"{\"a\":\"SmFuZSBEb2UsIDEyIEV4YW1wbGUgU3RyZWV0LCBT".to_vec(),
             16 << 10,
         ),
-        (
-            "xml",
-            start(DocumentKind::HttpRequestBody, "", &[]),
-            b"<a b='c'><d>".to_vec(),
-            8 << 10,
-        ),
+        ("xml", start(DocumentKind::HttpRequestBody, "", &[]), b"<a b='c'><d>".to_vec(), 8 << 10),
         (
             "form",
-            start(
-                DocumentKind::HttpRequestBody,
-                "application/x-www-form-urlencoded",
-                &[],
-            ),
+            start(DocumentKind::HttpRequestBody, "application/x-www-form-urlencoded", &[]),
             b"aaaaaaaaaaaaaa%4".to_vec(),
             8 << 10,
         ),
-        (
-            "header",
-            start(DocumentKind::HttpRequestHead, "", &[]),
-            b"aaaaaaaaaaaaaa: ".to_vec(),
-            8 << 10,
-        ),
+        ("header", start(DocumentKind::HttpRequestHead, "", &[]), b"aaaaaaaaaaaaaa: ".to_vec(), 8 << 10),
         (
             "multipart",
-            start(
-                DocumentKind::HttpRequestBody,
-                "multipart/mixed; boundary=b",
-                &[],
-            ),
+            start(DocumentKind::HttpRequestBody, "multipart/mixed; boundary=b", &[]),
             b"--b\r\nX: y".to_vec(),
             24 << 10,
         ),
@@ -750,19 +597,11 @@ fn open_documents_hold_little() {
     for (name, start, piece, bound) in starts {
         let mut sink = Collected::default();
         let mut unwrapper = Unwrapper::new(&start, &limits);
-        assert!(
-            unwrapper.held_bytes() < 1024,
-            "{name}: {}",
-            unwrapper.held_bytes()
-        );
+        assert!(unwrapper.held_bytes() < 1024, "{name}: {}", unwrapper.held_bytes());
         for _ in 0..5000 {
             unwrapper.octets(&piece, &mut sink);
         }
-        assert!(
-            unwrapper.held_bytes() < bound,
-            "{name}: {}",
-            unwrapper.held_bytes()
-        );
+        assert!(unwrapper.held_bytes() < bound, "{name}: {}", unwrapper.held_bytes());
     }
 }
 
@@ -777,36 +616,26 @@ fn long_base64_is_given_decoded_alone() {
     let whole = read("application/json", &[], octets.as_bytes());
     let rendered = whole.render();
     assert!(rendered.contains("line 1999\n»>"), "decoded to its end");
-    assert!(
-        whole.text_len() < text.len() + 5000,
-        "and not given raw as well"
-    );
+    assert!(whole.text_len() < text.len() + 5000, "and not given raw as well");
     let start = start(DocumentKind::HttpRequestBody, "application/json", &[]);
     for size in [1, 1000, 4097] {
-        assert!(
-            read_pieces(&start, &Limits::default(), octets.as_bytes().chunks(size)) == whole,
-            "by {size}"
-        );
+        assert!(read_pieces(&start, &Limits::default(), octets.as_bytes().chunks(size)) == whole, "by {size}");
     }
 }
 
 /// A small document with structure, from which random edits depart.
 fn edited() -> impl Strategy<Value = (DocumentStart, Vec<u8>)> {
     let count = cases().len();
-    (
-        0..count,
-        prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
-    )
-        .prop_map(|(index, edits)| {
-            let (_, start, mut octets, _) = cases().swap_remove(index);
-            for (at, octet) in edits {
-                if !octets.is_empty() {
-                    let at = at.index(octets.len());
-                    octets[at] = octet;
-                }
+    (0..count, prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)).prop_map(|(index, edits)| {
+        let (_, start, mut octets, _) = cases().swap_remove(index);
+        for (at, octet) in edits {
+            if !octets.is_empty() {
+                let at = at.index(octets.len());
+                octets[at] = octet;
             }
-            (start, octets)
-        })
+        }
+        (start, octets)
+    })
 }
 
 proptest! {

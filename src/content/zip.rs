@@ -40,25 +40,15 @@ pub(super) struct Zip {
 
 impl Zip {
     pub(super) fn new() -> Self {
-        Self {
-            at: 0,
-            state: State::Seek(0),
-            header: Vec::new(),
-        }
+        Self { at: 0, state: State::Seek(0), header: Vec::new() }
     }
 
     fn u16_at(&self, at: usize) -> u16 {
-        self.header
-            .get(at..)
-            .and_then(<[u8]>::first_chunk)
-            .map_or(0, |&octets| u16::from_le_bytes(octets))
+        self.header.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |&octets| u16::from_le_bytes(octets))
     }
 
     fn u32_at(&self, at: usize) -> u32 {
-        self.header
-            .get(at..)
-            .and_then(<[u8]>::first_chunk)
-            .map_or(0, |&octets| u32::from_le_bytes(octets))
+        self.header.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |&octets| u32::from_le_bytes(octets))
     }
 
     /// Length of the header being collected, as far as is known.
@@ -78,8 +68,7 @@ impl Zip {
         let extra = HEADER_LEN + usize::from(self.u16_at(22));
         let mut fields = self.header.get(extra..).unwrap_or(&[]);
         while let Some((&[a, b, c, d], rest)) = fields.split_first_chunk() {
-            let (body, later) =
-                rest.split_at(usize::from(u16::from_le_bytes([c, d])).min(rest.len()));
+            let (body, later) = rest.split_at(usize::from(u16::from_le_bytes([c, d])).min(rest.len()));
             let skip = if unpacked == u32::MAX { 8 } else { 0 };
             if u16::from_le_bytes([a, b]) == 1
                 && let Some(&len) = body.get(skip..).and_then(<[u8]>::first_chunk)
@@ -96,18 +85,11 @@ impl Zip {
         let (flags, method) = (self.u16_at(2), self.u16_at(4));
         let len = self.member_len();
         let name_len = usize::from(self.u16_at(22)).min(NAME_LEN_MAX);
-        let name = self
-            .header
-            .get(HEADER_LEN..HEADER_LEN + name_len)
-            .unwrap_or(&[]);
+        let name = self.header.get(HEADER_LEN..HEADER_LEN + name_len).unwrap_or(&[]);
         let name = String::from_utf8_lossy(name).into_owned();
         self.header = Vec::new();
         // Flag 3: the length follows the member. Stored members then have no end of their own.
-        let len = if flags & 8 != 0 && len == 0 {
-            None
-        } else {
-            Some(len)
-        };
+        let len = if flags & 8 != 0 && len == 0 { None } else { Some(len) };
         let member = if !cx.budget.may_nest() {
             Member::Unreadable(UninspectedReason::DecodeLimit)
         } else {
@@ -144,11 +126,7 @@ impl Zip {
         let State::Member(member, left) = &mut self.state else {
             return octets.len();
         };
-        let most = left.map_or(octets.len(), |left| {
-            usize::try_from(left)
-                .unwrap_or(usize::MAX)
-                .min(octets.len())
-        });
+        let most = left.map_or(octets.len(), |left| usize::try_from(left).unwrap_or(usize::MAX).min(octets.len()));
         let mut own = octets.get(..most).unwrap_or(octets);
         let mut ended = false;
         match &mut **member {
@@ -191,11 +169,7 @@ impl Zip {
         }
         cx.text(octets.get(..len).unwrap_or(octets), self.at, None);
         self.at += len as u64;
-        self.state = if matched == SIGNATURE.len() {
-            State::Header
-        } else {
-            State::Seek(matched)
-        };
+        self.state = if matched == SIGNATURE.len() { State::Header } else { State::Seek(matched) };
         len
     }
 

@@ -12,8 +12,8 @@ use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
     AppProto, Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event,
-    EventBody, FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment, Tally,
-    Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
+    EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment, Tally,
+    Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto, shown_field,
 };
 use crate::proto::{Facts, Inspector, TlsHello, Transport};
 use crate::scan::Scanner;
@@ -226,8 +226,9 @@ impl Judge {
         scope: Scope,
         out: Direction,
         live: &mut Live,
-        finding: crate::model::Finding,
+        mut finding: Finding,
     ) {
+        finding.field = finding.field.as_deref().map(shown_field);
         let Some(level) = finding.confidence.level() else { return };
         let name = live.current.as_ref().or(live.name.as_ref().map(|(name, _)| name));
         let name = name.filter(|_| names_the_remote(out));

@@ -68,6 +68,22 @@ impl Confidence {
     }
 }
 
+/// A field path as it may be shown. Keys can themselves be user data (`{"alex@example.com": ...}`, a table without a header row),
+/// so a segment is shown only if it is an identifier: words of letters, with few digits. The others become `*`.
+pub fn shown_field(path: &str) -> String {
+    let segments = path.split('.').map(|segment| {
+        let name = segment.trim_end_matches("[]");
+        let digits = name.bytes().filter(u8::is_ascii_digit).count();
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | ':' | '@');
+        let is_name = name.len() <= 48
+            && digits <= 3
+            && name.chars().all(plain)
+            && !name.get(1..).is_some_and(|rest| rest.contains('@'));
+        if is_name { segment.to_owned() } else { segment.replacen(name, "*", 1) }
+    });
+    segments.collect::<Vec<_>>().join(".")
+}
+
 /// One match of one signature. `masked` and `digest` are computed where the value was seen; the value is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -91,4 +107,25 @@ pub struct Finding {
     pub document: String,
     /// Whether the value is from a range reserved for tests and fiction.
     pub test_value: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_could_be_values_are_not_shown() {
+        for (path, shown) in [
+            ("content.user.ids[].ssn", "content.user.ids[].ssn"),
+            ("user.@id", "user.@id"),
+            ("driver license no", "driver license no"),
+            ("phone2", "phone2"),
+            ("users.alex@example.com.ip", "users.*.com.ip"),
+            ("899-45-6789", "*"),
+            ("rows[].+12025550143", "rows[].*"),
+            ("a.2001:db8::17[]", "a.*[]"),
+        ] {
+            assert_eq!(shown_field(path), shown, "{path}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Writes the project's own captures to tests/captures.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 #[path = "mod.rs"]
 mod generator;
 
