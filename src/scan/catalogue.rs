@@ -97,6 +97,8 @@ pub struct Catalogue {
     pub(super) compiled: Vec<Compiled>,
     /// Patterns that begin where no word goes on.
     pub(super) starting: Matcher,
+    /// Patterns that begin where a line or a quoted text begins.
+    pub(super) lines: Matcher,
     /// Patterns that begin anywhere.
     pub(super) free: Matcher,
     /// Patterns of values of keys.
@@ -123,6 +125,10 @@ pub(super) const GATE_FREE: u8 = 4;
 pub(super) const GATE_KEY: u8 = 8;
 /// It is an anchor.
 pub(super) const GATE_ANCHOR: u8 = 16;
+/// A line or quoted text may begin after it.
+pub(super) const GATE_BREAK: u8 = 32;
+/// A pattern may begin with it, if [`GATE_BREAK`] stands before it: that shifted left.
+pub(super) const GATE_LINE: u8 = 64;
 
 impl Catalogue {
     /// The built-in signatures.
@@ -284,8 +290,9 @@ impl Catalogue {
                 .collect()
         };
         let starting = Matcher::new(&group(|e| {
-            matches!(e, Edge::Word | Edge::Start | Edge::Line | Edge::Document)
+            matches!(e, Edge::Word | Edge::Start | Edge::Document)
         }))?;
+        let lines = Matcher::new(&group(|e| e == Edge::Line))?;
         let free = Matcher::new(&group(|e| e == Edge::Free))?;
         let keyed = Matcher::new(&group(|e| e == Edge::Key))?;
         let anchors = (0..)
@@ -314,6 +321,16 @@ impl Catalogue {
                     GATE_ANCHOR
                 } else {
                     0
+                }
+                | if octet < b' ' || octet == b'"' {
+                    GATE_BREAK
+                } else {
+                    0
+                }
+                | if lines.begins_with(octet) {
+                    GATE_LINE
+                } else {
+                    0
                 };
         }
         let index = |id: &str| {
@@ -334,6 +351,7 @@ impl Catalogue {
             signatures,
             compiled,
             starting,
+            lines,
             free,
             keyed,
             anchors,

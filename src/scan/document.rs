@@ -34,8 +34,8 @@ pub(super) struct Pending {
     pub(super) end: u64,
     pub(super) signature: u16,
     pub(super) score: i16,
-    /// Complete but for the score.
-    pub(super) finding: Finding,
+    /// Complete but for the score; `None` once it was given out.
+    pub(super) finding: Option<Finding>,
 }
 
 /// The scanner's memory of one open document. It holds payload: no `Debug`.
@@ -261,6 +261,15 @@ impl DocumentScan {
     /// Whether a context word may speak for a value of another field: keys of other values may not, other values may.
     pub(super) fn speaks(&self, hit: Hit, of: Option<&Arc<Field>>) -> bool {
         of.is_none() || self.field(self.base + hit.start as u64).is_some()
+    }
+
+    /// Notes where the last value of a signature ends: an index into `text`.
+    pub(super) fn take(&mut self, signature: u16, end: usize) {
+        let until = self.base + end as u64;
+        match self.taken.iter_mut().find(|(s, _)| *s == signature) {
+            Some((_, end)) => *end = until,
+            None => self.taken.push((signature, until)),
+        }
     }
 
     /// Forgets the text before a position.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::catalogue::{
-    Catalogue, Compiled, GATE_ANCHOR, GATE_FREE, GATE_KEY, GATE_START, KEY_OCTETS_MAX,
+    Catalogue, Compiled, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START,
+    KEY_OCTETS_MAX,
 };
 use super::document::{DocumentScan, Field, same_field};
 use super::matcher::{AnchorStates, PATTERN_OCTETS_MAX, States, is_word};
@@ -78,6 +79,7 @@ pub struct Scanner {
     catalogue: Arc<Catalogue>,
     digester: Digester,
     starting: States,
+    lines: States,
     free: States,
     keyed: States,
     anchors: Vec<AnchorStates>,
@@ -150,6 +152,7 @@ impl Scanner {
         Self {
             digester: Digester::new(&digest_key),
             starting: catalogue.starting.states(),
+            lines: catalogue.lines.states(),
             free: catalogue.free.states(),
             keyed: catalogue.keyed.states(),
             anchors: catalogue
@@ -207,6 +210,7 @@ impl Scanner {
 
     fn clears(&self) -> u64 {
         self.starting.clears()
+            + self.lines.clears()
             + self.free.clears()
             + self.keyed.clears()
             + self.anchors.iter().map(AnchorStates::clears).sum::<u64>()
@@ -272,15 +276,17 @@ impl Scanner {
             );
             self.value(document, start, end, &field);
         }
+        // Before a document's beginning stands what a line begins after.
         let mut before = begin
             .checked_sub(1)
             .and_then(|i| document.text.get(i))
-            .map_or(0, |b| gate(&catalogue, *b));
+            .map_or(GATE_BREAK, |b| gate(&catalogue, *b));
         let mut at = begin;
         while let Some(&octet) = document.text.get(at).filter(|_| at < finish) {
             let this = gate(&catalogue, octet);
-            let act =
-                this & (GATE_FREE | GATE_KEY | GATE_ANCHOR) | this & GATE_START & !(before << 1);
+            let act = this & (GATE_FREE | GATE_KEY | GATE_ANCHOR)
+                | this & GATE_START & !(before << 1)
+                | this & GATE_LINE & (before << 1);
             before = this;
             if act != 0 {
                 self.act(document, &catalogue, at, act);
@@ -320,6 +326,15 @@ impl Scanner {
                 at,
                 &mut self.scratch.ends,
             );
+            if !self.scratch.ends.is_empty() {
+                self.weigh(document, catalogue, at);
+            }
+        }
+        if act & GATE_LINE != 0 && catalogue.lines.may_start(&document.text, at) {
+            self.scratch.ends.clear();
+            catalogue
+                .lines
+                .walk(&mut self.lines, &document.text, at, &mut self.scratch.ends);
             if !self.scratch.ends.is_empty() {
                 self.weigh(document, catalogue, at);
             }
@@ -443,6 +458,8 @@ impl Scanner {
             end += more
                 .take_while(|b| extend.get(usize::from(**b)).copied().unwrap_or(false))
                 .count();
+            // Nothing that begins within it is looked at again: the work stays linear whatever the validator says.
+            document.take(place.signature, end);
         }
         let check = compiled.validator.map_or(
             Check::Accept {
@@ -487,8 +504,7 @@ impl Scanner {
             end = self.barcode(document, catalogue, start, end).max(end);
         }
         if frames {
-            document.taken.retain(|(s, _)| *s != place.signature);
-            document.taken.push((place.signature, base + end as u64));
+            document.take(place.signature, end);
         }
         self.push(document, Place { end, ..place }, score, test);
         true
@@ -541,8 +557,7 @@ impl Scanner {
             }
         }
         if let Some(element) = parts.element {
-            document.taken.retain(|(s, _)| *s != element);
-            document.taken.push((element, document.base + until as u64));
+            document.take(element, until);
         }
         until
     }

@@ -115,7 +115,7 @@ pub(super) fn settle(
             end: candidate.end,
             signature: candidate.signature,
             score: candidate.score,
-            finding,
+            finding: Some(finding),
         });
     }
     document
@@ -169,10 +169,11 @@ pub(super) fn give_out(
         .pending
         .partition_point(|p| p.start.saturating_add(2 * NEIGHBOUR_OCTETS) <= to);
     let given = document.given.min(count);
-    for (pending, score) in document.pending.iter().zip(scores).skip(given) {
-        let mut finding = pending.finding.clone();
-        finding.confidence = Confidence(score as u8);
-        found(finding);
+    for (pending, score) in document.pending.iter_mut().zip(scores).skip(given) {
+        if let Some(mut finding) = pending.finding.take() {
+            finding.confidence = Confidence(score as u8);
+            found(finding);
+        }
     }
     document.pending.drain(..keep);
     document.given = count - keep.min(count);
