@@ -172,6 +172,10 @@ impl Scanner {
     ///
     /// Pieces of one value follow each other with the same field. Values of the same field that follow each other are told apart
     /// by text without a field between them (structure: quotes, commas, line ends).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a piece of text is handed over, as by every room before"
+    )]
     pub fn text(
         &mut self,
         document: &mut DocumentScan,

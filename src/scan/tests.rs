@@ -28,7 +28,7 @@ fn scan_pieces<'a>(pieces: impl IntoIterator<Item = Piece<'a>>) -> Vec<Finding> 
     let mut found = Vec::new();
     for (octets, at, field) in pieces {
         scanner.text(&mut document, Text { octets, at, field }, &mut |f| {
-            found.push(f)
+            found.push(f);
         });
     }
     scanner.end(&mut document, &mut |f| found.push(f));
