@@ -142,8 +142,8 @@ impl Catalogue {
     /// The built-in signatures and an operator's, given as file names and TOML texts.
     ///
     /// # Errors
-    /// All problems at once, with file and line: unknown keys and names, ids given twice, patterns that are wrong or could
-    /// make scanning slow, examples that are not decided as they say.
+    /// All problems at once, with file and line: unknown keys and names, ids given twice, patterns that are wrong or
+    /// could make scanning slow, examples that are not decided as they say.
     pub fn load(extra: &[(String, String)]) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut signatures: Vec<Signature> = Vec::new();

@@ -100,8 +100,8 @@ impl DocumentScan {
         self.base + self.text.len() as u64
     }
 
-    /// Adds text. Full-width forms, Unicode hyphens and wide spaces become their ASCII counterparts: input methods of East
-    /// Asia produce them, and patterns are ASCII.
+    /// Adds text. Full-width forms, Unicode hyphens and wide spaces become their ASCII counterparts: input methods of
+    /// East Asia produce them, and patterns are ASCII.
     pub(super) fn collect(&mut self, octets: &[u8], at: u64, field: Option<&Arc<Field>>) {
         if self.carry.is_empty() {
             return self.collect_whole(octets, at, field);
@@ -228,8 +228,8 @@ impl DocumentScan {
         (from, to.saturating_sub(from).try_into().unwrap_or(u32::MAX))
     }
 
-    /// The values (whole runs of one field) that begin in `from..to`, with positions; the end of a value that goes on is
-    /// the end of the text.
+    /// The values (whole runs of one field) that begin in `from..to`, with positions; the end of a value that goes on
+    /// is the end of the text.
     pub(super) fn values(&self, from: u64, to: u64) -> Vec<(u64, u64, Arc<Field>)> {
         let mut values = Vec::new();
         let mut at = self.segments.partition_point(|s| s.start < from);

@@ -20,7 +20,8 @@ use crate::model::{DataClass, Finding, Text};
 /// Octets of a block.
 pub const BLOCK_OCTETS: usize = 16 << 10;
 
-/// Octets after a block that must be there (or the document's end) before it is scanned: the longest value and its context.
+/// Octets after a block that must be there (or the document's end) before it is scanned: the longest value and its
+/// context.
 const AHEAD_OCTETS: usize = 2 << 10;
 
 /// Octets before a block that are kept: context, keys, the part of an anchored match before its anchor.
@@ -170,8 +171,8 @@ impl Scanner {
 
     /// Takes in a piece of a document's text; calls `found` for what is certain by now.
     ///
-    /// Pieces of one value follow each other with the same field. Values of the same field that follow each other are told apart
-    /// by text without a field between them (structure: quotes, commas, line ends).
+    /// Pieces of one value follow each other with the same field. Values of the same field that follow each other are
+    /// told apart by text without a field between them (structure: quotes, commas, line ends).
     #[expect(
         clippy::needless_pass_by_value,
         reason = "a piece of text is handed over, as by every room before"
@@ -395,8 +396,8 @@ impl Scanner {
         self.scratch.ends = ends;
     }
 
-    /// Weighs one match; `key_score` is what its key says, where that is known. Returns whether other ends of the same match
-    /// need no look.
+    /// Weighs one match; `key_score` is what its key says, where that is known. Returns whether other ends of the
+    /// same match need no look.
     fn consider(
         &mut self,
         document: &mut DocumentScan,

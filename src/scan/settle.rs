@@ -123,7 +123,8 @@ pub(super) fn settle(
         .sort_by_key(|p| (p.start, p.end, p.signature));
 }
 
-/// Gives out the pending findings that lie far enough before `to` for all their neighbours to be known. Returns their number.
+/// Gives out the pending findings that lie far enough before `to` for all their neighbours to be known. Returns their
+/// number.
 pub(super) fn give_out(
     document: &mut DocumentScan,
     to: u64,
