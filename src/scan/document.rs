@@ -34,8 +34,8 @@ pub(super) struct Pending {
     pub(super) end: u64,
     pub(super) signature: u16,
     pub(super) score: i16,
-    /// Complete but for the score.
-    pub(super) finding: Finding,
+    /// Complete but for the score; `None` once it was given out.
+    pub(super) finding: Option<Finding>,
 }
 
 /// The scanner's memory of one open document. It holds payload: no `Debug`.
@@ -100,8 +100,8 @@ impl DocumentScan {
         self.base + self.text.len() as u64
     }
 
-    /// Adds text. Full-width forms, Unicode hyphens and wide spaces become their ASCII counterparts: input methods of East
-    /// Asia produce them, and patterns are ASCII.
+    /// Adds text. Full-width forms, Unicode hyphens and wide spaces become their ASCII counterparts: input methods of
+    /// East Asia produce them, and patterns are ASCII.
     pub(super) fn collect(&mut self, octets: &[u8], at: u64, field: Option<&Arc<Field>>) {
         if self.carry.is_empty() {
             return self.collect_whole(octets, at, field);
@@ -198,8 +198,8 @@ impl DocumentScan {
         (from, to.saturating_sub(from).try_into().unwrap_or(u32::MAX))
     }
 
-    /// The values (whole runs of one field) that begin in `from..to`, with positions; the end of a value that goes on is
-    /// the end of the text.
+    /// The values (whole runs of one field) that begin in `from..to`, with positions; the end of a value that goes on
+    /// is the end of the text.
     pub(super) fn values(&self, from: u64, to: u64) -> Vec<(u64, u64, Arc<Field>)> {
         let mut values = Vec::new();
         let mut at = self.segments.partition_point(|s| s.start < from);
@@ -224,6 +224,15 @@ impl DocumentScan {
     /// Whether a context word may speak for a value of another field: keys of other values may not, other values may.
     pub(super) fn speaks(&self, hit: Hit, of: Option<&Arc<Field>>) -> bool {
         of.is_none() || self.field(self.base + hit.start as u64).is_some()
+    }
+
+    /// Notes where the last value of a signature ends: an index into `text`.
+    pub(super) fn take(&mut self, signature: u16, end: usize) {
+        let until = self.base + end as u64;
+        match self.taken.iter_mut().find(|(s, _)| *s == signature) {
+            Some((_, end)) => *end = until,
+            None => self.taken.push((signature, until)),
+        }
     }
 
     /// Forgets the text before a position.

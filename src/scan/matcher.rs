@@ -1,10 +1,10 @@
 //! Many patterns as one automaton that is only ever started where a match may begin.
 //!
-//! The usual way, an unanchored search for all patterns at once, makes an automaton whose states multiply: bounded repeats that
-//! may begin anywhere overlap with themselves, and text made for it drops a lazy DFA to a few megabytes a second. Here the
-//! scanner's gate finds the octets where some pattern can begin (a word that starts with two octets some pattern starts with:
-//! [`Matcher::may_start`]) and walks the automaton from there. Its states are bounded by the patterns themselves, so a
-//! modest cache holds all that text can reach.
+//! The usual way, an unanchored search for all patterns at once, makes an automaton whose states multiply: bounded
+//! repeats that may begin anywhere overlap with themselves, and text made for it drops a lazy DFA to a few megabytes
+//! a second. Here the scanner's gate finds the octets where some pattern can begin (a word that starts with two
+//! octets some pattern starts with: [`Matcher::may_start`]) and walks the automaton from there. Its states are
+//! bounded by the patterns themselves, so a modest cache holds all that text can reach.
 
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
@@ -222,9 +222,9 @@ impl Matcher {
         states.start
     }
 
-    /// Appends `(signature, end)` for every end of every match that begins at `from`, in order of ends; matches whose end is
-    /// wrong by `word_end` are left out. Returns whether it gave up: never with the caches as they are configured, unless
-    /// memory for a single state is missing.
+    /// Appends `(signature, end)` for every end of every match that begins at `from`, in order of ends; matches whose
+    /// end is wrong by `word_end` are left out. Returns whether it gave up: never with the caches as they are
+    /// configured, unless memory for a single state is missing.
     #[inline]
     pub(super) fn walk(&self, states: &mut States, text: &[u8], from: usize, ends: &mut Vec<(u16, usize)>) -> bool {
         let Some(mut state) = self.start(states) else {

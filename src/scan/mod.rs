@@ -5,24 +5,25 @@
 //!          (document.rs)                 (scanner.rs, matcher.rs) (validate/)  (words.rs)   (settle.rs)
 //! ```
 //!
-//! *Blocks.* Text arrives in pieces of any size; it is collected and scanned in blocks of [`BLOCK_OCTETS`], with enough text on
-//! either side for the longest match and its context. A block's boundary depends on the position in the document only, so
-//! findings do not depend on how the text was cut.
+//! *Blocks.* Text arrives in pieces of any size; it is collected and scanned in blocks of [`BLOCK_OCTETS`], with
+//! enough text on either side for the longest match and its context. A block's boundary depends on the position in
+//! the document only, so findings do not depend on how the text was cut.
 //!
-//! *Gate.* One pass over the octets finds where a pattern can begin: a word that starts with two octets some pattern starts
-//! with, an octet that only few patterns start with, `@`, and the `:` or `=` after a key. All patterns are walked from
-//! there as one lazy DFA that is never started anywhere else. So hostile text cannot multiply its states, and ordinary text
-//! hardly enters it.
+//! *Gate.* One pass over the octets finds where a pattern can begin: a word that starts with two octets some pattern
+//! starts with, an octet that only few patterns start with, `@`, and the `:` or `=` after a key. All patterns are
+//! walked from there as one lazy DFA that is never started anywhere else. So hostile text cannot multiply its states,
+//! and ordinary text hardly enters it.
 //!
-//! *Score.* A signature has a score for its shape and checks. To that come 60 for a *label* (a word that names just this
-//! signature) as the key of the value or directly before it, or else 30 for a word of its context within 40 octets or on the
-//! key path; −30 for a word that speaks against; and 15 for each other signature, at most two, that is at least `medium` within
-//! 512 octets. Below 35 nothing is reported. Values from ranges reserved for tests score like others and are marked.
+//! *Score.* A signature has a score for its shape and checks. To that come 60 for a *label* (a word that names just
+//! this signature) as the key of the value or directly before it, or else 30 for a word of its context within 40
+//! octets or on the key path; −30 for a word that speaks against; and 15 for each other signature, at most two, that
+//! is at least `medium` within 512 octets. Below 35 nothing is reported. Values from ranges reserved for tests score
+//! like others and are marked.
 //!
-//! *Overlap.* Where candidates overlap, they are alternatives, and the one with the highest score stays (then the longer, then
-//! the first by id), with two exceptions. A keyed signature says what a field is for, a shaped one what a value looks like:
-//! of different classes, both stay (an e-mail address as user name). A container frames other data (a licence's barcode, a
-//! cookie header) and neither hides nor is hidden.
+//! *Overlap.* Where candidates overlap, they are alternatives, and the one with the highest score stays (then the
+//! longer, then the first by id), with two exceptions. A keyed signature says what a field is for, a shaped one what
+//! a value looks like: of different classes, both stay (an e-mail address as user name). A container frames other
+//! data (a licence's barcode, a cookie header) and neither hides nor is hidden.
 //!
 //! Signature files: `signatures/*.toml`, in the form that `signature.rs` describes.
 

@@ -11,8 +11,8 @@ use crate::model::DataClass;
 /// Characters of a masked form.
 const MASKED_CHARACTERS_MAX: usize = 40;
 
-/// The shape of a value: letters and digits become `*`, spaces and ASCII punctuation stay, control characters become spaces. Of
-/// credentials nothing but the length (to 40) is shown.
+/// The shape of a value: letters and digits become `*`, spaces and ASCII punctuation stay, control characters become
+/// spaces. Of credentials nothing but the length (to 40) is shown.
 pub(super) fn masked(value: &[u8], class: DataClass) -> String {
     let hidden = class == DataClass::Credential || class == DataClass::Image;
     String::from_utf8_lossy(value.get(..value.len().min(4 * MASKED_CHARACTERS_MAX)).unwrap_or_default())

@@ -1,9 +1,9 @@
-//! Context words: which lists (concepts such as "passport", or one signature's own labels) the words around a value belong
-//! to.
+//! Context words: which lists (concepts such as "passport", or one signature's own labels) the words around a value
+//! belong to.
 //!
-//! Words are compared whole, after folding: case, compatibility forms (NFKD) and diacritics go; `_`, `-`, `.` and changes of
-//! case separate words, so that `driverLicenseNo` reads as `driver license no`. Chinese, Japanese, Korean and Thai text has no
-//! reliable word boundaries: there words are looked for as substrings.
+//! Words are compared whole, after folding: case, compatibility forms (NFKD) and diacritics go; `_`, `-`, `.` and
+//! changes of case separate words, so that `driverLicenseNo` reads as `driver license no`. Chinese, Japanese, Korean
+//! and Thai text has no reliable word boundaries: there words are looked for as substrings.
 
 use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;

@@ -1,5 +1,5 @@
-//! The text of the barcode on US and Canadian licences and identity cards: AAMVA DL/ID Card Design Standard, annex D (reference
-//! section 5).
+//! The text of the barcode on US and Canadian licences and identity cards: AAMVA DL/ID Card Design Standard, annex D
+//! (reference section 5).
 //!
 //! ```text
 //! @ LF RS CR "ANSI " issuer(6) version(2) jurisdiction-version(2) subfiles(2)   { type(2) offset(4) length(4) }...
@@ -142,8 +142,8 @@ fn is_element(id: &[u8]) -> bool {
     ELEMENTS.iter().any(|e| e.as_slice() == id)
 }
 
-/// One element line alone says nothing: at least four known ones within 600 octets make a barcode, one of them its number,
-/// family name or birth date.
+/// One element line alone says nothing: at least four known ones within 600 octets make a barcode, one of them its
+/// number, family name or birth date.
 fn element(value: Value<'_>) -> Check {
     let text = value.onward();
     if !text.get(..3).is_some_and(is_element) {

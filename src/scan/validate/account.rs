@@ -8,14 +8,19 @@ use super::{Check, Validator, Value};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("jwt", jwt),
-    ("not-placeholder", |v| Check::when(!is_placeholder(v.octets()))),
+    ("not-placeholder", |v| {
+        Check::when(!is_placeholder(v.octets()))
+    }),
     ("password", |v| {
         let text = v.octets();
         Check::when(!is_placeholder(text)).raise(entropy_bits(text) < 2.0, -20)
     }),
     ("user-name", |v| {
         let text = v.octets();
-        let letters = std::str::from_utf8(text).unwrap_or_default().chars().any(char::is_alphabetic);
+        let letters = std::str::from_utf8(text)
+            .unwrap_or_default()
+            .chars()
+            .any(char::is_alphabetic);
         Check::when(letters && !is_placeholder(text))
     }),
     ("country", country),
@@ -34,7 +39,9 @@ fn jwt(value: Value<'_>) -> Check {
     let (Some(header), Some(claims)) = (object(), object()) else {
         return Check::Refuse;
     };
-    let person = ["sub", "email", "phone_number", "name"].iter().any(|c| claims.contains_key(*c));
+    let person = ["sub", "email", "phone_number", "name"]
+        .iter()
+        .any(|c| claims.contains_key(*c));
     match header.contains_key("alg") {
         true => Check::bonus(if person { 10 } else { 0 }),
         false => Check::Refuse,
@@ -43,22 +50,28 @@ fn jwt(value: Value<'_>) -> Check {
 
 /// ISO 3166-1 alpha-2 codes, and the alpha-3 codes of the countries that rules are about.
 fn country(value: Value<'_>) -> Check {
-    const ALPHA_2: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW \
-        BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA \
-        GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH \
-        KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY \
-        MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH \
-        SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI \
-        VN VU WF WS YE YT ZA ZM ZW";
-    const ALPHA_3: &str = "USA CHN HKG MAC RUS IRN PRK CUB VEN GBR DEU FRA ITA ESP NLD BEL POL SWE FIN NOR DNK IRL PRT GRC AUT \
-        CHE CZE ROU HUN BGR HRV SVK SVN EST LVA LTU LUX MLT CYP JPN KOR TWN SGP MYS IDN THA VNM PHL IND PAK BGD AUS NZL CAN MEX \
-        BRA ARG CHL COL PER TUR ISR SAU ARE EGY ZAF NGA KEN UKR KAZ";
-    let text = std::str::from_utf8(value.octets()).unwrap_or_default().to_ascii_uppercase();
+    const ALPHA_2: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN \
+        BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ \
+        DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL \
+        GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM \
+        JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME \
+        MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP \
+        NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD \
+        SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO \
+        TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+    const ALPHA_3: &str = "USA CHN HKG MAC RUS IRN PRK CUB VEN GBR DEU FRA ITA ESP NLD BEL POL SWE FIN NOR DNK \
+        IRL PRT GRC AUT CHE CZE ROU HUN BGR HRV SVK SVN EST LVA LTU LUX MLT CYP JPN KOR TWN \
+        SGP MYS IDN THA VNM PHL IND PAK BGD AUS NZL CAN MEX BRA ARG CHL COL PER TUR ISR SAU \
+        ARE EGY ZAF NGA KEN UKR KAZ";
+    let text = std::str::from_utf8(value.octets())
+        .unwrap_or_default()
+        .to_ascii_uppercase();
     let list = if text.len() == 2 { ALPHA_2 } else { ALPHA_3 };
     Check::when(list.split_ascii_whitespace().any(|c| c == text))
 }
 
-/// Upper 32 bits are Unix seconds from 2014-08-01 on. The upper end cannot be the clock's (time enters with the frame): 2035.
+/// Upper 32 bits are Unix seconds from 2014-08-01 on. The upper end cannot be the clock's (time enters with the
+/// frame): 2035.
 fn snowflake(value: Value<'_>) -> Check {
     let seconds = value.digits().number(0, 19) >> 32;
     Check::when((1_406_851_200..2_051_222_400).contains(&seconds))

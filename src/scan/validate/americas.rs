@@ -1,5 +1,5 @@
-//! National numbers of the Americas outside the United States. Source: reference section 3.3 (algorithms after python-stdnum;
-//! alphanumeric CNPJ after Receita Federal's rule).
+//! National numbers of the Americas outside the United States. Source: reference section 3.3 (algorithms after
+//! python-stdnum; alphanumeric CNPJ after Receita Federal's rule).
 
 use super::checksum::luhn;
 use super::dates::is_short_date;

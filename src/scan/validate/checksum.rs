@@ -1,5 +1,5 @@
-//! Check digit systems that many numbers share: Luhn (ISO/IEC 7812-1), ISO 7064 MOD 11-2, MOD 11-10 and MOD 97-10, Verhoeff,
-//! EAN-13, and "not all one digit".
+//! Check digit systems that many numbers share: Luhn (ISO/IEC 7812-1), ISO 7064 MOD 11-2, MOD 11-10 and MOD 97-10,
+//! Verhoeff, EAN-13, and "not all one digit".
 
 use super::{Check, Digits, Validator};
 

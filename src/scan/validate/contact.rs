@@ -1,5 +1,5 @@
-//! E-mail addresses and telephone numbers. Sources: RFC 5321 (lengths), RFC 2606 (reserved names), ITU-T E.164 (country codes),
-//! NANPA and Ofcom (numbers for fiction; reference section 10).
+//! E-mail addresses and telephone numbers. Sources: RFC 5321 (lengths), RFC 2606 (reserved names), ITU-T E.164
+//! (country codes), NANPA and Ofcom (numbers for fiction; reference section 10).
 
 use super::{Check, Validator, Value};
 

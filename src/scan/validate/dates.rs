@@ -32,7 +32,8 @@ pub(super) fn is_short_date(year: u32, month: u32, day: u32) -> bool {
 /// `YYYY-MM-DD`; also `YYYYMMDD`.
 fn iso(value: Value<'_>) -> Check {
     let d = value.digits();
-    // A date that goes on as a time of day ("1990-01-31T10:00:00") is a timestamp, not a birth date, unless it is midnight.
+    // A date that goes on as a time of day ("1990-01-31T10:00:00") is a timestamp, not a birth date, unless it is
+    // midnight.
     let after = value.after();
     let timed = matches!(after, [b'T' | b' ', b'0'..=b'2', b'0'..=b'9', b':', ..]) && !after[1..].starts_with(b"00:00");
     Check::when(d.len() == 8 && is_birth_date(d.small(0, 4), d.small(4, 6), d.small(6, 8)) && !timed)

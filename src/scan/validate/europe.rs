@@ -1,5 +1,5 @@
-//! National numbers of Europe and Turkey. Source: reference section 3.3 (algorithms after python-stdnum; NINO, driving licence
-//! and identity card after Presidio).
+//! National numbers of Europe and Turkey. Source: reference section 3.3 (algorithms after python-stdnum; NINO,
+//! driving licence and identity card after Presidio).
 
 use super::checksum::{luhn, mod_11_10};
 use super::dates::{is_birth_date, is_date, is_short_date};
@@ -254,7 +254,8 @@ fn ppsn(value: Value<'_>) -> Check {
     Check::when(b"WABCDEFGHIJKLMNOPQRSTUV".get((sum % 23) as usize) == text.get(7))
 }
 
-/// Ten digits: the last is the rest of the first nine by 11 (before 1985 also 10 as 0). Nine digits: before 1954, no check.
+/// Ten digits: the last is the rest of the first nine by 11 (before 1985 also 10 as 0). Nine digits: before 1954, no
+/// check.
 fn rodne_cislo(value: Value<'_>) -> Check {
     fn month(d: &Digits) -> u32 {
         d.small(2, 4) % 50 % 20

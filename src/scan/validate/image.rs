@@ -1,5 +1,5 @@
-//! Images: whether a magic number begins a plausible image, and how far it certainly reaches. Sources: JPEG ITU-T T.81 annex B,
-//! JFIF 1.02, Exif 2.3; PNG (third edition) section 5; ISO/IEC 14496-12 (`ftyp`).
+//! Images: whether a magic number begins a plausible image, and how far it certainly reaches. Sources: JPEG ITU-T
+//! T.81 annex B, JFIF 1.02, Exif 2.3; PNG (third edition) section 5; ISO/IEC 14496-12 (`ftyp`).
 
 use super::{Check, Validator, Value};
 
@@ -45,8 +45,8 @@ fn heif(value: Value<'_>) -> Check {
     Check::when(size.is_some_and(|s| (16..=256).contains(&s) && s.is_multiple_of(4)))
 }
 
-/// Where the marker segments of a JPEG that begins at `text[0]` certainly reach: an embedded thumbnail before that is no image
-/// of its own. A last segment may reach beyond the text.
+/// Where the marker segments of a JPEG that begins at `text[0]` certainly reach: an embedded thumbnail before that is
+/// no image of its own. A last segment may reach beyond the text.
 pub(in crate::scan) fn image_end(text: &[u8]) -> usize {
     if !text.starts_with(b"\xff\xd8\xff") {
         return 4;
@@ -61,7 +61,8 @@ pub(in crate::scan) fn image_end(text: &[u8]) -> usize {
     at.max(4)
 }
 
-/// A position in an Exif block: IFD0 has a GPS directory with a latitude and a longitude that are not 0/0 (Exif 2.3, 4.6.6).
+/// A position in an Exif block: IFD0 has a GPS directory with a latitude and a longitude that are not 0/0 (Exif 2.3,
+/// 4.6.6).
 fn exif_gps(value: Value<'_>) -> Check {
     let Some(tiff) = value.onward().get(10..) else {
         return Check::PASS;

@@ -1,5 +1,6 @@
-//! Validators: what a pattern cannot say. Each is a pure function from a candidate to [`Check`], named in the signature files
-//! and kept with its family. Sources stand at each family; "reference" is the project's signature reference.
+//! Validators: what a pattern cannot say. Each is a pure function from a candidate to [`Check`], named in the
+//! signature files and kept with its family. Sources stand at each family; "reference" is the project's signature
+//! reference.
 
 mod aamva;
 mod account;
@@ -73,8 +74,8 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Up to 40 decimal digits, as numbers. Reads past the end are 0, so that arithmetic on hostile input cannot fail; validators
-/// check lengths first.
+/// Up to 40 decimal digits, as numbers. Reads past the end are 0, so that arithmetic on hostile input cannot fail;
+/// validators check lengths first.
 struct Digits {
     values: [u8; Digits::MAX],
     length: usize,

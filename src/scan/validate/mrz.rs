@@ -1,5 +1,5 @@
-//! Machine readable zones of travel documents: ICAO Doc 9303 parts 3 (check digits), 4 (TD3), 5 (TD1), 6 (TD2), 7 (visas, which
-//! have no composite check digit).
+//! Machine readable zones of travel documents: ICAO Doc 9303 parts 3 (check digits), 4 (TD3), 5 (TD1), 6 (TD2), 7
+//! (visas, which have no composite check digit).
 
 use super::dates::is_short_date;
 use super::{Check, Validator, Value};

@@ -1,6 +1,6 @@
 //! Addresses of users inside payloads, hardware and SIM identifiers, positions. Sources: reference section 3.4; IANA
-//! special-purpose address registries (RFC 6890 and its successors); IEEE 802 (address bits); 3GPP TS 23.003 (IMEI, IMSI);
-//! ITU-T E.118 (ICCID); section 10 for documentation ranges.
+//! special-purpose address registries (RFC 6890 and its successors); IEEE 802 (address bits); 3GPP TS 23.003 (IMEI,
+//! IMSI); ITU-T E.118 (ICCID); section 10 for documentation ranges.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -92,7 +92,8 @@ fn ipv6(value: Value<'_>) -> Check {
         return Check::Refuse;
     };
     let first = address.segments()[0];
-    // Global unicast is 2000::/3; everything else is local, multicast or reserved. This leaves out times and ratios too.
+    // Global unicast is 2000::/3; everything else is local, multicast or reserved. This leaves out times and ratios
+    // too.
     if first & 0xe000 != 0x2000 {
         return Check::Refuse;
     }

@@ -1,7 +1,7 @@
 //! United States: Social Security and taxpayer numbers, licences, provider and bank numbers, addresses.
 //!
-//! Sources: reference section 3.1 (python-stdnum, Presidio), section 4 (licence shapes by state, ntsi.com as collected in 2016),
-//! section 10 (reserved values).
+//! Sources: reference section 3.1 (python-stdnum, Presidio), section 4 (licence shapes by state, ntsi.com as
+//! collected in 2016), section 10 (reserved values).
 
 use super::checksum::luhn;
 use super::{Check, Validator, Value};
