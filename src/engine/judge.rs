@@ -12,8 +12,9 @@ use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
     AppProto, Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event,
-    EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment, Tally,
-    Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto, shown_field,
+    EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment,
+    Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
+    shown_field,
 };
 use crate::proto::{Facts, Inspector, TlsHello, Transport};
 use crate::scan::Scanner;

@@ -14,48 +14,18 @@ use crate::model::Problem;
 
 /// The built-in signatures: file name and text.
 const BUILT_IN: &[(&str, &str)] = &[
-    (
-        "signatures/account.toml",
-        include_str!("signatures/account.toml"),
-    ),
-    (
-        "signatures/americas.toml",
-        include_str!("signatures/americas.toml"),
-    ),
+    ("signatures/account.toml", include_str!("signatures/account.toml")),
+    ("signatures/americas.toml", include_str!("signatures/americas.toml")),
     ("signatures/asia.toml", include_str!("signatures/asia.toml")),
-    (
-        "signatures/contact.toml",
-        include_str!("signatures/contact.toml"),
-    ),
-    (
-        "signatures/device.toml",
-        include_str!("signatures/device.toml"),
-    ),
-    (
-        "signatures/europe.toml",
-        include_str!("signatures/europe.toml"),
-    ),
+    ("signatures/contact.toml", include_str!("signatures/contact.toml")),
+    ("signatures/device.toml", include_str!("signatures/device.toml")),
+    ("signatures/europe.toml", include_str!("signatures/europe.toml")),
     ("signatures/geo.toml", include_str!("signatures/geo.toml")),
-    (
-        "signatures/health.toml",
-        include_str!("signatures/health.toml"),
-    ),
-    (
-        "signatures/images.toml",
-        include_str!("signatures/images.toml"),
-    ),
-    (
-        "signatures/money.toml",
-        include_str!("signatures/money.toml"),
-    ),
-    (
-        "signatures/network.toml",
-        include_str!("signatures/network.toml"),
-    ),
-    (
-        "signatures/travel.toml",
-        include_str!("signatures/travel.toml"),
-    ),
+    ("signatures/health.toml", include_str!("signatures/health.toml")),
+    ("signatures/images.toml", include_str!("signatures/images.toml")),
+    ("signatures/money.toml", include_str!("signatures/money.toml")),
+    ("signatures/network.toml", include_str!("signatures/network.toml")),
+    ("signatures/travel.toml", include_str!("signatures/travel.toml")),
     ("signatures/us.toml", include_str!("signatures/us.toml")),
 ];
 
@@ -156,40 +126,20 @@ impl Catalogue {
         }
         for signature in signatures.iter().skip(own) {
             let check = |problem: Result<(), String>, what: &str| {
-                problem.err().map(|m| {
-                    Problem::line(
-                        &signature.file,
-                        signature.line,
-                        format!("{}: {what}: {m}", signature.id),
-                    )
-                })
+                problem
+                    .err()
+                    .map(|m| Problem::line(&signature.file, signature.line, format!("{}: {what}: {m}", signature.id)))
             };
-            problems.extend(check(
-                lint(&signature.pattern, signature.anchor.is_some()),
-                "pattern",
-            ));
-            problems.extend(check(
-                signature
-                    .extend
-                    .as_deref()
-                    .map_or(Ok(()), |e| class(e).map(|_| ())),
-                "extend",
-            ));
+            problems.extend(check(lint(&signature.pattern, signature.anchor.is_some()), "pattern"));
+            problems.extend(check(signature.extend.as_deref().map_or(Ok(()), |e| class(e).map(|_| ())), "extend"));
         }
         signatures.sort_by(|a, b| a.id.cmp(&b.id));
         for pair in signatures.windows(2) {
             if let [a, b] = pair
                 && a.id == b.id
             {
-                let (first, second) = if a.file.starts_with("signatures/") {
-                    (a, b)
-                } else {
-                    (b, a)
-                };
-                let message = format!(
-                    "{}: this id is taken by {}:{}",
-                    second.id, first.file, first.line
-                );
+                let (first, second) = if a.file.starts_with("signatures/") { (a, b) } else { (b, a) };
+                let message = format!("{}: this id is taken by {}:{}", second.id, first.file, first.line);
                 problems.push(Problem::line(&second.file, second.line, message));
             }
         }
@@ -199,10 +149,7 @@ impl Catalogue {
                 if !context.iter().any(|(name, _)| name == list) {
                     let message = format!("{}: unknown context list {list:?}", signature.id);
                     let hint = nearest(list, context.iter().map(|(name, _)| name.as_str()));
-                    problems.push(with_nearest(
-                        Problem::line(&signature.file, signature.line, message),
-                        hint,
-                    ));
+                    problems.push(with_nearest(Problem::line(&signature.file, signature.line, message), hint));
                 }
             }
         }
@@ -210,10 +157,8 @@ impl Catalogue {
             problems.sort();
             return Err(problems);
         }
-        let catalogue = Arc::new(
-            Self::compile(signatures, &context)
-                .map_err(|m| vec![Problem::file("signatures", m)])?,
-        );
+        let catalogue =
+            Arc::new(Self::compile(signatures, &context).map_err(|m| vec![Problem::file("signatures", m)])?);
         problems = catalogue.check_examples(|s| !s.file.starts_with("signatures/"));
         if !problems.is_empty() {
             problems.sort();
@@ -222,10 +167,7 @@ impl Catalogue {
         Arc::into_inner(catalogue).ok_or_else(Vec::new)
     }
 
-    fn compile(
-        signatures: Vec<Signature>,
-        context: &[(String, Vec<String>)],
-    ) -> Result<Self, String> {
+    fn compile(signatures: Vec<Signature>, context: &[(String, Vec<String>)]) -> Result<Self, String> {
         let mut lexicon = Lexicon::default();
         let mut keys: HashMap<Box<str>, Vec<u16>> = HashMap::new();
         for (list, (_, words)) in (0..).zip(context) {
@@ -233,12 +175,7 @@ impl Catalogue {
                 lexicon.add(word, list);
             }
         }
-        let list_of = |name: &str| {
-            context
-                .iter()
-                .position(|(n, _)| n == name)
-                .map_or(ListId::MAX, |i| i as ListId)
-        };
+        let list_of = |name: &str| context.iter().position(|(n, _)| n == name).map_or(ListId::MAX, |i| i as ListId);
         let mut compiled = Vec::new();
         let mut next_list = context.len() as ListId;
         for (index, signature) in (0..).zip(&signatures) {
@@ -251,10 +188,7 @@ impl Catalogue {
                     lexicon.add(label, list);
                 }
                 if signature.edge == Edge::Key {
-                    let key: String = fold(label)
-                        .chars()
-                        .filter(|c| c.is_alphanumeric())
-                        .collect();
+                    let key: String = fold(label).chars().filter(|c| c.is_alphanumeric()).collect();
                     let entry = keys.entry(key.into_boxed_str()).or_default();
                     if !entry.contains(&index) {
                         entry.push(index);
@@ -280,18 +214,10 @@ impl Catalogue {
             (0..)
                 .zip(&signatures)
                 .filter(|(_, s)| s.anchor.is_none() && wanted(s.edge))
-                .map(|(i, s)| {
-                    (
-                        i,
-                        s.pattern.as_str(),
-                        matches!(s.edge, Edge::Word | Edge::Key),
-                    )
-                })
+                .map(|(i, s)| (i, s.pattern.as_str(), matches!(s.edge, Edge::Word | Edge::Key)))
                 .collect()
         };
-        let starting = Matcher::new(&group(|e| {
-            matches!(e, Edge::Word | Edge::Start | Edge::Document)
-        }))?;
+        let starting = Matcher::new(&group(|e| matches!(e, Edge::Word | Edge::Start | Edge::Document)))?;
         let lines = Matcher::new(&group(|e| e == Edge::Line))?;
         let free = Matcher::new(&group(|e| e == Edge::Free))?;
         let keyed = Matcher::new(&group(|e| e == Edge::Key))?;
@@ -302,43 +228,14 @@ impl Catalogue {
         let mut gates = Box::new([0; 256]);
         for (octet, gate) in (0..=255_u8).zip(gates.iter_mut()) {
             *gate = if is_word(octet) { GATE_WORD } else { 0 }
-                | if starting.begins_with(octet) {
-                    GATE_START
-                } else {
-                    0
-                }
-                | if free.begins_with(octet) {
-                    GATE_FREE
-                } else {
-                    0
-                }
-                | if matches!(octet, b':' | b'=') {
-                    GATE_KEY
-                } else {
-                    0
-                }
-                | if anchors.iter().any(|a| a.octet == octet) {
-                    GATE_ANCHOR
-                } else {
-                    0
-                }
-                | if octet < b' ' || octet == b'"' {
-                    GATE_BREAK
-                } else {
-                    0
-                }
-                | if lines.begins_with(octet) {
-                    GATE_LINE
-                } else {
-                    0
-                };
+                | if starting.begins_with(octet) { GATE_START } else { 0 }
+                | if free.begins_with(octet) { GATE_FREE } else { 0 }
+                | if matches!(octet, b':' | b'=') { GATE_KEY } else { 0 }
+                | if anchors.iter().any(|a| a.octet == octet) { GATE_ANCHOR } else { 0 }
+                | if octet < b' ' || octet == b'"' { GATE_BREAK } else { 0 }
+                | if lines.begins_with(octet) { GATE_LINE } else { 0 };
         }
-        let index = |id: &str| {
-            signatures
-                .iter()
-                .position(|s| &*s.id == id)
-                .map(|i| i as u16)
-        };
+        let index = |id: &str| signatures.iter().position(|s| &*s.id == id).map(|i| i as u16);
         let parts = Parts {
             number: index("us-dl-number"),
             name: index("user-name-keyed"),
@@ -365,34 +262,21 @@ impl Catalogue {
     }
 
     /// Decides the examples of some signatures.
-    pub(super) fn check_examples(
-        self: &Arc<Self>,
-        which: impl Fn(&Signature) -> bool,
-    ) -> Vec<Problem> {
+    pub(super) fn check_examples(self: &Arc<Self>, which: impl Fn(&Signature) -> bool) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (index, signature) in (0..).zip(&self.signatures).filter(|(_, s)| which(s)) {
             for example in &signature.examples {
                 let problem = |message: String| {
-                    Problem::line(
-                        &signature.file,
-                        example.line,
-                        format!("{}: {message}", signature.id),
-                    )
+                    Problem::line(&signature.file, example.line, format!("{}: {message}", signature.id))
                 };
                 let Some(mut text) = unescape(&example.text) else {
-                    problems.push(problem(
-                        "an escape in the example is none of \\n \\r \\t \\\\ \\\" \\xNN".into(),
-                    ));
+                    problems.push(problem("an escape in the example is none of \\n \\r \\t \\\\ \\\" \\xNN".into()));
                     continue;
                 };
                 let mut found = examine(self, index, &text);
                 if found.is_none() && signature.edge == Edge::Key {
                     // Examples of keyed values may be the value alone.
-                    let key = signature
-                        .labels
-                        .first()
-                        .map(String::as_str)
-                        .unwrap_or_default();
+                    let key = signature.labels.first().map(String::as_str).unwrap_or_default();
                     text = [b"\"", key.as_bytes(), b"\":\"", &text, b"\""].concat();
                     found = examine(self, index, &text);
                 }
@@ -426,38 +310,23 @@ impl Catalogue {
     }
 
     pub(super) fn at(&self, index: u16) -> Option<(&Signature, &Compiled)> {
-        Some((
-            self.signatures.get(usize::from(index))?,
-            self.compiled.get(usize::from(index))?,
-        ))
+        Some((self.signatures.get(usize::from(index))?, self.compiled.get(usize::from(index))?))
     }
 
     /// Appends the signatures that take the value of a key: those with a label that the key is, or ends with
     /// (`current_user_id` ends with `user id`).
     pub(super) fn keyed_by(&self, key: &[u8], found: &mut Vec<u16>) {
-        let key = key
-            .get(key.len().saturating_sub(KEY_OCTETS_MAX)..)
-            .unwrap_or_default();
-        let end = key
-            .iter()
-            .rposition(|b| b.is_ascii_alphabetic() || *b >= 0x80)
-            .map_or(0, |i| i + 1);
+        let key = key.get(key.len().saturating_sub(KEY_OCTETS_MAX)..).unwrap_or_default();
+        let end = key.iter().rposition(|b| b.is_ascii_alphabetic() || *b >= 0x80).map_or(0, |i| i + 1);
         let key = key.get(..end).unwrap_or_default();
         let [.., a, b] = key else { return };
         if *b >= 0x80 {
-            let folded: String = fold(&String::from_utf8_lossy(key))
-                .chars()
-                .filter(|c| c.is_alphanumeric())
-                .collect();
+            let folded: String = fold(&String::from_utf8_lossy(key)).chars().filter(|c| c.is_alphanumeric()).collect();
             found.extend(self.keys.get(folded.as_str()).into_iter().flatten());
             return;
         }
         // A separator before the last letter ("x_a") is no tail of a key.
-        if self
-            .key_tails
-            .get(usize::from(a & 31))
-            .is_none_or(|row| row >> (b & 31) & 1 == 0)
-        {
+        if self.key_tails.get(usize::from(a & 31)).is_none_or(|row| row >> (b & 31) & 1 == 0) {
             return;
         }
         // Words in lower case, joined, with the starts of the last few.
@@ -486,10 +355,7 @@ impl Catalogue {
             at = end;
         }
         for start in starts.into_iter().take(words) {
-            let suffix = joined
-                .get(start..length)
-                .and_then(|s| std::str::from_utf8(s).ok())
-                .unwrap_or_default();
+            let suffix = joined.get(start..length).and_then(|s| std::str::from_utf8(s).ok()).unwrap_or_default();
             if let Some(signatures) = self.keys.get(suffix) {
                 for signature in signatures {
                     if !found.contains(signature) {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::catalogue::{
-    Catalogue, Compiled, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START,
-    KEY_OCTETS_MAX,
+    Catalogue, Compiled, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START, KEY_OCTETS_MAX,
 };
 use super::document::{DocumentScan, Field, same_field};
 use super::matcher::{AnchorStates, PATTERN_OCTETS_MAX, States, is_word};
@@ -37,10 +36,8 @@ const CONTEXT_OCTETS: usize = 40;
 const LABEL_OCTETS: usize = 24;
 
 /// Words that may stand between a label and its value.
-const FILLERS: [&[u8]; 12] = [
-    b"no", b"nr", b"num", b"number", b"is", b"id", b"value", b"code", b"and", b"the", b"address",
-    b"amp",
-];
+const FILLERS: [&[u8]; 12] =
+    [b"no", b"nr", b"num", b"number", b"is", b"id", b"value", b"code", b"and", b"the", b"address", b"amp"];
 
 /// Score for a label, and for a label that may be prose ("Login: click here").
 const LABEL: i16 = 60;
@@ -121,20 +118,9 @@ struct Probe {
 /// How one signature decides a text: `None` if the pattern refuses it, else whether the validator accepts it.
 pub(super) fn examine(catalogue: &Arc<Catalogue>, signature: u16, text: &[u8]) -> Option<bool> {
     let mut scanner = Scanner::new(Arc::clone(catalogue), [0; 32]);
-    scanner.probe = Some(Probe {
-        signature,
-        accepted: None,
-    });
+    scanner.probe = Some(Probe { signature, accepted: None });
     let mut document = DocumentScan::new("example");
-    scanner.text(
-        &mut document,
-        Text {
-            octets: text,
-            at: 0,
-            field: None,
-        },
-        &mut |_| (),
-    );
+    scanner.text(&mut document, Text { octets: text, at: 0, field: None }, &mut |_| ());
     scanner.end(&mut document, &mut |_| ());
     scanner.probe.and_then(|p| p.accepted)
 }
@@ -156,11 +142,7 @@ impl Scanner {
             lines: catalogue.lines.states(),
             free: catalogue.free.states(),
             keyed: catalogue.keyed.states(),
-            anchors: catalogue
-                .anchors
-                .iter()
-                .map(super::matcher::Anchor::states)
-                .collect(),
+            anchors: catalogue.anchors.iter().map(super::matcher::Anchor::states).collect(),
             fields: HashMap::new(),
             scratch: Scratch::default(),
             counts: ScanCounts::default(),
@@ -173,16 +155,8 @@ impl Scanner {
     ///
     /// Pieces of one value follow each other with the same field. Values of the same field that follow each other are
     /// told apart by text without a field between them (structure: quotes, commas, line ends).
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a piece of text is handed over, as by every room before"
-    )]
-    pub fn text(
-        &mut self,
-        document: &mut DocumentScan,
-        text: Text<'_>,
-        found: &mut dyn FnMut(Finding),
-    ) {
+    #[expect(clippy::needless_pass_by_value, reason = "a piece of text is handed over, as by every room before")]
+    pub fn text(&mut self, document: &mut DocumentScan, text: Text<'_>, found: &mut dyn FnMut(Finding)) {
         let field = text.field.map(|path| self.field(path));
         let mut at = text.at;
         self.counts.octets += text.octets.len() as u64;
@@ -207,10 +181,7 @@ impl Scanner {
 
     /// What was done so far.
     pub fn counts(&self) -> ScanCounts {
-        ScanCounts {
-            cache_clears: self.clears(),
-            ..self.counts
-        }
+        ScanCounts { cache_clears: self.clears(), ..self.counts }
     }
 
     fn clears(&self) -> u64 {
@@ -232,29 +203,17 @@ impl Scanner {
         let mut keyed = Vec::new();
         self.catalogue.keyed_by(octets, &mut keyed);
         let mut hits = Vec::new();
-        self.catalogue
-            .lexicon
-            .find(octets, 0, octets.len(), &mut hits);
-        let named =
-            path.trim_end_matches(['[', ']', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+        self.catalogue.lexicon.find(octets, 0, octets.len(), &mut hits);
+        let named = path.trim_end_matches(['[', ']', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
         let last = named.rfind(['.', '/', '[']).map_or(0, |i| i + 1);
         let lists = |from: usize| {
-            let mut lists: Vec<ListId> = hits
-                .iter()
-                .filter(|h| h.end > from)
-                .flat_map(|h| self.catalogue.lexicon.lists(*h))
-                .copied()
-                .collect();
+            let mut lists: Vec<ListId> =
+                hits.iter().filter(|h| h.end > from).flat_map(|h| self.catalogue.lexicon.lists(*h)).copied().collect();
             lists.sort_unstable();
             lists.dedup();
             lists
         };
-        let field = Arc::new(Field {
-            path: path.into(),
-            keyed,
-            lists: lists(0),
-            last_lists: lists(last),
-        });
+        let field = Arc::new(Field { path: path.into(), keyed, lists: lists(0), last_lists: lists(last) });
         self.fields.insert(path.into(), Arc::clone(&field));
         field
     }
@@ -265,27 +224,19 @@ impl Scanner {
         let from = document.scanned;
         let to = (from + BLOCK_OCTETS as u64).min(document.end());
         let text = std::mem::take(&mut document.text);
-        let (begin, finish) = (
-            (from - document.base) as usize,
-            (to - document.base) as usize,
-        );
+        let (begin, finish) = ((from - document.base) as usize, (to - document.base) as usize);
         self.scratch.hits.clear();
         self.scratch.covered = 0;
         self.scratch.candidates.clear();
         let clears = self.clears();
         document.text = text;
         for (start, end, field) in document.values(from, to) {
-            let (start, end) = (
-                (start - document.base) as usize,
-                (end - document.base) as usize,
-            );
+            let (start, end) = ((start - document.base) as usize, (end - document.base) as usize);
             self.value(document, start, end, &field);
         }
         // Before a document's beginning stands what a line begins after.
-        let mut before = begin
-            .checked_sub(1)
-            .and_then(|i| document.text.get(i))
-            .map_or(GATE_BREAK, |b| gate(&catalogue, *b));
+        let mut before =
+            begin.checked_sub(1).and_then(|i| document.text.get(i)).map_or(GATE_BREAK, |b| gate(&catalogue, *b));
         let mut at = begin;
         while let Some(&octet) = document.text.get(at).filter(|_| at < finish) {
             let this = gate(&catalogue, octet);
@@ -302,12 +253,7 @@ impl Scanner {
             }
             at += 1;
         }
-        settle(
-            &catalogue,
-            &self.digester,
-            document,
-            &mut self.scratch.candidates,
-        );
+        settle(&catalogue, &self.digester, document, &mut self.scratch.candidates);
         document.scanned = to;
         if !last {
             // Later findings may still raise those near the end.
@@ -325,30 +271,21 @@ impl Scanner {
     fn act(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, at: usize, act: u8) {
         if act & GATE_START != 0 && catalogue.starting.may_start(&document.text, at) {
             self.scratch.ends.clear();
-            catalogue.starting.walk(
-                &mut self.starting,
-                &document.text,
-                at,
-                &mut self.scratch.ends,
-            );
+            catalogue.starting.walk(&mut self.starting, &document.text, at, &mut self.scratch.ends);
             if !self.scratch.ends.is_empty() {
                 self.weigh(document, catalogue, at);
             }
         }
         if act & GATE_LINE != 0 && catalogue.lines.may_start(&document.text, at) {
             self.scratch.ends.clear();
-            catalogue
-                .lines
-                .walk(&mut self.lines, &document.text, at, &mut self.scratch.ends);
+            catalogue.lines.walk(&mut self.lines, &document.text, at, &mut self.scratch.ends);
             if !self.scratch.ends.is_empty() {
                 self.weigh(document, catalogue, at);
             }
         }
         if act & GATE_FREE != 0 && catalogue.free.may_start(&document.text, at) {
             self.scratch.ends.clear();
-            catalogue
-                .free
-                .walk(&mut self.free, &document.text, at, &mut self.scratch.ends);
+            catalogue.free.walk(&mut self.free, &document.text, at, &mut self.scratch.ends);
             if !self.scratch.ends.is_empty() {
                 self.weigh(document, catalogue, at);
             }
@@ -378,16 +315,7 @@ impl Scanner {
         let mut ends = std::mem::take(&mut self.scratch.ends);
         for &(signature, end) in ends.iter().rev() {
             if !self.scratch.accepted.contains(&signature)
-                && self.consider(
-                    document,
-                    catalogue,
-                    Place {
-                        signature,
-                        start,
-                        end,
-                    },
-                    None,
-                )
+                && self.consider(document, catalogue, Place { signature, start, end }, None)
             {
                 self.scratch.accepted.push(signature);
             }
@@ -419,12 +347,7 @@ impl Scanner {
         }
         let base = document.base;
         let frames = signature.container || compiled.extend.is_some();
-        if frames
-            && document
-                .taken
-                .iter()
-                .any(|(s, until)| *s == place.signature && base + (start as u64) < *until)
-        {
+        if frames && document.taken.iter().any(|(s, until)| *s == place.signature && base + (start as u64) < *until) {
             return true;
         }
         let field = document.field(base + start as u64).cloned();
@@ -439,40 +362,22 @@ impl Scanner {
         // Numbers without a shape of their own are nothing without context: that is asked first, being cheaper.
         let mut around = key_score;
         if score <= CONTEXT_FIRST && self.probe.is_none() {
-            let says = around.unwrap_or_else(|| {
-                self.context(
-                    document,
-                    catalogue,
-                    (signature, compiled),
-                    place,
-                    field.as_deref(),
-                )
-            });
+            let says = around
+                .unwrap_or_else(|| self.context(document, catalogue, (signature, compiled), place, field.as_deref()));
             if says <= 0 {
                 return true;
             }
             around = Some(says);
         }
         if let Some(extend) = &compiled.extend {
-            let more = document
-                .text
-                .get(end..)
-                .unwrap_or_default()
-                .iter()
-                .take(EXTENSION_OCTETS_MAX);
-            end += more
-                .take_while(|b| extend.get(usize::from(**b)).copied().unwrap_or(false))
-                .count();
+            let more = document.text.get(end..).unwrap_or_default().iter().take(EXTENSION_OCTETS_MAX);
+            end += more.take_while(|b| extend.get(usize::from(**b)).copied().unwrap_or(false)).count();
             // Nothing that begins within it is looked at again: the work stays linear whatever the validator says.
             document.take(place.signature, end);
         }
-        let check = compiled.validator.map_or(
-            Check::Accept {
-                bonus: 0,
-                test: false,
-            },
-            |validator| validator(Value::new(&document.text, start, end)),
-        );
+        let check = compiled.validator.map_or(Check::Accept { bonus: 0, test: false }, |validator| {
+            validator(Value::new(&document.text, start, end))
+        });
         if let Some(probe) = &mut self.probe {
             probe.accepted = Some(probe.accepted == Some(true) || check != Check::Refuse);
         }
@@ -483,28 +388,17 @@ impl Scanner {
         score += match around {
             Some(says) => says,
             None if score >= 100 => 0,
-            None => self.context(
-                document,
-                catalogue,
-                (signature, compiled),
-                place,
-                field.as_deref(),
-            ),
+            None => self.context(document, catalogue, (signature, compiled), place, field.as_deref()),
         };
         let part = |part: Option<u16>| part == Some(place.signature);
         if signature.class == DataClass::Image {
-            end =
-                start + image_end(document.text.get(start..).unwrap_or_default()).max(end - start);
+            end = start + image_end(document.text.get(start..).unwrap_or_default()).max(end - start);
             // An image that begins a field or document is one; its magic within other data is less sure.
             let begins = start == 0 && base == 0
-                || !same_field(
-                    document.field((base + start as u64).saturating_sub(1)),
-                    field.as_ref(),
-                );
+                || !same_field(document.field((base + start as u64).saturating_sub(1)), field.as_ref());
             score += if begins { 15 } else { 0 };
         }
-        let barcode =
-            &*signature.id == "us-aamva-header" || &*signature.id == "us-aamva-header-escaped";
+        let barcode = &*signature.id == "us-aamva-header" || &*signature.id == "us-aamva-header-escaped";
         if (barcode || (part(catalogue.parts.element) && score >= 60)) && self.probe.is_none() {
             end = self.barcode(document, catalogue, start, end).max(end);
         }
@@ -529,13 +423,7 @@ impl Scanner {
     }
 
     /// Reports the parts of a licence's barcode that name or number a person; returns where the barcode ends.
-    fn barcode(
-        &mut self,
-        document: &mut DocumentScan,
-        catalogue: &Catalogue,
-        start: usize,
-        end: usize,
-    ) -> usize {
+    fn barcode(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize, end: usize) -> usize {
         let parts = &catalogue.parts;
         let mut until = end;
         for element in elements(document.text.get(start..).unwrap_or_default()) {
@@ -549,16 +437,7 @@ impl Scanner {
                 _ => None,
             };
             if let Some(signature) = signature {
-                self.push(
-                    document,
-                    Place {
-                        signature,
-                        start: from,
-                        end: to,
-                    },
-                    95,
-                    false,
-                );
+                self.push(document, Place { signature, start: from, end: to }, 95, false);
             }
         }
         if let Some(element) = parts.element {
@@ -581,21 +460,15 @@ impl Scanner {
         }
         let around = &self.scratch.around;
         let label = compiled.labels.is_some_and(|l| {
-            around.labels.contains(&l)
-                || field.is_some_and(|f| f.last_lists.binary_search(&l).is_ok())
+            around.labels.contains(&l) || field.is_some_and(|f| f.last_lists.binary_search(&l).is_ok())
         });
         if label {
             return LABEL;
         }
         let near = |list: &ListId| {
-            around.near.binary_search(list).is_ok()
-                || field.is_some_and(|f| f.lists.binary_search(list).is_ok())
+            around.near.binary_search(list).is_ok() || field.is_some_and(|f| f.lists.binary_search(list).is_ok())
         };
-        let mut score = if compiled.lists.iter().chain(&compiled.labels).any(near) {
-            CONTEXT
-        } else {
-            0
-        };
+        let mut score = if compiled.lists.iter().chain(&compiled.labels).any(near) { CONTEXT } else { 0 };
         if i16::from(signature.score) < CERTAIN && near(&catalogue.negative) {
             score += AGAINST;
         }
@@ -604,13 +477,7 @@ impl Scanner {
 
     /// Finds the lists whose words stand near a value.
     #[inline(never)]
-    fn look_around(
-        &mut self,
-        document: &DocumentScan,
-        catalogue: &Catalogue,
-        place: Place,
-        field: Option<&Field>,
-    ) {
+    fn look_around(&mut self, document: &DocumentScan, catalogue: &Catalogue, place: Place, field: Option<&Field>) {
         let text = &document.text;
         let from = place.start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX);
         let to = (place.end + CONTEXT_OCTETS).min(text.len());
@@ -620,18 +487,13 @@ impl Scanner {
         around.near.clear();
         around.labels.clear();
         let own = field.is_some();
-        let first = self
-            .scratch
-            .hits
-            .partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
+        let first = self.scratch.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
         for &hit in self.scratch.hits.get(first..).unwrap_or_default() {
             if hit.start > place.end + CONTEXT_OCTETS {
                 break;
             }
             let inside = hit.start < place.end && hit.end > place.start;
-            let speaks = !inside
-                && (!own
-                    || document.speaks(hit, document.field(document.base + place.start as u64)));
+            let speaks = !inside && (!own || document.speaks(hit, document.field(document.base + place.start as u64)));
             if !speaks {
                 continue;
             }
@@ -654,17 +516,10 @@ impl Scanner {
         if to <= scratch.covered {
             return;
         }
-        let part_of_word = |i: usize| {
-            text.get(i)
-                .is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80)
-        };
+        let part_of_word = |i: usize| text.get(i).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80);
         // Some words more than asked for, back to where a phrase may begin, so that phrases are not cut.
         let known = scratch.covered;
-        let mut begin = if from > known {
-            from
-        } else {
-            known.saturating_sub(CONTEXT_OCTETS)
-        };
+        let mut begin = if from > known { from } else { known.saturating_sub(CONTEXT_OCTETS) };
         for _ in 0..CONTEXT_OCTETS {
             if begin == 0 || !part_of_word(begin - 1) {
                 break;
@@ -679,13 +534,9 @@ impl Scanner {
             until += 1;
         }
         scratch.new_hits.clear();
-        catalogue
-            .lexicon
-            .find(text, begin, until, &mut scratch.new_hits);
+        catalogue.lexicon.find(text, begin, until, &mut scratch.new_hits);
         scratch.new_hits.sort_by_key(|h| (h.end, h.start));
-        scratch
-            .hits
-            .extend(scratch.new_hits.iter().filter(|h| h.end > known));
+        scratch.hits.extend(scratch.new_hits.iter().filter(|h| h.end > known));
         scratch.covered = until;
     }
 
@@ -710,11 +561,7 @@ impl Scanner {
             end -= 1;
             end -= usize::from(end > 0 && octet(end - 1) == b'\\');
         }
-        if end == 0
-            || !(octet(end - 1).is_ascii_alphanumeric()
-                || octet(end - 1) >= 0x80
-                || octet(end - 1) == b']')
-        {
+        if end == 0 || !(octet(end - 1).is_ascii_alphanumeric() || octet(end - 1) >= 0x80 || octet(end - 1) == b']') {
             return;
         }
         let least = end.saturating_sub(KEY_OCTETS_MAX);
@@ -730,10 +577,7 @@ impl Scanner {
             begin -= 1;
         }
         self.scratch.keyed.clear();
-        catalogue.keyed_by(
-            text.get(begin..end).unwrap_or_default(),
-            &mut self.scratch.keyed,
-        );
+        catalogue.keyed_by(text.get(begin..end).unwrap_or_default(), &mut self.scratch.keyed);
         if self.scratch.keyed.is_empty() {
             return;
         }
@@ -753,39 +597,16 @@ impl Scanner {
             return;
         }
         let rest = text.get(start..).unwrap_or_default();
-        let stop = rest
-            .iter()
-            .take(PATTERN_OCTETS_MAX)
-            .position(|b| match quoted {
-                true => *b == quote || *b == b'\\' || *b < b' ',
-                false => {
-                    *b < b' '
-                        || matches!(
-                            b,
-                            b',' | b';'
-                                | b'&'
-                                | b'|'
-                                | b')'
-                                | b']'
-                                | b'}'
-                                | b'<'
-                                | b'>'
-                                | b'"'
-                                | b'\''
-                        )
-                }
-            });
+        let stop = rest.iter().take(PATTERN_OCTETS_MAX).position(|b| match quoted {
+            true => *b == quote || *b == b'\\' || *b < b' ',
+            false => {
+                *b < b' ' || matches!(b, b',' | b';' | b'&' | b'|' | b')' | b']' | b'}' | b'<' | b'>' | b'"' | b'\'')
+            }
+        });
         let stop = start + stop.unwrap_or(rest.len().min(PATTERN_OCTETS_MAX));
         let (start, stop) = trimmed(text, start, stop);
         let sure = quoted || key_quoted || octet(at) == b'=' && spaces == 0;
-        self.walk_value(
-            document,
-            catalogue,
-            start,
-            stop,
-            if sure { LABEL } else { LOOSE_LABEL },
-            !quoted,
-        );
+        self.walk_value(document, catalogue, start, stop, if sure { LABEL } else { LOOSE_LABEL }, !quoted);
     }
 
     /// Weighs the patterns of `scratch.keyed` on a value. It must match as a whole, or (`loose`) as far as a space.
@@ -804,32 +625,13 @@ impl Scanner {
         let mut ends = std::mem::take(&mut self.scratch.ends);
         ends.clear();
         let value = document.text.get(..end).unwrap_or_default();
-        catalogue
-            .keyed
-            .walk(&mut self.keyed, value, start, &mut ends);
+        catalogue.keyed.walk(&mut self.keyed, value, start, &mut ends);
         self.scratch.accepted.clear();
         for &(signature, to) in ends.iter().rev() {
-            let whole = to == end
-                || loose
-                    && document
-                        .text
-                        .get(to)
-                        .is_some_and(|b| matches!(b, b' ' | b'\t'));
-            if whole
-                && self.scratch.keyed.contains(&signature)
-                && !self.scratch.accepted.contains(&signature)
-            {
+            let whole = to == end || loose && document.text.get(to).is_some_and(|b| matches!(b, b' ' | b'\t'));
+            if whole && self.scratch.keyed.contains(&signature) && !self.scratch.accepted.contains(&signature) {
                 self.scratch.accepted.push(signature);
-                self.consider(
-                    document,
-                    catalogue,
-                    Place {
-                        signature,
-                        start,
-                        end: to,
-                    },
-                    Some(score),
-                );
+                self.consider(document, catalogue, Place { signature, start, end: to }, Some(score));
             }
         }
         ends.clear();
@@ -839,11 +641,7 @@ impl Scanner {
 
 #[inline]
 fn gate(catalogue: &Catalogue, octet: u8) -> u8 {
-    catalogue
-        .gates
-        .get(usize::from(octet))
-        .copied()
-        .unwrap_or(0)
+    catalogue.gates.get(usize::from(octet)).copied().unwrap_or(0)
 }
 
 /// Whether a match may begin at `start`.

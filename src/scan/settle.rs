@@ -58,15 +58,8 @@ pub(super) fn settle(
     });
     let (mut shaped, mut keyed) = (Kept::default(), Kept::default());
     for pending in &document.pending {
-        if let Some((signature, _)) = catalogue
-            .at(pending.signature)
-            .filter(|(s, _)| !s.container)
-        {
-            let kept = if signature.edge == Edge::Key {
-                &mut keyed
-            } else {
-                &mut shaped
-            };
+        if let Some((signature, _)) = catalogue.at(pending.signature).filter(|(s, _)| !s.container) {
+            let kept = if signature.edge == Edge::Key { &mut keyed } else { &mut shaped };
             kept.0.insert(pending.start, (pending.end, signature.class));
         }
     }
@@ -81,18 +74,13 @@ pub(super) fn settle(
             }
             containers.push((candidate.signature, candidate.start));
         } else {
-            let (own, other) = if signature.edge == Edge::Key {
-                (&mut keyed, &shaped)
-            } else {
-                (&mut shaped, &keyed)
-            };
+            let (own, other) = if signature.edge == Edge::Key { (&mut keyed, &shaped) } else { (&mut shaped, &keyed) };
             if own.overlaps(candidate.start, candidate.end, None)
                 || other.overlaps(candidate.start, candidate.end, Some(signature.class))
             {
                 continue;
             }
-            own.0
-                .insert(candidate.start, (candidate.end, signature.class));
+            own.0.insert(candidate.start, (candidate.end, signature.class));
         }
         let from = (candidate.start - document.base) as usize;
         let to = (candidate.end - document.base) as usize;
@@ -118,18 +106,12 @@ pub(super) fn settle(
             finding: Some(finding),
         });
     }
-    document
-        .pending
-        .sort_by_key(|p| (p.start, p.end, p.signature));
+    document.pending.sort_by_key(|p| (p.start, p.end, p.signature));
 }
 
 /// Gives out the pending findings that lie far enough before `to` for all their neighbours to be known. Returns their
 /// number.
-pub(super) fn give_out(
-    document: &mut DocumentScan,
-    to: u64,
-    found: &mut dyn FnMut(Finding),
-) -> u64 {
+pub(super) fn give_out(document: &mut DocumentScan, to: u64, found: &mut dyn FnMut(Finding)) -> u64 {
     let settled = |p: &Pending| p.start.saturating_add(NEIGHBOUR_OCTETS) <= to;
     let mut scores: Vec<i16> = Vec::new();
     let mut low = 0;
@@ -137,22 +119,14 @@ pub(super) fn give_out(
         if !settled(pending) {
             break;
         }
-        while document
-            .pending
-            .get(low)
-            .is_some_and(|p| p.start + NEIGHBOUR_OCTETS < pending.start)
-        {
+        while document.pending.get(low).is_some_and(|p| p.start + NEIGHBOUR_OCTETS < pending.start) {
             low += 1;
         }
         let mut others: [Option<u16>; NEIGHBOURS_MAX] = [None; NEIGHBOURS_MAX];
         if pending.score < 100 {
             let near = document.pending.iter().enumerate().skip(low);
-            for (index, other) in
-                near.take_while(|(_, o)| o.start <= pending.start + NEIGHBOUR_OCTETS)
-            {
-                let counts = index != at
-                    && other.signature != pending.signature
-                    && other.score >= NEIGHBOUR_SCORE;
+            for (index, other) in near.take_while(|(_, o)| o.start <= pending.start + NEIGHBOUR_OCTETS) {
+                let counts = index != at && other.signature != pending.signature && other.score >= NEIGHBOUR_SCORE;
                 if counts && !others.contains(&Some(other.signature)) {
                     match others.iter_mut().find(|o| o.is_none()) {
                         Some(slot) => *slot = Some(other.signature),
@@ -166,9 +140,7 @@ pub(super) fn give_out(
     }
     let count = scores.len();
     // What was given out may still raise what comes after it.
-    let keep = document
-        .pending
-        .partition_point(|p| p.start.saturating_add(2 * NEIGHBOUR_OCTETS) <= to);
+    let keep = document.pending.partition_point(|p| p.start.saturating_add(2 * NEIGHBOUR_OCTETS) <= to);
     let given = document.given.min(count);
     for (pending, score) in document.pending.iter_mut().zip(scores).skip(given) {
         if let Some(mut finding) = pending.finding.take() {

@@ -10,13 +10,7 @@ use crate::model::{Finding, Level, Text};
 
 static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| match Catalogue::built_in() {
     Ok(catalogue) => Arc::new(catalogue),
-    Err(problems) => panic!(
-        "{}",
-        problems
-            .iter()
-            .map(|p| format!("{p}\n"))
-            .collect::<String>()
-    ),
+    Err(problems) => panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>()),
 });
 
 /// A piece of text: octets, source offset, field.
@@ -54,26 +48,14 @@ fn brief(found: &[Finding]) -> Vec<String> {
 #[test]
 fn every_example_is_decided_as_it_says() {
     let problems = CATALOGUE.check_examples(|_| true);
-    assert!(
-        problems.is_empty(),
-        "{}",
-        problems
-            .iter()
-            .map(|p| format!("{p}\n"))
-            .collect::<String>()
-    );
+    assert!(problems.is_empty(), "{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>());
     assert_eq!(CATALOGUE.signatures().count(), 121);
 }
 
 #[test]
 fn built_in_patterns_pass_the_lint_for_operators_patterns() {
     for signature in CATALOGUE.signatures() {
-        assert_eq!(
-            lint(&signature.pattern, signature.anchor.is_some()),
-            Ok(()),
-            "{}",
-            signature.id
-        );
+        assert_eq!(lint(&signature.pattern, signature.anchor.is_some()), Ok(()), "{}", signature.id);
     }
 }
 
@@ -87,32 +69,14 @@ fn findings_with_their_levels() {
         (r#"{"ssn":"899456789"}"#, &["us-ssn-bare@8+9 high"]),
         ("count 899456789 of", &[]),
         ("passport X00000001", &["us-passport@9+9 high"]),
-        (
-            "Karte: card number 4111 1111 1111 1111, exp",
-            &["card-pan@19+19 high"],
-        ),
-        (
-            "身份证号码110101190001010014",
-            &["cn-resident-id@15+18 high"],
-        ),
-        (
-            "身份证号码：１１０１０１１９０００１０１００１４",
-            &["cn-resident-id@18+54 high"],
-        ),
+        ("Karte: card number 4111 1111 1111 1111, exp", &["card-pan@19+19 high"]),
+        ("身份证号码110101190001010014", &["cn-resident-id@15+18 high"]),
+        ("身份证号码：１１０１０１１９０００１０１００１４", &["cn-resident-id@18+54 high"]),
         ("mail alex@example.com now", &["email@5+16 high"]),
         (r#"{"email":"alex@example.com"}"#, &["email@10+16 high"]),
-        (
-            r#"{"username":"alex@example.com"}"#,
-            &["email@13+16 high", "user-name-keyed@13+16 high"],
-        ),
-        (
-            r#"{"uid":"7234567890123456789"}"#,
-            &["tiktok-snowflake@8+19 high"],
-        ),
-        (
-            r#"{"currentUserId":12345678}"#,
-            &["user-id-keyed@17+8 high"],
-        ),
+        (r#"{"username":"alex@example.com"}"#, &["email@13+16 high", "user-name-keyed@13+16 high"]),
+        (r#"{"uid":"7234567890123456789"}"#, &["tiktok-snowflake@8+19 high"]),
+        (r#"{"currentUserId":12345678}"#, &["user-id-keyed@17+8 high"]),
         (r#"{"client_ip":"203.0.113.7"}"#, &["ipv4-datum@14+11 high"]),
         ("Chrome/120.0.0.0 version 8.8.4.4", &[]),
         ("client_ip=203.0.113.7&x=1", &["ipv4-datum@10+11 high"]),
@@ -127,14 +91,8 @@ fn findings_with_their_levels() {
         ("order D1234562", &[]),
         ("password=correct-horse&x=1", &["password-keyed@9+13 high"]),
         (r#"{"password":"${DB_PASSWORD}"}"#, &[]),
-        (
-            r#"{"country_of_residence":"US"}"#,
-            &["residence-keyed@25+2 high"],
-        ),
-        (
-            r#"{"lat":37.7749,"lng":-122.4194}"#,
-            &["lat-keyed@7+7 high", "lon-keyed@21+9 high"],
-        ),
+        (r#"{"country_of_residence":"US"}"#, &["residence-keyed@25+2 high"]),
+        (r#"{"lat":37.7749,"lng":-122.4194}"#, &["lat-keyed@7+7 high", "lon-keyed@21+9 high"]),
         (
             "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
             &["mrz-td3@0+89 high"],
@@ -162,20 +120,11 @@ fn a_barcode_is_reported_with_its_parts() {
         ]
     );
     // The same in JSON that was not decoded.
-    let escaped = br#"{"barcode":"@\n\u001e\rANSI 636014100101DL00310216DLDAQD1234562\nDCSSAMPLE\nDACALEX\nDBB01011990\n"}"#;
+    let escaped =
+        br#"{"barcode":"@\n\u001e\rANSI 636014100101DL00310216DLDAQD1234562\nDCSSAMPLE\nDACALEX\nDBB01011990\n"}"#;
     let found = brief(&scan(escaped));
-    assert!(
-        found
-            .iter()
-            .any(|f| f.starts_with("us-aamva-header-escaped@12")),
-        "{found:?}"
-    );
-    assert!(
-        found
-            .iter()
-            .any(|f| f.starts_with("us-dl-number@55+8 high")),
-        "{found:?}"
-    );
+    assert!(found.iter().any(|f| f.starts_with("us-aamva-header-escaped@12")), "{found:?}");
+    assert!(found.iter().any(|f| f.starts_with("us-dl-number@55+8 high")), "{found:?}");
 }
 
 #[test]
@@ -185,34 +134,18 @@ fn fields_give_context_and_say_where() {
         ("user.orderId", "899456789", &[]),
         ("account.user_id", "12345678", &["user-id-keyed@100+8 high"]),
         ("passport.number", "X00000001", &["us-passport@100+9 high"]),
-        (
-            "profile.nickname",
-            "sample person",
-            &["user-name-keyed@100+13 high"],
-        ),
+        ("profile.nickname", "sample person", &["user-name-keyed@100+13 high"]),
         ("body.text", "nothing 42 here", &[]),
-        (
-            "身份证号",
-            "110101190001010014",
-            &["cn-resident-id@100+18 high"],
-        ),
+        ("身份证号", "110101190001010014", &["cn-resident-id@100+18 high"]),
     ];
     for (field, value, expected) in cases {
         let found = scan_pieces([(value.as_bytes(), 100, Some(*field))]);
         assert_eq!(brief(&found), *expected, "{field}");
-        assert!(
-            found
-                .iter()
-                .all(|f| f.field.as_deref() == Some(*field) && f.document == "test")
-        );
+        assert!(found.iter().all(|f| f.field.as_deref() == Some(*field) && f.document == "test"));
     }
     // The key of another value does not speak for this one.
-    let pieces: [Piece<'_>; 4] = [
-        (b"{\"ssn\":", 0, None),
-        (b"none", 7, Some("ssn")),
-        (b",\"n\":", 11, None),
-        (b"899456789", 16, Some("n")),
-    ];
+    let pieces: [Piece<'_>; 4] =
+        [(b"{\"ssn\":", 0, None), (b"none", 7, Some("ssn")), (b",\"n\":", 11, None), (b"899456789", 16, Some("n"))];
     assert_eq!(brief(&scan_pieces(pieces)), Vec::<String>::new());
     // Values that stand apart do not run together.
     let pieces: [Piece<'_>; 2] = [(b"89945", 0, Some("a.ssn")), (b"6789", 50, Some("b.ssn"))];
@@ -221,11 +154,9 @@ fn fields_give_context_and_say_where() {
 
 #[test]
 fn values_for_tests_are_marked_and_keep_their_score() {
-    for (text, test) in [
-        ("card 4111 1111 1111 1111", true),
-        ("card 4929 1234 5678 9015", false),
-        ("ip: 203.0.113.7", true),
-    ] {
+    for (text, test) in
+        [("card 4111 1111 1111 1111", true), ("card 4929 1234 5678 9015", false), ("ip: 203.0.113.7", true)]
+    {
         let found = scan(text.as_bytes());
         assert!(found.iter().any(|f| f.test_value == test), "{text}");
     }
@@ -253,21 +184,9 @@ fn images_are_reported_once_and_by_what_they_are() {
     jpeg.extend_from_slice(b"\xff\xdb\x00\x43");
     jpeg.resize(4000, 2);
     let found = scan(&jpeg);
-    assert_eq!(
-        found
-            .iter()
-            .filter(|f| &*f.signature == "image-jpeg")
-            .count(),
-        1,
-        "{:?}",
-        brief(&found)
-    );
+    assert_eq!(found.iter().filter(|f| &*f.signature == "image-jpeg").count(), 1, "{:?}", brief(&found));
     assert_eq!(found[0].confidence.level(), Some(Level::High));
-    let named = scan_pieces([(
-        &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..],
-        0,
-        Some("passport_photo"),
-    )]);
+    let named = scan_pieces([(&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], 0, Some("passport_photo"))]);
     assert_eq!(brief(&named), ["image-png@0+8 high"]);
 }
 
@@ -280,10 +199,7 @@ fn innocent_text_has_no_high_finding() {
         12:34:56 2023-11-05T12:34:56.789Z [::1]:8080 127.0.0.1 10.0.0.1 v1.18.0.4 sha256:0123456789abcdef0123456789abcdef
         id=8a2f-11 x=-122.4194 y=37.7749 ISBN 978-3-16-148410-0 npm:react@18.2.0 git@github.com:a/b.git logo@2x.png"#;
     let found = scan(text.as_bytes());
-    let high: Vec<String> = brief(&found)
-        .into_iter()
-        .filter(|f| f.ends_with("high"))
-        .collect();
+    let high: Vec<String> = brief(&found).into_iter().filter(|f| f.ends_with("high")).collect();
     assert!(high.is_empty(), "{high:?}");
 }
 
@@ -315,9 +231,7 @@ fn findings_do_not_depend_on_segmentation() {
         let mut pieces = Vec::new();
         let mut at = 0;
         while at < text.len() {
-            seed = seed
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let length = (1 + (seed >> 33) as usize % most).min(text.len() - at);
             pieces.push((&text[at..at + length], at as u64, None));
             at += length;
@@ -334,15 +248,7 @@ fn a_document_holds_little() {
     let text = rich();
     let mut most = 0;
     for piece in text.chunks(1400) {
-        scanner.text(
-            &mut document,
-            Text {
-                octets: piece,
-                at: 0,
-                field: None,
-            },
-            &mut |_| (),
-        );
+        scanner.text(&mut document, Text { octets: piece, at: 0, field: None }, &mut |_| ());
         most = most.max(document.held_bytes());
     }
     assert!(most < 512 << 10, "{most}");
@@ -391,22 +297,13 @@ shape = ['ACME-12345']
 
 #[test]
 fn an_operators_signature_is_loaded_and_found() {
-    let catalogue = Catalogue::load(&[("acme.toml".into(), OPERATORS.into())])
-        .map_err(|p| format!("{p:?}"))
-        .expect("loads");
+    let catalogue =
+        Catalogue::load(&[("acme.toml".into(), OPERATORS.into())]).map_err(|p| format!("{p:?}")).expect("loads");
     assert_eq!(catalogue.get("acme-badge").map(|s| s.score), Some(60));
     let mut scanner = Scanner::new(Arc::new(catalogue), [0; 32]);
     let mut document = DocumentScan::new("x");
     let mut found = Vec::new();
-    scanner.text(
-        &mut document,
-        Text {
-            octets: b"badge ACME-123455",
-            at: 0,
-            field: None,
-        },
-        &mut |f| found.push(f),
-    );
+    scanner.text(&mut document, Text { octets: b"badge ACME-123455", at: 0, field: None }, &mut |f| found.push(f));
     scanner.end(&mut document, &mut |f| found.push(f));
     assert_eq!(brief(&found), ["acme-badge@6+11 high"]);
 }
@@ -415,73 +312,18 @@ fn an_operators_signature_is_loaded_and_found() {
 fn bad_signatures_are_refused_with_line_and_reason_all_at_once() {
     let replaced = |from: &str, to: &str| OPERATORS.replace(from, to);
     let cases = [
-        (
-            replaced("custom", "costum"),
-            4,
-            "unknown class \"costum\"",
-            Some("\"custom\""),
-        ),
-        (
-            replaced("\"luhn\"", "\"lunh\""),
-            8,
-            "unknown validator",
-            Some("\"luhn\""),
-        ),
-        (
-            replaced("\"word\"", "\"wort\""),
-            7,
-            "unknown edge",
-            Some("\"word\""),
-        ),
-        (
-            replaced("acme-badge", "us-ssn"),
-            3,
-            "this id is taken by signatures/us.toml",
-            None,
-        ),
-        (
-            replaced("[0-9]{6}", "[0-9]*"),
-            3,
-            "may match more than",
-            None,
-        ),
+        (replaced("custom", "costum"), 4, "unknown class \"costum\"", Some("\"custom\"")),
+        (replaced("\"luhn\"", "\"lunh\""), 8, "unknown validator", Some("\"luhn\"")),
+        (replaced("\"word\"", "\"wort\""), 7, "unknown edge", Some("\"word\"")),
+        (replaced("acme-badge", "us-ssn"), 3, "this id is taken by signatures/us.toml", None),
+        (replaced("[0-9]{6}", "[0-9]*"), 3, "may match more than", None),
         (replaced("[0-9]{6}", "[0-9"), 3, "pattern: ", None),
-        (
-            replaced("ACME-[0-9]{6}'", "\\bACME-[0-9]{6}'"),
-            3,
-            "anchors and word boundaries",
-            None,
-        ),
-        (
-            replaced("match = ['ACME-123455']", "match = ['ACME-123456']"),
-            13,
-            "refused by the validator",
-            None,
-        ),
-        (
-            replaced("match = ['ACME-123455']", ""),
-            3,
-            "at least one example",
-            None,
-        ),
-        (
-            replaced("shape = ['ACME-12345']", "shape = ['ACME-123455']"),
-            15,
-            "is accepted",
-            None,
-        ),
-        (
-            replaced("score = 60", "scores = 60"),
-            9,
-            "unknown field `scores`",
-            None,
-        ),
-        (
-            replaced("labels = [\"badge\"]", "context = [\"pasport\"]"),
-            3,
-            "unknown context list",
-            Some("passport"),
-        ),
+        (replaced("ACME-[0-9]{6}'", "\\bACME-[0-9]{6}'"), 3, "anchors and word boundaries", None),
+        (replaced("match = ['ACME-123455']", "match = ['ACME-123456']"), 13, "refused by the validator", None),
+        (replaced("match = ['ACME-123455']", ""), 3, "at least one example", None),
+        (replaced("shape = ['ACME-12345']", "shape = ['ACME-123455']"), 15, "is accepted", None),
+        (replaced("score = 60", "scores = 60"), 9, "unknown field `scores`", None),
+        (replaced("labels = [\"badge\"]", "context = [\"pasport\"]"), 3, "unknown context list", Some("passport")),
     ];
     for (text, line, message, hint) in cases {
         let Err(problems) = Catalogue::load(&[("acme.toml".into(), text.clone())]) else {
@@ -495,13 +337,6 @@ fn bad_signatures_are_refused_with_line_and_reason_all_at_once() {
         });
         assert!(good, "{line} {message}: {problems:?}");
     }
-    let both = OPERATORS
-        .replace("custom", "costum")
-        .replace("\"luhn\"", "\"lunh\"");
-    assert_eq!(
-        Catalogue::load(&[("acme.toml".into(), both)])
-            .err()
-            .map(|p| p.len()),
-        Some(2)
-    );
+    let both = OPERATORS.replace("custom", "costum").replace("\"luhn\"", "\"lunh\"");
+    assert_eq!(Catalogue::load(&[("acme.toml".into(), both)]).err().map(|p| p.len()), Some(2));
 }

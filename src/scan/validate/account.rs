@@ -8,19 +8,14 @@ use super::{Check, Validator, Value};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("jwt", jwt),
-    ("not-placeholder", |v| {
-        Check::when(!is_placeholder(v.octets()))
-    }),
+    ("not-placeholder", |v| Check::when(!is_placeholder(v.octets()))),
     ("password", |v| {
         let text = v.octets();
         Check::when(!is_placeholder(text)).raise(entropy_bits(text) < 2.0, -20)
     }),
     ("user-name", |v| {
         let text = v.octets();
-        let letters = std::str::from_utf8(text)
-            .unwrap_or_default()
-            .chars()
-            .any(char::is_alphabetic);
+        let letters = std::str::from_utf8(text).unwrap_or_default().chars().any(char::is_alphabetic);
         Check::when(letters && !is_placeholder(text))
     }),
     ("country", country),
@@ -39,9 +34,7 @@ fn jwt(value: Value<'_>) -> Check {
     let (Some(header), Some(claims)) = (object(), object()) else {
         return Check::Refuse;
     };
-    let person = ["sub", "email", "phone_number", "name"]
-        .iter()
-        .any(|c| claims.contains_key(*c));
+    let person = ["sub", "email", "phone_number", "name"].iter().any(|c| claims.contains_key(*c));
     match header.contains_key("alg") {
         true => Check::bonus(if person { 10 } else { 0 }),
         false => Check::Refuse,
@@ -63,9 +56,7 @@ fn country(value: Value<'_>) -> Check {
         IRL PRT GRC AUT CHE CZE ROU HUN BGR HRV SVK SVN EST LVA LTU LUX MLT CYP JPN KOR TWN \
         SGP MYS IDN THA VNM PHL IND PAK BGD AUS NZL CAN MEX BRA ARG CHL COL PER TUR ISR SAU \
         ARE EGY ZAF NGA KEN UKR KAZ";
-    let text = std::str::from_utf8(value.octets())
-        .unwrap_or_default()
-        .to_ascii_uppercase();
+    let text = std::str::from_utf8(value.octets()).unwrap_or_default().to_ascii_uppercase();
     let list = if text.len() == 2 { ALPHA_2 } else { ALPHA_3 };
     Check::when(list.split_ascii_whitespace().any(|c| c == text))
 }
