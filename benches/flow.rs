@@ -4,7 +4,6 @@
 //! flow with a million of them open.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
-#![allow(clippy::print_stderr)] // The memory figure is for whoever runs this.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
