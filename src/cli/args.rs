@@ -23,6 +23,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Validate configuration, policies, signatures and databases, and print what is loaded
     Check(CommonArgs),
+    /// Run cases: folders with captures, configuration and expectation (case.toml); prints TAP or JUnit XML, exits with 1 if one fails
+    Test(TestArgs),
     /// Show every piece of evidence for the jurisdiction of an address or host name
     Explain(ExplainArgs),
     /// The signatures of user data: what is built in or loaded
@@ -131,6 +133,24 @@ impl ReplayArgs {
 pub(super) enum FailOn {
     /// Any violation
     Violation,
+}
+
+#[derive(Args)]
+pub(super) struct TestArgs {
+    /// The folder; each folder in it that holds a case.toml is a case
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// How to print the results
+    #[arg(long, value_name = "FORMAT", default_value = "tap")]
+    pub(super) format: TestFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TestFormat {
+    /// Test Anything Protocol, version 14
+    Tap,
+    /// JUnit XML, as continuous integration servers read it
+    Junit,
 }
 
 #[derive(Args)]

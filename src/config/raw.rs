@@ -114,6 +114,13 @@ impl RawConfig {
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
+    /// Reads a table of another file with the same keys. Problems are noted with that file.
+    pub fn read(mut table: Table<'_, '_>) -> Self {
+        let config = Reader { name: table.file().name() }.config(&mut table);
+        table.finish();
+        config
+    }
+
     /// The command line over a file, key by key.
     #[must_use]
     pub fn merge(flags: Self, file: Self) -> Self {

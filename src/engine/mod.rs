@@ -35,7 +35,7 @@ use crate::policy::PolicySet;
 use crate::scan::Catalogue;
 use crate::wire::Decoder;
 
-pub use sums::limit_names;
+pub use sums::{FINDINGS as FINDINGS_LIMIT, limit_names};
 
 use batch::{Batch, Task};
 use workers::Workers;

@@ -6,6 +6,7 @@
 #![allow(dead_code, unreachable_pub)] // Each test binary uses its part.
 
 pub mod demo;
+pub mod incidents;
 pub mod jpeg;
 pub mod net;
 pub mod tls;
@@ -14,6 +15,11 @@ pub mod tls;
 pub struct Made {
     pub name: &'static str,
     pub octets: Vec<u8>,
+}
+
+/// The captures of the cases in tests/cases, by path below that folder.
+pub fn cases() -> Vec<Made> {
+    incidents::captures()
 }
 
 /// All committed captures.
