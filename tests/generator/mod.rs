@@ -9,6 +9,7 @@ pub mod demo;
 pub mod incidents;
 pub mod jpeg;
 pub mod net;
+pub mod small;
 pub mod tls;
 
 /// A capture by file name and content.
@@ -24,5 +25,8 @@ pub fn cases() -> Vec<Made> {
 
 /// All committed captures.
 pub fn all() -> Vec<Made> {
-    vec![Made { name: "demo.pcap", octets: demo::capture() }]
+    vec![
+        Made { name: "demo.pcap", octets: demo::capture() },
+        Made { name: "small.pcapng", octets: small::capture() },
+    ]
 }
