@@ -75,7 +75,37 @@ fn workload(kind: &str) -> net::Recorder {
 
 fn run(rules: &Arc<Rules>, recorder: &net::Recorder, threads: usize) -> u64 {
     let mut engine = Engine::new(rules.clone(), &Limits::default(), EngineOptions { threads, flow_events: false });
-    let mut events = 0;
+    feed(&mut engine, recorder);
+    engine.finish(&mut |_| ()).counts.frames.ip
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
+    line.split_ascii_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+}
+
+/// What an open flow costs when it has shown its TLS hellos and nobody reads on: 200,000 of them, printed per flow.
+fn memory_of_open_flows(rules: &Arc<Rules>) {
+    const FLOWS: u32 = 200_000;
+    let limits = Limits { flows_max: 2_000_000, ..Limits::default() };
+    let mut engine = Engine::new(rules.clone(), &limits, EngineOptions { threads: 1, flow_events: false });
+    let before = resident_kib();
+    for i in 0..FLOWS {
+        let client = SocketAddr::new([10, 21, (i >> 16) as u8, (i >> 8) as u8].into(), 20_000 + (i & 0xff) as u16);
+        let mut recorder = net::Recorder::starting_at(1_772_460_000);
+        let mut connection = recorder.connect(client, at("101.126.22.5", 443), 20);
+        connection.segment(&mut recorder, 0, &tls::client_hello("api.example.com", i.into()), "PA");
+        connection.segment(&mut recorder, 1, &tls::server_hello(i.into()), "PA");
+        connection.segment(&mut recorder, 0, &tls::application_data(100, i.into()), "PA");
+        feed(&mut engine, &recorder);
+    }
+    let per_flow = (resident_kib() - before) * 1024 / u64::from(FLOWS);
+    eprintln!("an open flow after its TLS hellos: {per_flow} octets");
+    drop(engine);
+}
+
+fn feed(engine: &mut Engine, recorder: &net::Recorder) {
     for (time, data) in recorder.frames() {
         let frame = Frame {
             time: Timestamp::from_nanos(time),
@@ -84,10 +114,8 @@ fn run(rules: &Arc<Rules>, recorder: &net::Recorder, threads: usize) -> u64 {
             data,
             wire_len: data.len() as u32,
         };
-        engine.feed(&frame, &mut |_| events += 1);
+        engine.feed(&frame, &mut |_| ());
     }
-    let outcome = engine.finish(&mut |_| events += 1);
-    outcome.counts.frames.ip + events
 }
 
 fn replay(c: &mut Criterion) {
@@ -97,6 +125,7 @@ fn replay(c: &mut Criterion) {
         policy: Arc::new(PolicySet::built_in_default("US".parse().unwrap())),
         digest_key: [7; 32],
     });
+    memory_of_open_flows(&rules);
     let mut group = c.benchmark_group("replay");
     for kind in ["json", "tls", "dns", "mixed"] {
         let recorder = workload(kind);
