@@ -213,7 +213,7 @@ fn http2_requests() -> Vec<u8> {
 }
 
 /// Who says what.
-type Part = (Direction, Vec<u8>);
+pub(crate) type Part = (Direction, Vec<u8>);
 
 /// Conversations of every stream protocol, with the protocol that has to be recognised.
 pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
@@ -235,7 +235,7 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
     let lost =
         b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\
         \r\nGET /next HTTP/1.1\r\nHost: b.example\r\n\r\n";
-    vec![
+    let mut samples = vec![
         (AppProto::Tls, vec![(Forward, tls.clone()), (Backward, server_hello.clone())]),
         (AppProto::Tls, vec![(Backward, b"\x17\x03\x03\x00\x20".to_vec()), (Backward, noise(60))]),
         (AppProto::Http, vec![(Forward, requests.to_vec()), (Backward, responses.to_vec())]),
@@ -320,7 +320,9 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
             vec![(Forward, b"EHLO a.example\r\nMAIL FROM:<a@b.example>\r\n".to_vec()), (Backward, noise(2000))],
         ),
         (AppProto::Unknown, vec![(Forward, vec![0; 3000]), (Backward, b"\x16\x03".to_vec())]),
-    ]
+    ];
+    samples.extend(postgres::tests::samples());
+    samples
 }
 
 fn borrowed(talk: &[(Direction, Vec<u8>)]) -> Vec<(Direction, &[u8])> {
@@ -392,8 +394,8 @@ fn prefixes_are_accounted_for() {
                 // Octets of documents and unread octets are never more than what was given.
                 let read: usize = seen.documents.values().map(|document| document.octets.len()).sum();
                 let unread: u64 = seen.unread.values().sum();
-                // What was compressed is longer when it is read.
-                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2]);
+                // What was compressed, or a number in binary, is longer when it is read.
+                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2 | AppProto::Postgres]);
                 // Each compressed message ends with four octets that were not sent.
                 assert!(expands || read as u64 + unread <= len as u64 + 4, "{len}: {seen:?}");
             }
