@@ -34,6 +34,7 @@ mod framed;
 mod http1;
 mod http2;
 mod inspector;
+mod mysql;
 mod postgres;
 mod prelude;
 mod quic;

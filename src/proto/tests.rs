@@ -322,6 +322,7 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
         (AppProto::Unknown, vec![(Forward, vec![0; 3000]), (Backward, b"\x16\x03".to_vec())]),
     ];
     samples.extend(postgres::tests::samples());
+    samples.extend(mysql::tests::samples());
     samples
 }
 
@@ -395,7 +396,7 @@ fn prefixes_are_accounted_for() {
                 let read: usize = seen.documents.values().map(|document| document.octets.len()).sum();
                 let unread: u64 = seen.unread.values().sum();
                 // What was compressed, or a number in binary, is longer when it is read.
-                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2 | AppProto::Postgres]);
+                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2 | AppProto::Postgres | AppProto::MySql]);
                 // Each compressed message ends with four octets that were not sent.
                 assert!(expands || read as u64 + unread <= len as u64 + 4, "{len}: {seen:?}");
             }
