@@ -168,6 +168,12 @@ fn coded(layer: Layer, mut hint: Hint) -> Found {
     Found::Nested(label, Box::new(Coded::new(decoder, Document::new(hint))))
 }
 
+/// Whether octets may be the first of XML or HTML: a document finds out.
+pub(super) fn begins_like_xml(head: &[u8]) -> bool {
+    let second = head.get(1).copied().unwrap_or_default();
+    head.first() == Some(&b'<') && (second.is_ascii_alphabetic() || matches!(second, b'?' | b'!'))
+}
+
 /// An object or array whose next significant octet fits.
 fn looks_like_json(start: &[u8]) -> bool {
     let inside = |start: &[u8]| start.get(1..).map(<[u8]>::trim_ascii_start).unwrap_or(&[]).to_owned();

@@ -49,6 +49,13 @@ impl OpenDocument {
         self.unwrapper.octets(octets, &mut Sink { inside: &mut self.inside, scanner, reading });
     }
 
+    /// What follows is a value of this field, or structure.
+    pub(super) fn field(&mut self, field: Option<&str>, scanner: &mut Scanner, reading: &mut Reading) {
+        if !self.given_up {
+            self.unwrapper.field(field, &mut Sink { inside: &mut self.inside, scanner, reading });
+        }
+    }
+
     pub(super) fn gap(&mut self, len: u64, scanner: &mut Scanner, reading: &mut Reading) {
         if !self.given_up {
             self.unwrapper.gap(len, &mut Sink { inside: &mut self.inside, scanner, reading });

@@ -553,6 +553,12 @@ impl Facts for Sink<'_> {
         }
     }
 
+    fn document_field(&mut self, _dir: Direction, id: u32, field: Option<&str>) {
+        if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
+            document.field(field, &mut self.judge.scanner, self.reading);
+        }
+    }
+
     fn document_octets(&mut self, _dir: Direction, id: u32, octets: &[u8]) {
         if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
             document.octets(octets, &mut self.judge.scanner, self.reading);
@@ -598,6 +604,7 @@ impl Facts for Ear<'_> {
     }
     fn tls(&mut self, _hello: &TlsHello) {}
     fn document_start(&mut self, _dir: Direction, _id: u32, _start: DocumentStart) {}
+    fn document_field(&mut self, _dir: Direction, _id: u32, _field: Option<&str>) {}
     fn document_octets(&mut self, _dir: Direction, _id: u32, _octets: &[u8]) {}
     fn document_gap(&mut self, _dir: Direction, _id: u32, _len: u64) {}
     fn document_end(&mut self, _dir: Direction, _id: u32) {}

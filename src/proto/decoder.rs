@@ -154,6 +154,19 @@ impl<'a> Out<'a> {
         Doc { dir, id: Some(id) }
     }
 
+    /// What follows in the document is a value of this field, or structure. See [`Facts::document_field`].
+    pub(crate) fn field(&mut self, doc: &Doc, field: Option<&str>) {
+        if let Some(id) = doc.id {
+            self.facts.document_field(doc.dir, id, field);
+        }
+    }
+
+    /// A whole value.
+    pub(crate) fn value(&mut self, doc: &Doc, field: Option<&str>, octets: &[u8]) {
+        self.field(doc, field);
+        self.octets(doc, octets);
+    }
+
     /// Continues a document.
     pub(crate) fn octets(&mut self, doc: &Doc, octets: &[u8]) {
         if let (Some(id), false) = (doc.id, octets.is_empty()) {

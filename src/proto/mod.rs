@@ -30,14 +30,18 @@ mod assembler;
 mod decoder;
 mod dns;
 mod dtls;
+mod framed;
 mod http1;
 mod http2;
 mod inspector;
+mod mysql;
+mod postgres;
 mod prelude;
 mod quic;
 mod reader;
 mod registry;
 mod sealed;
+mod sql;
 mod tls;
 mod unknown;
 mod websocket;
@@ -97,6 +101,10 @@ pub trait Facts {
     fn tls(&mut self, hello: &TlsHello);
     /// A document begins.
     fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart);
+    /// The octets of this document that follow are the value of `field`; with `None` they are structure or free text. Each call
+    /// ends the value before, so two calls with the same field make two values. Only documents whose kind
+    /// [has fields](crate::model::DocumentKind::has_fields).
+    fn document_field(&mut self, dir: Direction, id: u32, field: Option<&str>);
     /// More octets of a document.
     fn document_octets(&mut self, dir: Direction, id: u32, octets: &[u8]);
     /// `len` octets of a document are missing here.
