@@ -51,6 +51,14 @@ names! {
         Ipsec = "ipsec",
         /// OpenVPN.
         OpenVpn = "openvpn",
+        /// SMTP or LMTP.
+        Smtp = "smtp",
+        /// POP3.
+        Pop3 = "pop3",
+        /// IMAP.
+        Imap = "imap",
+        /// FTP, the control connection.
+        Ftp = "ftp",
         /// Recognised as none of the above.
         Unknown = "unknown",
     }

@@ -30,18 +30,27 @@ mod assembler;
 mod decoder;
 mod dns;
 mod dtls;
+mod fields;
+mod ftp;
 mod http1;
 mod http2;
+mod imap;
 mod inspector;
+mod lines;
+mod pop3;
 mod prelude;
 mod quic;
 mod reader;
 mod registry;
+mod sasl;
 mod sealed;
+mod smtp;
 mod tls;
 mod unknown;
 mod websocket;
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;
 

@@ -4,7 +4,7 @@
 use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
-use super::{dns, dtls, http1, http2, prelude, quic, sealed, tls};
+use super::{dns, dtls, ftp, http1, http2, imap, pop3, prelude, quic, sealed, smtp, tls};
 
 /// The two ports of a flow: originator's, responder's.
 pub(crate) type Ports = [u16; 2];
@@ -44,6 +44,10 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Tls,     tls::PORTS,          tls::probe,             tls::decoder;
     Http2,   http1::PORTS,        http2::probe,           http2::decoder;
     Http,    http1::PORTS,        http1::probe,           http1::decoder;
+    Smtp,    smtp::PORTS,         smtp::probe,            smtp::decoder;
+    Pop3,    pop3::PORTS,         pop3::probe,            pop3::decoder;
+    Imap,    imap::PORTS,         imap::probe,            imap::decoder;
+    Ftp,     ftp::PORTS,          ftp::probe,             ftp::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;
     Dns,     &[53, 5353],         dns::probe_stream,      dns::stream_decoder;
