@@ -3,6 +3,7 @@
 
 use super::budget::Cx;
 use super::document::Reader;
+use super::encoded_word::EncodedWords;
 use super::form::{Dialect, Pairs};
 use super::percent::Percent;
 use super::value::Value;
@@ -41,6 +42,8 @@ pub(super) struct HttpHead {
     query: Pairs,
     cookies: Pairs,
     value: Value,
+    /// Only messages of RFC 5322 have encoded words.
+    words: Option<EncodedWords>,
 }
 
 impl HttpHead {
@@ -54,11 +57,17 @@ impl HttpHead {
             query: Pairs::new(Dialect::Form, None),
             cookies: Pairs::new(Dialect::Cookie, None),
             value: Value::new(),
+            words: None,
         }
     }
 
     /// The header of a message, which has no first line of another kind.
     pub(super) fn of_message() -> Self {
+        Self { words: Some(EncodedWords::default()), ..Self::of_fields() }
+    }
+
+    /// `name: value` lines and nothing else.
+    pub(super) fn of_fields() -> Self {
         Self { place: Place::LineStart, ..Self::new(false) }
     }
 
@@ -68,7 +77,13 @@ impl HttpHead {
             Place::Path => self.percent.finish(self.at, &mut |octets, at| cx.text(octets, at, None)),
             Place::Query => self.query.end(self.at, cx),
             Place::Cookies => self.cookies.end(self.at, cx),
-            Place::Value => self.value.end(Some(&self.name), cx),
+            Place::Value => {
+                let Self { words, value, name, .. } = self;
+                if let Some(words) = words {
+                    words.finish(&mut |octets, at| value.octets(octets, at, Some(name), cx));
+                }
+                value.end(Some(name), cx);
+            }
             _ => {}
         }
     }
@@ -93,7 +108,15 @@ impl HttpHead {
             }),
             Place::Query => self.query.octets(piece, self.at, cx),
             Place::Cookies => self.cookies.octets(piece, self.at, cx),
-            Place::Value => self.value.octets(piece, self.at, Some(&self.name), cx),
+            Place::Value => {
+                let Self { words, value, name, at, .. } = self;
+                match words {
+                    Some(words) => {
+                        words.feed(piece, *at, &mut |octets, at| value.octets(octets, at, Some(name), cx));
+                    }
+                    None => value.octets(piece, *at, Some(name), cx),
+                }
+            }
             Place::Name => {
                 let room = NAME_LEN_MAX.saturating_sub(self.name.len());
                 let kept = piece.get(..room).unwrap_or(piece);
@@ -166,6 +189,7 @@ impl Reader for HttpHead {
 
     fn held_bytes(&self) -> usize {
         let held = self.query.held_bytes() + self.cookies.held_bytes() + self.value.held_bytes();
+        let held = held + self.words.as_ref().map_or(0, EncodedWords::held_bytes);
         size_of::<Self>() + self.name.capacity() + held
     }
 }

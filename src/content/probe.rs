@@ -7,6 +7,7 @@ use super::base64::Base64;
 use super::brotli::Brotli;
 use super::charset::{self, Charset};
 use super::coded::{Coded, Decoder};
+use super::command::Command;
 use super::csv::{self, Csv};
 use super::deflate::{Framing, Inflater};
 use super::document::{Document, Hint, Layer, Reader};
@@ -83,7 +84,17 @@ pub(super) fn trim_start(head: &[u8]) -> &[u8] {
 
 /// Whether nothing in the octets can change what the document is.
 pub(super) fn knows_at_once(hint: &Hint) -> bool {
-    matches!(hint.kind, Some(DocumentKind::HttpRequestHead | DocumentKind::HttpResponseHead))
+    matches!(
+        hint.kind,
+        Some(
+            DocumentKind::HttpRequestHead
+                | DocumentKind::HttpResponseHead
+                | DocumentKind::Command
+                | DocumentKind::Fields
+                | DocumentKind::MessageHead
+                | DocumentKind::MailMessage
+        )
+    )
 }
 
 /// Decides. `complete` tells that `head` is the whole document.
@@ -98,6 +109,10 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         Some(DocumentKind::HttpResponseHead) => {
             return Found::Nested("head", Box::new(HttpHead::new(false)));
         }
+        Some(DocumentKind::MessageHead) => return Found::Plain(Box::new(HttpHead::new(false))),
+        Some(DocumentKind::Fields) => return Found::Plain(Box::new(HttpHead::of_fields())),
+        Some(DocumentKind::Command) => return Found::Plain(Box::new(Command::default())),
+        Some(DocumentKind::MailMessage) => return Found::Plain(Box::new(Mail::new())),
         _ => {}
     }
     if let Some((_, Some(layer))) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {

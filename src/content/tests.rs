@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use base64::Engine as _;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use proptest::prelude::*;
@@ -347,6 +348,37 @@ fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
             body("", &[]),
             [tar_member("dir/a.txt", b"hello"), tar_member("b", SAMPLE.as_bytes()), vec![0; 1024]].concat(),
             String::new(),
+        ),
+        (
+            "mail with encoded words, parts within parts and codings",
+            start(DocumentKind::MailMessage, "", &[]),
+            format!(
+                "From: =?utf-8?Q?J=C3=BCrgen?= <j@e.f>\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n\
+                 Content-Type: multipart/alternative; boundary=\"i n\"\r\n\r\n--i n\r\nContent-Transfer-Encoding: \
+                 quoted-printable\r\n\r\nn=C3=A9e=\r\n!\r\n--i n--\r\n--o\r\nContent-Disposition: attachment; \
+                 filename=\"a.json\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--o--\r\n",
+                base64::engine::general_purpose::STANDARD.encode(SAMPLE)
+            )
+            .into_bytes(),
+            format!(
+                "From: «from=Jürgen <j@e.f>»\r\nContent-Type: «content-type=multipart/mixed; boundary=o»\r\n\r\n\
+                 <multipart|--o\r\nContent-Type: multipart/alternative; boundary=\"i n\"\r\n\r\n<part|<multipart|--i n\r\n\
+                 Content-Transfer-Encoding: quoted-printable\r\n\r\n<part|<quoted-printable|née!>>\r\n--i n-->>\r\n--o\r\n\
+                 Content-Disposition: attachment; filename=\"a.json\"\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+                 <part:a.json|<base64|{SAMPLE_READ}>>\r\n--o--\r\n>"
+            ),
+        ),
+        (
+            "commands",
+            start(DocumentKind::Command, "", &[]),
+            b"USER joe\r\nPASS a b\r\nRCPT TO:<a@b.c>\nNOOP\r\n".to_vec(),
+            "USER «username=joe»\r\nPASS «password=a b»\r\nRCPT «rcpt to=TO:<a@b.c>»\nNOOP\r\n".into(),
+        ),
+        (
+            "fields",
+            start(DocumentKind::Fields, "", &[]),
+            b"username: joe\r\npassword: =?x?= \r\n".to_vec(),
+            "username: «username=joe»\r\npassword: «password==?x?= »\r\n".into(),
         ),
         (
             "mail",

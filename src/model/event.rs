@@ -51,10 +51,21 @@ names! {
         Ipsec = "ipsec",
         /// OpenVPN.
         OpenVpn = "openvpn",
+<<<<<<< HEAD
         /// MySQL and MariaDB.
         MySql = "mysql",
         /// PostgreSQL, protocol 3.
         Postgres = "postgresql",
+=======
+        /// SMTP or LMTP.
+        Smtp = "smtp",
+        /// POP3.
+        Pop3 = "pop3",
+        /// IMAP.
+        Imap = "imap",
+        /// FTP, the control connection.
+        Ftp = "ftp",
+>>>>>>> mail
         /// Recognised as none of the above.
         Unknown = "unknown",
     }

@@ -30,22 +30,40 @@ mod assembler;
 mod decoder;
 mod dns;
 mod dtls;
+<<<<<<< HEAD
 mod framed;
+=======
+mod fields;
+mod ftp;
+>>>>>>> mail
 mod http1;
 mod http2;
+mod imap;
 mod inspector;
+<<<<<<< HEAD
 mod mysql;
 mod postgres;
+=======
+mod lines;
+mod pop3;
+>>>>>>> mail
 mod prelude;
 mod quic;
 mod reader;
 mod registry;
+mod sasl;
 mod sealed;
+<<<<<<< HEAD
 mod sql;
+=======
+mod smtp;
+>>>>>>> mail
 mod tls;
 mod unknown;
 mod websocket;
 
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;
 

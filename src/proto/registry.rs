@@ -4,7 +4,11 @@
 use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
+<<<<<<< HEAD
 use super::{dns, dtls, http1, http2, mysql, postgres, prelude, quic, sealed, tls};
+=======
+use super::{dns, dtls, ftp, http1, http2, imap, pop3, prelude, quic, sealed, smtp, tls};
+>>>>>>> mail
 
 /// The two ports of a flow: originator's, responder's.
 pub(crate) type Ports = [u16; 2];
@@ -44,6 +48,10 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Tls,     tls::PORTS,          tls::probe,             tls::decoder;
     Http2,   http1::PORTS,        http2::probe,           http2::decoder;
     Http,    http1::PORTS,        http1::probe,           http1::decoder;
+    Smtp,    smtp::PORTS,         smtp::probe,            smtp::decoder;
+    Pop3,    pop3::PORTS,         pop3::probe,            pop3::decoder;
+    Imap,    imap::PORTS,         imap::probe,            imap::decoder;
+    Ftp,     ftp::PORTS,          ftp::probe,             ftp::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     Postgres, postgres::PORTS,    postgres::probe,        postgres::decoder;
     MySql,   mysql::PORTS,        mysql::probe,           mysql::decoder;

@@ -235,7 +235,13 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
     let lost =
         b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\
         \r\nGET /next HTTP/1.1\r\nHost: b.example\r\n\r\n";
+<<<<<<< HEAD
     let mut samples = vec![
+=======
+    let mut samples = super::samples::streams();
+    // Tests below know some of these by their place.
+    samples.splice(0..0, vec![
+>>>>>>> mail
         (AppProto::Tls, vec![(Forward, tls.clone()), (Backward, server_hello.clone())]),
         (AppProto::Tls, vec![(Backward, b"\x17\x03\x03\x00\x20".to_vec()), (Backward, noise(60))]),
         (AppProto::Http, vec![(Forward, requests.to_vec()), (Backward, responses.to_vec())]),
@@ -317,12 +323,16 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
         (AppProto::Dns, vec![(Forward, [with_length(QUESTION), with_length(QUESTION)].concat())]),
         (
             AppProto::Unknown,
-            vec![(Forward, b"EHLO a.example\r\nMAIL FROM:<a@b.example>\r\n".to_vec()), (Backward, noise(2000))],
+            vec![(Forward, b"HI a.example\r\nMAIL TO:<a@b.example>\r\n".to_vec()), (Backward, noise(2000))],
         ),
         (AppProto::Unknown, vec![(Forward, vec![0; 3000]), (Backward, b"\x16\x03".to_vec())]),
+<<<<<<< HEAD
     ];
     samples.extend(postgres::tests::samples());
     samples.extend(mysql::tests::samples());
+=======
+    ]);
+>>>>>>> mail
     samples
 }
 
@@ -332,16 +342,18 @@ fn borrowed(talk: &[(Direction, Vec<u8>)]) -> Vec<(Direction, &[u8])> {
 
 /// Datagrams of every protocol.
 fn datagram_samples() -> Vec<(AppProto, [u16; 2], Vec<u8>)> {
+    let mut samples = super::samples::datagrams();
     let initial = [&[0xc3, 0, 0, 0, 1, 8][..], &[7; 8], &[0, 0, 0x44, 0x9e], &noise(1182)].concat();
     let ike = [&[1; 8][..], &[0; 8], &[33, 0x20, 34, 8, 0, 0, 0, 0, 0, 0, 0, 60], &noise(32)].concat();
-    vec![
+    samples.extend([
         (AppProto::Dns, [40000, 53], QUESTION.to_vec()),
         (AppProto::Dtls, [40000, 9], [&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40][..], &noise(40)].concat()),
         (AppProto::Quic, [40000, 9], initial),
         (AppProto::WireGuard, [40000, 9], [&[1, 0, 0, 0][..], &noise(144)].concat()),
         (AppProto::Ipsec, [500, 500], ike),
         (AppProto::OpenVpn, [40000, 9], [&[0x38][..], &[5; 8], &[0; 5]].concat()),
-    ]
+    ]);
+    samples
 }
 
 #[test]
@@ -395,8 +407,14 @@ fn prefixes_are_accounted_for() {
                 // Octets of documents and unread octets are never more than what was given.
                 let read: usize = seen.documents.values().map(|document| document.octets.len()).sum();
                 let unread: u64 = seen.unread.values().sum();
+<<<<<<< HEAD
                 // What was compressed, or a number in binary, is longer when it is read.
                 let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2 | AppProto::Postgres | AppProto::MySql]);
+=======
+                // What was compressed is longer when it is read.
+                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2])
+                    || seen.documents.values().any(|document| document.start.kind == DocumentKind::Fields);
+>>>>>>> mail
                 // Each compressed message ends with four octets that were not sent.
                 assert!(expands || read as u64 + unread <= len as u64 + 4, "{len}: {seen:?}");
             }
@@ -568,7 +586,7 @@ proptest! {
     /// No octets, in any order, with gaps anywhere, make it panic, and every document ends.
     #[test]
     fn nothing_panics(
-        sample in 0..64_usize,
+        sample in 0..128_usize,
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
         gaps in prop::collection::vec((1_usize..400, 0_u64..20), 0..12),
         ports in any::<[u16; 2]>(),

@@ -52,6 +52,14 @@ pub(crate) fn look(sample: &[u8]) -> Look {
     if pairs * 256 * 4 < (n - 1) * (5 * n + 160) { Look::Opaque } else { Look::Binary }
 }
 
+/// Whether octets begin like a compressed file that can be read: connections that carry nothing but a file (FTP data) look
+/// encrypted otherwise. Formats: RFC 1952, RFC 8878, APPNOTE.TXT, ISO 32000, JPEG, PNG.
+fn is_file(octets: &[u8]) -> bool {
+    const MAGICS: [&[u8]; 6] =
+        [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"];
+    MAGICS.iter().any(|magic| octets.starts_with(magic))
+}
+
 /// Octets of printable characters.
 fn printable(text: &str) -> usize {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).map(char::len_utf8).sum()
@@ -147,7 +155,7 @@ impl Raw {
             return;
         }
         let (sample, at) = (std::mem::take(sample), *at);
-        self.state = if look(&sample) == Look::Opaque {
+        self.state = if look(&sample) == Look::Opaque && !(self.opaque == 0 && is_file(&sample)) {
             if let Some(app) = self.app.take() {
                 out.protocol(app);
             }
