@@ -89,6 +89,9 @@ pub(super) struct ReplayArgs {
     /// Only frames that this pcap filter accepts (pcap-filter(7))
     #[arg(long, value_name = "BPF")]
     pub(super) filter: Option<String>,
+    /// A key log (SSLKEYLOGFILE) of sessions to decrypt: TLS 1.2, TLS 1.3, QUIC; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(super) keylog: Vec<PathBuf>,
     /// Write events as JSON lines; '-' is standard output
     #[arg(long, value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
@@ -117,6 +120,7 @@ impl ReplayArgs {
     pub(super) fn flags(&self) -> RawConfig {
         RawConfig {
             filter: self.filter.clone().map(Written::flag),
+            keylog: self.keylog.iter().cloned().map(Written::flag).collect(),
             events: self.events.clone().map(Written::flag),
             flows: self.flows.clone().map(Written::flag),
             metrics: self.metrics.clone().map(Written::flag),

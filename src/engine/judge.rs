@@ -12,8 +12,8 @@ use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
     AppProto, Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event,
-    EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment,
-    Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
+    EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, KeyLog, Limits, NameSource, Packet, Scope,
+    Segment, Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
     shown_field,
 };
 use crate::proto::{Facts, Inspector, TlsHello, Transport};
@@ -55,6 +55,7 @@ pub(super) struct Judge {
     rules: Arc<Rules>,
     limits: Limits,
     options: EngineOptions,
+    keys: Arc<KeyLog>,
     scanner: Scanner,
     names: Names,
     counts: Counts,
@@ -74,6 +75,7 @@ impl Judge {
             rules,
             limits,
             options,
+            keys: Arc::default(),
             counts: Counts::default(),
             events: Vec::new(),
             held: 0,
@@ -81,6 +83,11 @@ impl Judge {
             now: Timestamp::default(),
             task: Task::Own,
         }
+    }
+
+    /// The keys of sessions from now on.
+    pub(super) fn unlock(&mut self, keys: Arc<KeyLog>) {
+        self.keys = keys;
     }
 
     /// Says which packet the following calls are about.
@@ -525,6 +532,10 @@ impl Sink<'_> {
 }
 
 impl Facts for Sink<'_> {
+    fn keys(&self) -> Option<&KeyLog> {
+        Some(&*self.judge.keys).filter(|keys| !keys.is_empty())
+    }
+
     fn protocol(&mut self, app: AppProto) {
         self.live.app = Some(app);
     }

@@ -6,7 +6,7 @@ use super::batch::Task;
 use super::judge::Judge;
 use super::{EngineOptions, Rules, sums};
 use crate::flow::FlowTable;
-use crate::model::{Counts, Event, Limits, Packet, Segment, Timestamp};
+use crate::model::{Counts, Event, KeyLog, Limits, Packet, Segment, Timestamp};
 
 /// An event and the packet that caused it.
 pub(super) struct Tagged {
@@ -36,6 +36,11 @@ impl Lane {
             limits: limits.clone(),
             judge: Judge::new(rules.clone(), limits.clone(), options),
         }
+    }
+
+    /// The keys of sessions from now on.
+    pub(super) fn unlock(&mut self, keys: &Arc<KeyLog>) {
+        self.judge.unlock(keys.clone());
     }
 
     pub(super) fn ingest(&mut self, number: u64, task: Task, packet: &Packet<'_>) {

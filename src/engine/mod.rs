@@ -14,6 +14,9 @@
 //! **Batches.** The reader decodes frames into batches of a fixed number of frames. After a batch, every lane's clock is advanced to
 //! the batch's latest time, and the events of all lanes are put in the order of the packets that caused them.
 //!
+//! **Keys.** Session keys travel with the batch in which they were met, and hold for all of it: lanes have them from the same
+//! packet on, whatever the number of threads.
+//!
 //! **Names.** Which name a flow's server has may only be known from a DNS answer in another lane. Packets from or to the DNS ports are
 //! therefore shown to all lanes; those that do not own the flow only learn names.
 
@@ -30,7 +33,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::geo::Locator;
-use crate::model::{Counts, Event, Frame, Limits, Packet, Segment, Timestamp, ip_proto};
+use crate::model::{Counts, Event, Frame, KeyLog, Limits, Packet, Segment, Timestamp, ip_proto};
 use crate::policy::PolicySet;
 use crate::scan::Catalogue;
 use crate::wire::Decoder;
@@ -77,6 +80,9 @@ pub struct Engine {
     now: Timestamp,
     saw_local: bool,
     rules: Arc<Rules>,
+    /// Session keys that the lanes have, and those that they get with the next batch.
+    keys: Arc<KeyLog>,
+    keys_new: KeyLog,
 }
 
 impl Engine {
@@ -92,7 +98,15 @@ impl Engine {
             now: Timestamp::default(),
             saw_local: false,
             rules,
+            keys: Arc::default(),
+            keys_new: KeyLog::default(),
         }
+    }
+
+    /// Adds keys of sessions to decrypt: those that the operator has, at the start, and those met in a capture, as they are
+    /// met. They hold for sessions whose ClientHello comes in the same batch of frames or later, for any number of threads.
+    pub fn add_keys(&mut self, keys: KeyLog) {
+        self.keys_new.extend(keys);
     }
 
     /// Takes one frame. Events of earlier frames may come out.
@@ -118,6 +132,14 @@ impl Engine {
 
     fn turn(&mut self, out: &mut dyn FnMut(Event)) {
         self.frames_pending = 0;
+        if !self.keys_new.is_empty() {
+            let mut keys = KeyLog::clone(&self.keys);
+            keys.extend(std::mem::take(&mut self.keys_new));
+            self.keys = Arc::new(keys);
+            for batch in &mut self.pending {
+                batch.keys = Some(self.keys.clone());
+            }
+        }
         self.workers.submit(&mut self.pending, self.now, out);
     }
 }

@@ -31,6 +31,9 @@ pub(super) struct Crew {
 
 impl Crew {
     fn run(&mut self, batch: &Batch, now: Timestamp) -> Vec<Tagged> {
+        if let Some(keys) = &batch.keys {
+            self.lanes.iter_mut().for_each(|lane| lane.unlock(keys));
+        }
         batch.for_each(|number, lane, task, packet| {
             if let Some(lane) = self.lanes.get_mut(usize::from(lane) / self.step) {
                 lane.ingest(number, task, packet);

@@ -20,11 +20,12 @@
 //! that was understood, or it is reported by [`Facts::unread`] with a reason. What nobody recognises is still read as a
 //! document unless it looks encrypted or compressed (`unknown`).
 //!
-//! **Nothing is read that is locked.** [`Inspector::finished`] says when a direction can be left alone.
+//! **Nothing is read that is locked.** [`Inspector::finished`] says when a direction can be left alone. Where [`Facts::keys`] has
+//! the secrets of a session, TLS and QUIC are unlocked instead, and their inside is inspected like any other octets.
 
 use std::net::IpAddr;
 
-use crate::model::{AppProto, Direction, DocumentStart, NameSource, UninspectedReason};
+use crate::model::{AppProto, Direction, DocumentStart, KeyLog, NameSource, UninspectedReason};
 
 mod assembler;
 mod decoder;
@@ -41,12 +42,16 @@ mod http2;
 mod imap;
 mod inspector;
 <<<<<<< HEAD
+<<<<<<< HEAD
 mod mysql;
 mod postgres;
 =======
 mod lines;
 mod pop3;
 >>>>>>> mail
+=======
+mod kdf;
+>>>>>>> decrypt
 mod prelude;
 mod quic;
 mod reader;
@@ -108,6 +113,10 @@ pub struct TlsHello {
 /// Document events come only for wanted directions, and several documents may be open at once; ids are unique within a flow.
 /// Names are given as sent, without port; DNS names are lower case.
 pub trait Facts {
+    /// The keys of sessions to decrypt, if there are any.
+    fn keys(&self) -> Option<&KeyLog> {
+        None
+    }
     /// The application protocol. Told again, innermost last, when a tunnel within the flow carries another one.
     fn protocol(&mut self, app: AppProto);
     /// The name of the server, each time it changes.
