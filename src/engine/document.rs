@@ -73,6 +73,15 @@ impl OpenDocument {
         }
     }
 
+    /// Ends what is being scanned with the scanner that began it, so that another can go on from here. A value that stands across
+    /// this point is not found.
+    pub(super) fn restart(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
+        for (scan, label) in self.inside.scans.iter_mut().zip(&self.inside.labels) {
+            scanner.end(scan, &mut |finding| reading.findings.push(finding));
+            *scan = DocumentScan::new(label);
+        }
+    }
+
     /// Stops reading for want of memory; what was read so far is reported.
     pub(super) fn give_up(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
         self.end(scanner, reading);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::batch::Task;
 use super::judge::Judge;
-use super::{EngineOptions, Rules, sums};
+use super::{EngineOptions, Holdings, Rules, sums};
 use crate::flow::FlowTable;
 use crate::model::{Counts, Event, KeyLog, Limits, Packet, Segment, Timestamp};
 
@@ -69,6 +69,31 @@ impl Lane {
         if let Some(overheard) = &mut self.overheard {
             self.judge.begin_packet(u64::MAX, now, Task::Learn);
             overheard.advance(now, &mut self.judge);
+        }
+    }
+
+    /// Adds what open flows came to so far to the counts.
+    pub(super) fn settle(&mut self) {
+        self.judge.begin_packet(u64::MAX, self.judge.now(), Task::Own);
+        let Self { table, judge, .. } = self;
+        table.for_each(|flow, state| judge.settle_open(flow, state));
+    }
+
+    /// Goes on under other rules.
+    pub(super) fn adopt(&mut self, rules: &Arc<Rules>) {
+        self.judge.begin_packet(u64::MAX, self.judge.now(), Task::Own);
+        let mut old = self.judge.adopt(rules.clone());
+        let Self { table, judge, .. } = self;
+        table.for_each(|flow, state| judge.adopted(flow, state, old.as_mut()));
+    }
+
+    /// What the lane holds now.
+    pub(super) fn holdings(&self) -> Holdings {
+        Holdings {
+            flows: self.table.len(),
+            reassembly_bytes: self.table.held_bytes(),
+            document_bytes: self.judge.held_bytes(),
+            fragment_bytes: 0,
         }
     }
 
