@@ -91,7 +91,7 @@ pub(super) fn knows_at_once(hint: &Hint) -> bool {
                 | DocumentKind::HttpResponseHead
                 | DocumentKind::Command
                 | DocumentKind::Fields
-                | DocumentKind::MessageHead
+                | DocumentKind::SipHead
                 | DocumentKind::MailMessage
         )
     )
@@ -109,7 +109,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         Some(DocumentKind::HttpResponseHead) => {
             return Found::Nested("head", Box::new(HttpHead::new(false)));
         }
-        Some(DocumentKind::MessageHead) => return Found::Plain(Box::new(HttpHead::new(false))),
+        Some(DocumentKind::SipHead) => return Found::Plain(Box::new(HttpHead::new(false))),
         Some(DocumentKind::Fields) => return Found::Plain(Box::new(HttpHead::of_fields())),
         Some(DocumentKind::Command) => return Found::Plain(Box::new(Command::default())),
         Some(DocumentKind::MailMessage) => return Found::Plain(Box::new(Mail::new())),

@@ -80,14 +80,11 @@ pub struct Engine {
     now: Timestamp,
     saw_local: bool,
     rules: Arc<Rules>,
-<<<<<<< HEAD
     /// Session keys that the lanes have, and those that they get with the next batch.
     keys: Arc<KeyLog>,
     keys_new: KeyLog,
-=======
     /// Rules that the lanes do not know yet.
     adopting: Option<Arc<Rules>>,
->>>>>>> daemon
 }
 
 impl Engine {
@@ -103,12 +100,9 @@ impl Engine {
             now: Timestamp::default(),
             saw_local: false,
             rules,
-<<<<<<< HEAD
             keys: Arc::default(),
             keys_new: KeyLog::default(),
-=======
             adopting: None,
->>>>>>> daemon
         }
     }
 
@@ -166,7 +160,6 @@ impl Engine {
 
     fn turn(&mut self, settle: bool, out: &mut dyn FnMut(Event)) {
         self.frames_pending = 0;
-<<<<<<< HEAD
         if !self.keys_new.is_empty() {
             let mut keys = KeyLog::clone(&self.keys);
             keys.extend(std::mem::take(&mut self.keys_new));
@@ -175,8 +168,6 @@ impl Engine {
                 batch.keys = Some(self.keys.clone());
             }
         }
-        self.workers.submit(&mut self.pending, self.now, out);
-=======
         let orders = Orders { now: self.now, rules: self.adopting.take(), settle };
         self.workers.submit(&mut self.pending, &orders, out);
     }
@@ -211,7 +202,6 @@ impl Holdings {
         self.reassembly_bytes += other.reassembly_bytes;
         self.document_bytes += other.document_bytes;
         self.fragment_bytes += other.fragment_bytes;
->>>>>>> daemon
     }
 }
 

@@ -53,17 +53,14 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-<<<<<<< HEAD
-    fn run(&mut self, batch: &Batch, now: Timestamp) -> Vec<Tagged> {
+    fn run(&mut self, batch: &Batch, orders: &Orders) -> Vec<Tagged> {
         if let Some(keys) = &batch.keys {
             self.lanes.iter_mut().for_each(|lane| lane.unlock(keys));
-=======
-    fn run(&mut self, batch: &Batch, orders: &Orders) -> Vec<Tagged> {
+        }
         if let Some(rules) = &orders.rules {
             for lane in &mut self.lanes {
                 lane.adopt(rules);
             }
->>>>>>> daemon
         }
         batch.for_each(|number, lane, task, packet| {
             if let Some(lane) = self.lanes.get_mut(usize::from(lane) / self.step) {

@@ -30,7 +30,6 @@ names! {
         WebSocketMessage = "websocket-message",
         /// Names and texts in a DNS message.
         DnsMessage = "dns-message",
-<<<<<<< HEAD
         /// What a client says of itself: user name, password, database, client identifier. Has fields.
         Login = "login",
         /// A statement in SQL; its literals have fields where the statement names their columns. Has fields.
@@ -55,6 +54,22 @@ names! {
         MessageHead = "message-head",
         /// An LDAP operation, its values named by their attributes. Has fields.
         LdapMessage = "ldap-message",
+        /// Lines of a text dialogue that a client sends: a verb and its argument (SMTP, POP3, IMAP, FTP).
+        Command = "command",
+        /// Lines that a server answers with.
+        Reply = "reply",
+        /// `name: value` lines, made from credentials, attributes or parameters that were sent in another form.
+        Fields = "fields",
+        /// A message of RFC 5322, with its MIME parts.
+        MailMessage = "mail-message",
+        /// Start line and header fields of SIP or MSRP.
+        SipHead = "sip-head",
+        /// What a message protocol carries (SIP, MSRP, SMPP, HL7).
+        MessageBody = "message-body",
+        /// Octets of a file that was read or written.
+        FileContent = "file-content",
+        /// Messages of syslog.
+        LogRecord = "log-record",
     }
 }
 
@@ -72,24 +87,6 @@ impl DocumentKind {
                 | Self::MessageHead
                 | Self::LdapMessage
         )
-=======
-        /// Lines of a text dialogue that a client sends: a verb and its argument (SMTP, POP3, IMAP, FTP).
-        Command = "command",
-        /// Lines that a server answers with.
-        Reply = "reply",
-        /// `name: value` lines, made from credentials, attributes or parameters that were sent in another form.
-        Fields = "fields",
-        /// A message of RFC 5322, with its MIME parts.
-        MailMessage = "mail-message",
-        /// Start line and header fields of SIP or MSRP.
-        MessageHead = "message-head",
-        /// What a message protocol carries (SIP, MSRP, SMPP, HL7).
-        MessageBody = "message-body",
-        /// Octets of a file that was read or written.
-        FileContent = "file-content",
-        /// Messages of syslog.
-        LogRecord = "log-record",
->>>>>>> mail
     }
 }
 

@@ -51,12 +51,10 @@ names! {
         Ipsec = "ipsec",
         /// OpenVPN.
         OpenVpn = "openvpn",
-<<<<<<< HEAD
         /// MySQL and MariaDB.
         MySql = "mysql",
         /// PostgreSQL, protocol 3.
         Postgres = "postgresql",
-=======
         /// SMTP or LMTP.
         Smtp = "smtp",
         /// POP3.
@@ -65,7 +63,6 @@ names! {
         Imap = "imap",
         /// FTP, the control connection.
         Ftp = "ftp",
->>>>>>> mail
         /// Recognised as none of the above.
         Unknown = "unknown",
     }

@@ -31,38 +31,26 @@ mod assembler;
 mod decoder;
 mod dns;
 mod dtls;
-<<<<<<< HEAD
 mod framed;
-=======
 mod fields;
 mod ftp;
->>>>>>> mail
 mod http1;
 mod http2;
 mod imap;
 mod inspector;
-<<<<<<< HEAD
-<<<<<<< HEAD
 mod mysql;
 mod postgres;
-=======
 mod lines;
 mod pop3;
->>>>>>> mail
-=======
 mod kdf;
->>>>>>> decrypt
 mod prelude;
 mod quic;
 mod reader;
 mod registry;
 mod sasl;
 mod sealed;
-<<<<<<< HEAD
 mod sql;
-=======
 mod smtp;
->>>>>>> mail
 mod tls;
 mod unknown;
 mod websocket;

@@ -4,11 +4,7 @@
 use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
-<<<<<<< HEAD
-use super::{dns, dtls, http1, http2, mysql, postgres, prelude, quic, sealed, tls};
-=======
-use super::{dns, dtls, ftp, http1, http2, imap, pop3, prelude, quic, sealed, smtp, tls};
->>>>>>> mail
+use super::{dns, dtls, ftp, http1, http2, imap, mysql, pop3, postgres, prelude, quic, sealed, smtp, tls};
 
 /// The two ports of a flow: originator's, responder's.
 pub(crate) type Ports = [u16; 2];

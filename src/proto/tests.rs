@@ -235,13 +235,9 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
     let lost =
         b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000005\r\nhello\r\n0\r\n\
         \r\nGET /next HTTP/1.1\r\nHost: b.example\r\n\r\n";
-<<<<<<< HEAD
-    let mut samples = vec![
-=======
     let mut samples = super::samples::streams();
     // Tests below know some of these by their place.
     samples.splice(0..0, vec![
->>>>>>> mail
         (AppProto::Tls, vec![(Forward, tls.clone()), (Backward, server_hello.clone())]),
         (AppProto::Tls, vec![(Backward, b"\x17\x03\x03\x00\x20".to_vec()), (Backward, noise(60))]),
         (AppProto::Http, vec![(Forward, requests.to_vec()), (Backward, responses.to_vec())]),
@@ -326,13 +322,9 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
             vec![(Forward, b"HI a.example\r\nMAIL TO:<a@b.example>\r\n".to_vec()), (Backward, noise(2000))],
         ),
         (AppProto::Unknown, vec![(Forward, vec![0; 3000]), (Backward, b"\x16\x03".to_vec())]),
-<<<<<<< HEAD
-    ];
+    ]);
     samples.extend(postgres::tests::samples());
     samples.extend(mysql::tests::samples());
-=======
-    ]);
->>>>>>> mail
     samples
 }
 
@@ -407,14 +399,9 @@ fn prefixes_are_accounted_for() {
                 // Octets of documents and unread octets are never more than what was given.
                 let read: usize = seen.documents.values().map(|document| document.octets.len()).sum();
                 let unread: u64 = seen.unread.values().sum();
-<<<<<<< HEAD
                 // What was compressed, or a number in binary, is longer when it is read.
-                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2 | AppProto::Postgres | AppProto::MySql]);
-=======
-                // What was compressed is longer when it is read.
-                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2])
+                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2 | AppProto::Postgres | AppProto::MySql])
                     || seen.documents.values().any(|document| document.start.kind == DocumentKind::Fields);
->>>>>>> mail
                 // Each compressed message ends with four octets that were not sent.
                 assert!(expands || read as u64 + unread <= len as u64 + 4, "{len}: {seen:?}");
             }

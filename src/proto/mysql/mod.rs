@@ -5,7 +5,6 @@
 //! handshake that was missed costs nothing. With `CLIENT_COMPRESS` what follows the handshake is read as unknown.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use hashbrown::HashMap;
 

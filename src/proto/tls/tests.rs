@@ -49,6 +49,7 @@ impl Facts for Keyed {
     fn document_start(&mut self, dir: Direction, id: u32, start: crate::model::DocumentStart) {
         self.seen.document_start(dir, id, start);
     }
+    fn document_field(&mut self, _dir: Direction, _id: u32, _field: Option<&str>) {}
     fn document_octets(&mut self, dir: Direction, id: u32, octets: &[u8]) {
         self.seen.document_octets(dir, id, octets);
     }
