@@ -121,6 +121,14 @@ impl Counted {
 /// Outbound octets that were not read, by reason.
 #[derive(Default)]
 pub(super) struct Unread {
+    /// The first reason met: for most flows the only one, and a million sealed flows are held at once.
+    first: Option<(UninspectedReason, u64)>,
+    more: Option<Box<MoreUnread>>,
+}
+
+/// What few flows have.
+#[derive(Default)]
+struct MoreUnread {
     by_reason: Vec<(UninspectedReason, u64)>,
     /// Packets and octets of fragments that wait for their datagram to be complete.
     fragments: (u64, u64),
@@ -131,36 +139,46 @@ impl Unread {
         if len == 0 {
             return;
         }
-        match self.by_reason.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, octets)) => *octets += len,
-            None => self.by_reason.push((reason, len)),
+        match &mut self.first {
+            None => self.first = Some((reason, len)),
+            Some((known, octets)) if *known == reason => *octets += len,
+            Some(_) => {
+                let by_reason = &mut self.more.get_or_insert_default().by_reason;
+                match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+                    Some((_, octets)) => *octets += len,
+                    None => by_reason.push((reason, len)),
+                }
+            }
         }
     }
 
     /// Octets that were counted without being readable yet.
     pub(super) fn wait_for_datagram(&mut self, packets: u64, bytes: u64) {
-        self.fragments.0 += packets;
-        self.fragments.1 += bytes;
+        let fragments = &mut self.more.get_or_insert_default().fragments;
+        fragments.0 += packets;
+        fragments.1 += bytes;
     }
 
     /// A datagram of `payload` octets arrived in a packet of `bytes` octets: what is beyond it came in earlier fragments.
     pub(super) fn datagram_complete(&mut self, payload: u64, bytes: u64) {
-        let (packets, waiting) = self.fragments;
+        let Some(MoreUnread { fragments, .. }) = self.more.as_deref_mut() else { return };
+        let (packets, waiting) = *fragments;
         if packets == 0 || payload <= bytes {
             return;
         }
         let left = waiting.saturating_sub(payload.saturating_add(8).saturating_sub(bytes));
         // What remains of this datagram is IP headers, at most 60 octets each and the last one's.
-        self.fragments = if left <= 60 * (packets + 1) { (0, 0) } else { (packets, left) };
+        *fragments = if left <= 60 * (packets + 1) { (0, 0) } else { (packets, left) };
     }
 
     /// Octets by reason, in the order of the reasons, never more in all than `bytes_out`.
     pub(super) fn by_reason(&self, bytes_out: u64) -> Vec<(UninspectedReason, u64)> {
-        let mut all = self.by_reason.clone();
-        if self.fragments.1 > 0 {
+        let mut all: Vec<_> = self.first.into_iter().collect();
+        if let Some(MoreUnread { by_reason, fragments: (_, waiting) }) = self.more.as_deref() {
+            all.extend(by_reason);
             match all.iter_mut().find(|(reason, _)| *reason == UninspectedReason::Gap) {
-                Some((_, octets)) => *octets += self.fragments.1,
-                None => all.push((UninspectedReason::Gap, self.fragments.1)),
+                Some((_, octets)) => *octets += waiting,
+                None => all.push((UninspectedReason::Gap, *waiting)),
             }
         }
         all.sort_unstable();
