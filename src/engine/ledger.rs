@@ -29,6 +29,8 @@ pub(super) struct Ledger {
     pub(super) worst: Option<Verdict>,
     /// Findings that became events.
     pub(super) reported: u32,
+    /// Whether rules with thresholds were about a finding.
+    pub(super) counted: bool,
     /// Findings past the limit of events.
     pub(super) unreported: u64,
 }

@@ -14,6 +14,9 @@
 //! **Batches.** The reader decodes frames into batches of a fixed number of frames. After a batch, every lane's clock is advanced to
 //! the batch's latest time, and the events of all lanes are put in the order of the packets that caused them.
 //!
+//! **Thresholds.** Lanes do not know how many persons went somewhere: they say what crossed, and where their events come together
+//! in the order of packets it is counted ([`Tallies`]).
+//!
 //! **Names.** Which name a flow's server has may only be known from a DNS answer in another lane. Packets from or to the DNS ports are
 //! therefore shown to all lanes; those that do not own the flow only learn names.
 
@@ -24,6 +27,7 @@ mod lane;
 mod ledger;
 mod names;
 mod sums;
+mod tally;
 mod workers;
 
 use std::net::IpAddr;
@@ -36,6 +40,7 @@ use crate::scan::Catalogue;
 use crate::wire::Decoder;
 
 pub use sums::{FINDINGS as FINDINGS_LIMIT, limit_names};
+pub use tally::{Tallies, TallyError};
 
 use batch::{Batch, Task};
 use workers::Workers;
@@ -77,6 +82,7 @@ pub struct Engine {
     now: Timestamp,
     saw_local: bool,
     rules: Arc<Rules>,
+    tallies: Tallies,
 }
 
 impl Engine {
@@ -92,7 +98,20 @@ impl Engine {
             now: Timestamp::default(),
             saw_local: false,
             rules,
+            tallies: Tallies::default(),
         }
+    }
+
+    /// Goes on with what an earlier run counted for thresholds; otherwise nobody was counted before.
+    #[must_use]
+    pub fn with_tallies(mut self, tallies: Tallies) -> Self {
+        self.tallies = tallies;
+        self
+    }
+
+    /// What is counted for thresholds, up to the events that came out.
+    pub const fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     /// Takes one frame. Events of earlier frames may come out.
@@ -111,14 +130,17 @@ impl Engine {
         let Self { decoder, pending, packets, saw_local, rules, .. } = &mut self;
         decoder.finish(&mut |packet| spread(pending, packets, saw_local, rules, &packet));
         self.turn(out);
-        let mut counts = self.workers.finish(out);
+        let Self { workers, mut tallies, .. } = self;
+        let mut counts = workers.finish(&mut |event| tallies.pass(event, out));
         sums::add_wire(&mut counts, self.decoder.counts());
-        Outcome { counts, saw_local: self.saw_local }
+        counts.merge(tallies.counts());
+        Outcome { counts, saw_local: self.saw_local, tallies }
     }
 
     fn turn(&mut self, out: &mut dyn FnMut(Event)) {
         self.frames_pending = 0;
-        self.workers.submit(&mut self.pending, self.now, out);
+        let Self { workers, pending, tallies, .. } = self;
+        workers.submit(pending, self.now, &mut |event| tallies.pass(event, out));
     }
 }
 
@@ -128,6 +150,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// Whether any packet had a local end: if none had, nothing could count as egress.
     pub saw_local: bool,
+    /// What was counted for thresholds: the next run may go on with it.
+    pub tallies: Tallies,
 }
 
 fn spread(pending: &mut [Batch], packets: &mut u64, saw_local: &mut bool, rules: &Rules, packet: &Packet<'_>) {
