@@ -101,6 +101,9 @@ pub(super) struct ReplayArgs {
     /// Write metrics as Prometheus text
     #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
+    /// Go on with what rules with thresholds counted in FILE, and keep it there; needs `digest-key-file` in the configuration
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
     /// Worker threads [default: 1]; the output is the same for any number
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<String>,
@@ -124,6 +127,7 @@ impl ReplayArgs {
             events: self.events.clone().map(Written::flag),
             flows: self.flows.clone().map(Written::flag),
             metrics: self.metrics.clone().map(Written::flag),
+            state: self.state.clone().map(Written::flag),
             threads: self.threads.clone().map(Written::flag),
             json: self.json.then_some(true),
             fail_on: self.fail_on.map(|FailOn::Violation| Written::flag("violation".to_owned())),

@@ -7,6 +7,7 @@ mod check;
 mod explain;
 mod replay;
 mod rules;
+mod state;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;

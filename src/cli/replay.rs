@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::ReplayArgs;
 use super::rules::{self, Loaded};
-use super::{Done, Failure, colour, print, say, width};
+use super::{Done, Failure, colour, print, say, state, width};
 use crate::capture::{Captures, OpenError, Secrets};
 use crate::engine::{Engine, EngineOptions, Outcome, Rules};
 use crate::export::{
@@ -31,6 +31,9 @@ struct Outputs {
 impl Outputs {
     fn take(&mut self, event: &Event) {
         self.trail.note(event);
+        if let EventBody::Notice(text) = &event.body {
+            say(text);
+        }
         let is_flow = matches!(event.body, EventBody::Flow);
         let mut result = Ok(());
         if let Some(writer) = &mut self.events {
@@ -73,6 +76,8 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
         policy: loaded.policy.clone(),
         digest_key: settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
     });
+    let digest_key = rules.digest_key;
+    let tallies = settings.state.as_deref().map(|path| state::load(path, &digest_key)).transpose()?;
     let paths = args.captures.iter().map(|path| path.display().to_string()).collect();
     let mut outputs = Outputs {
         events: settings.events.as_deref().map(create).transpose()?.map(|sink| EventWriter::new(sink, paths)),
@@ -86,7 +91,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
         threads: settings.threads.unwrap_or(1),
         flow_events: outputs.events.is_some() || outputs.flows.is_some(),
     };
-    let mut engine = Engine::new(rules, &settings.limits, options);
+    let mut engine = Engine::new(rules, &settings.limits, options).with_tallies(tallies.unwrap_or_default());
     let progress = progress_bar(settings.quiet, captures.total_bytes());
     let mut frames = 0u64;
     engine.add_keys(loaded.settings.keys.clone());
@@ -104,6 +109,9 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     let outcome = engine.finish(&mut |event| outputs.take(&event));
     if let Some(bar) = &progress {
         bar.finish_and_clear();
+    }
+    if let Some(path) = &settings.state {
+        state::save(path, &outcome.tallies, &digest_key)?;
     }
     let trail = outputs.finish()?;
     let summaries = captures.summaries();

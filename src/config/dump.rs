@@ -46,6 +46,9 @@ impl Settings {
             line("fail-on", text("violation"));
         }
         line("quiet", self.quiet.to_string());
+        if let Some(state) = &self.state {
+            line("state", text(&path(state)));
+        }
         let key = if self.digest_key.is_some() { "given, not shown" } else { "none: taken from the input" };
         let _ = writeln!(out, "# digest key: {key}");
         let _ = writeln!(out, "\n[limits]");

@@ -124,6 +124,12 @@ impl Lowering {
         let services = self.services(raw.services);
         let digest_key = raw.digest_key_file.as_ref().and_then(|path| self.digest_key(path));
         let keys = self.keys(&raw.keylog);
+        if let Some(state) = &raw.state
+            && raw.digest_key_file.is_none()
+        {
+            let problem = state.problem("`state` without `digest-key-file`: what another run counted has another key");
+            self.problems.push(problem.with_hint("name a file of 32 octets or more that stays"));
+        }
         let limits = self.limits(&raw.limits);
         let path = |path: Option<Written<PathBuf>>| path.map(|path| path.value);
         Settings {
@@ -144,6 +150,7 @@ impl Lowering {
             json: raw.json.unwrap_or(false),
             fail_on_violation: raw.fail_on.is_some(),
             quiet: raw.quiet.unwrap_or(false),
+            state: path(raw.state),
             limits,
             digest_key,
         }

@@ -97,6 +97,8 @@ pub struct RawConfig {
     pub services: Vec<RawService>,
     /// File whose octets key the digests of findings.
     pub digest_key_file: Option<Written<PathBuf>>,
+    /// File that keeps what thresholds count.
+    pub state: Option<Written<PathBuf>>,
     /// Limits by name.
     pub limits: Vec<(&'static str, Written<String>)>,
 }
@@ -153,6 +155,7 @@ impl RawConfig {
             overrides: list(flags.overrides, file.overrides),
             services: list(flags.services, file.services),
             digest_key_file: flags.digest_key_file.or(file.digest_key_file),
+            state: flags.state.or(file.state),
             limits,
         }
     }
@@ -217,6 +220,7 @@ impl Reader<'_> {
             overrides: if inline { self.overrides(root) } else { Vec::new() },
             services: self.services(root),
             digest_key_file: self.path(root.string("digest-key-file")),
+            state: self.path(root.string("state")),
             limits: self.limits(root),
         }
     }

@@ -92,6 +92,8 @@ pub struct Settings {
     pub fail_on_violation: bool,
     /// No progress and no hints.
     pub quiet: bool,
+    /// File that keeps what thresholds count.
+    pub state: Option<PathBuf>,
     /// Budgets.
     pub limits: Limits,
     /// Key of the digests of findings, if the operator gave one.
