@@ -63,6 +63,7 @@ fn replay(
         catalogue: catalogue.clone(),
         locator: Arc::new(Locator::load(&settings).map_err(|p| format!("{p:?}")).expect("loads")),
         policy: Arc::new(PolicySet::built_in_default("US".parse().expect("a code"))),
+        watch: std::sync::Arc::default(),
         digest_key: [0; 32],
     });
     let mut flows = Vec::new();

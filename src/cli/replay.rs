@@ -72,6 +72,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     let mut captures = Captures::open(&args.captures, settings.filter.as_deref()).map_err(|error| refused(&error))?;
     let rules = Arc::new(Rules {
         catalogue: loaded.catalogue.clone(),
+        watch: loaded.watch.clone(),
         locator: loaded.locator.clone(),
         policy: loaded.policy.clone(),
         digest_key: settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
@@ -184,7 +185,11 @@ fn write_metrics(
     outcome: &Outcome,
     summaries: &[CaptureSummary],
 ) -> Result<(), Failure> {
-    let signatures: Vec<_> = loaded.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
+    let mut signatures: Vec<_> = loaded.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
+    for list in loaded.watch.about() {
+        signatures.extend(list.classes.iter().map(|class| (list.signature.clone(), *class)));
+    }
+    signatures.dedup();
     let rules: Vec<_> = loaded.policy.rules().cloned().collect();
     let databases: Vec<_> = loaded.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
     let mut locations = vec![Country::UNKNOWN];

@@ -120,6 +120,14 @@ impl Lowering {
             self.problems.push(problem.with_hint("known: violation"));
         }
         let signatures = raw.signatures.iter().filter_map(|path| self.text_file("signatures", path)).collect();
+        let watch = raw
+            .watch
+            .into_iter()
+            .filter_map(|watch| {
+                let (file, key) = (self.readable("watch", watch.file), self.readable("watch-key", watch.key));
+                file.zip(key)
+            })
+            .collect();
         let overrides = self.overrides(raw.overrides, &raw.override_files);
         let services = self.services(raw.services);
         let digest_key = raw.digest_key_file.as_ref().and_then(|path| self.digest_key(path));
@@ -140,6 +148,7 @@ impl Lowering {
             overrides,
             services,
             signatures,
+            watch,
             filter: raw.filter.map(|filter| filter.value),
             keylog: raw.keylog.into_iter().map(|path| path.value).collect(),
             keys,

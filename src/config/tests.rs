@@ -57,6 +57,7 @@ fn the_example_names_every_option() {
         fail_on,
         quiet,
         signatures,
+        watch,
         override_files,
         overrides,
         services,
@@ -64,6 +65,7 @@ fn the_example_names_every_option() {
         state,
         limits,
     } = raw;
+    assert_eq!(watch[0].file.value.to_str(), Some("etc/watch/journalists.watch"));
     assert_eq!(
         (local.len(), policy.len(), geoip.len(), signatures.len(), overrides.len(), services.len()),
         (2, 2, 2, 1, 1, 1)

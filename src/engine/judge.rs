@@ -79,7 +79,7 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(rules: Arc<Rules>, limits: Limits, options: EngineOptions) -> Self {
         Self {
-            scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key),
+            scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key).with_watch(&rules.watch),
             names: Names::new(limits.names_max),
             rules,
             limits,

@@ -39,7 +39,7 @@ use std::sync::Arc;
 use crate::geo::Locator;
 use crate::model::{Counts, Event, Frame, KeyLog, Limits, Packet, Segment, Timestamp, ip_proto};
 use crate::policy::PolicySet;
-use crate::scan::Catalogue;
+use crate::scan::{Catalogue, WatchSet};
 use crate::wire::Decoder;
 
 pub use sums::{FINDINGS as FINDINGS_LIMIT, limit_names};
@@ -58,6 +58,8 @@ const BATCH_FRAMES: u64 = 4096;
 pub struct Rules {
     /// Signatures.
     pub catalogue: Arc<Catalogue>,
+    /// Lists of records to find by exact match, loaded with the same catalogue.
+    pub watch: Arc<WatchSet>,
     /// Jurisdictions.
     pub locator: Arc<Locator>,
     /// Policies.

@@ -31,6 +31,8 @@
 //! the `counted`, if it would be a violation and nothing more specific is sure, and whoever keeps count makes it one. Of
 //! octets that nobody read no count is known, so that such a rule may match them.
 //!
+//! Lists of the operator's own records are signatures too: `signatures = ["watch/journalists"]`, `["watch/*"]`.
+//!
 //! # What is not known
 //!
 //! An unknown location (`ZZ`) may be any country, an unread octet may be any data. A rule then matches *maybe*, and the
@@ -265,7 +267,9 @@ impl PolicySet {
         let lists = [("signature", &self.signatures, signatures), ("service class", &self.services, service_classes)];
         for (what, mentions, known) in lists {
             for Mention { file, line, pattern } in mentions {
-                if known.iter().any(|name| pattern.matches(name)) {
+                // A rule for any list (`watch/*`) is right while no list is loaded.
+                let any_list = *pattern == Pattern::Prefix("watch/".to_owned());
+                if any_list || known.iter().any(|name| pattern.matches(name)) {
                     continue;
                 }
                 let (Pattern::Name(name) | Pattern::Prefix(name)) = pattern;
