@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -11,7 +10,7 @@ use super::args::ReplayArgs;
 use super::rules::{self, Loaded};
 use super::{Done, Failure, colour, print, say, state, width};
 use crate::capture::{Captures, OpenError, Secrets};
-use crate::engine::{Engine, EngineOptions, Outcome, Rules};
+use crate::engine::{Engine, EngineOptions, Outcome};
 use crate::export::{
     EventWriter, FlowTableWriter, MetricsInput, TableInput, Trail, render_metrics, render_tables, summary_json,
 };
@@ -70,13 +69,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     let loaded = Loaded::load(settings)?;
     let settings = &loaded.settings;
     let mut captures = Captures::open(&args.captures, settings.filter.as_deref()).map_err(|error| refused(&error))?;
-    let rules = Arc::new(Rules {
-        catalogue: loaded.catalogue.clone(),
-        watch: loaded.watch.clone(),
-        locator: loaded.locator.clone(),
-        policy: loaded.policy.clone(),
-        digest_key: settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
-    });
+    let rules = loaded.rules(&captures);
     let digest_key = rules.digest_key;
     let tallies = settings.state.as_deref().map(|path| state::load(path, &digest_key)).transpose()?;
     let paths = args.captures.iter().map(|path| path.display().to_string()).collect();

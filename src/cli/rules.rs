@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Failure, fingerprint};
+use crate::capture::Captures;
 use crate::config::{RawConfig, Settings};
+use crate::engine::Rules;
 use crate::geo::{GeoSettings, Locator, Override, SERVICE_CLASSES, ServiceEntry};
 use crate::model::Problem;
 use crate::policy::PolicySet;
@@ -74,6 +76,17 @@ impl Loaded {
             }
             _ => Err(problems.into()),
         }
+    }
+
+    /// The rules to replay captures under. Without a key of the operator's, the digests' key comes from the first capture.
+    pub(super) fn rules(&self, captures: &Captures) -> Arc<Rules> {
+        Arc::new(Rules {
+            catalogue: self.catalogue.clone(),
+            watch: self.watch.clone(),
+            locator: self.locator.clone(),
+            policy: self.policy.clone(),
+            digest_key: self.settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
+        })
     }
 }
 

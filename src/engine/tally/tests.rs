@@ -104,6 +104,7 @@ impl Counter {
                 field: None,
                 document: String::new(),
                 test_value: false,
+                watch: None,
             }),
         };
         let Self { tallies, notices, violations, .. } = self;
