@@ -39,6 +39,7 @@ mod postgres;
 mod prelude;
 mod quic;
 mod reader;
+mod redis;
 mod registry;
 mod sealed;
 mod sql;
