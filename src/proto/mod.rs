@@ -46,6 +46,7 @@ mod kdf;
 mod prelude;
 mod quic;
 mod reader;
+mod redis;
 mod registry;
 mod sasl;
 mod sealed;

@@ -4,7 +4,9 @@
 use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
-use super::{dns, dtls, ftp, http1, http2, imap, mysql, pop3, postgres, prelude, quic, sealed, smtp, tls};
+use super::{
+    dns, dtls, ftp, http1, http2, imap, mysql, pop3, postgres, prelude, quic, redis, sealed, smtp, tls,
+};
 
 /// The two ports of a flow: originator's, responder's.
 pub(crate) type Ports = [u16; 2];
@@ -50,6 +52,7 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Ftp,     ftp::PORTS,          ftp::probe,             ftp::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     Postgres, postgres::PORTS,    postgres::probe,        postgres::decoder;
+    Redis,   redis::PORTS,        redis::probe,           redis::decoder;
     MySql,   mysql::PORTS,        mysql::probe,           mysql::decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;
     Dns,     &[53, 5353],         dns::probe_stream,      dns::stream_decoder;

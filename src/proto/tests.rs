@@ -325,6 +325,7 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
     ]);
     samples.extend(postgres::tests::samples());
     samples.extend(mysql::tests::samples());
+    samples.extend(redis::tests::samples());
     samples
 }
 
