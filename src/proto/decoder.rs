@@ -78,6 +78,9 @@ pub(crate) trait DatagramDecoder: Send {
     /// Decodes a datagram as far as it was captured. `false`: not one of this protocol, and nothing was told of it.
     fn datagram(&mut self, dir: Direction, payload: &[u8], out: &mut Out<'_>) -> bool;
 
+    /// No more datagrams come: what is open ends.
+    fn end(&mut self, _dir: Direction, _out: &mut Out<'_>) {}
+
     /// Why nothing more of this direction will be read, once that is so.
     fn sealed(&self, _dir: Direction) -> Option<UninspectedReason> {
         None

@@ -105,7 +105,10 @@ impl Inspector {
             let mut decoder = (candidate.make)(dir);
             if decoder.datagram(dir, payload, &mut out) {
                 out.protocol(candidate.app);
-                self.datagrams = Some((candidate.app, decoder));
+                if let Some((_, mut before)) = self.datagrams.replace((candidate.app, decoder)) {
+                    before.end(Direction::Forward, &mut out);
+                    before.end(Direction::Backward, &mut out);
+                }
                 return;
             }
         }
@@ -114,6 +117,9 @@ impl Inspector {
 
     /// The half-stream ends: no more octets come, for whatever reason.
     pub fn end(&mut self, dir: Direction, facts: &mut dyn Facts) {
+        if let Some((_, decoder)) = &mut self.datagrams {
+            decoder.end(dir, &mut Out::new(facts, self.want, &mut self.next_id));
+        }
         if self.transport != Transport::Stream || self.core.half(dir).ended {
             return;
         }

@@ -600,6 +600,8 @@ proptest! {
             let mut inspector = Inspector::new(Transport::Datagram, ports[0], ports[1], [true; 2]);
             inspector.datagram(Forward, &octets, octets.len() as u32, &mut seen);
             inspector.datagram(Backward, &octets, octets.len() as u32, &mut seen);
+            inspector.end(Forward, &mut seen);
+            inspector.end(Backward, &mut seen);
             seen.finished();
         }
     }
