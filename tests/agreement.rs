@@ -155,6 +155,7 @@ impl Facts for Names {
     }
     fn tls(&mut self, _hello: &TlsHello) {}
     fn document_start(&mut self, _dir: Direction, _id: u32, _start: DocumentStart) {}
+    fn document_field(&mut self, _: Direction, _: u32, _: Option<&str>) {}
     fn document_octets(&mut self, _dir: Direction, _id: u32, _octets: &[u8]) {}
     fn document_gap(&mut self, _dir: Direction, _id: u32, _len: u64) {}
     fn document_end(&mut self, _dir: Direction, _id: u32) {}

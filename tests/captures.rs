@@ -7,9 +7,11 @@ mod generator;
 
 #[test]
 fn committed_captures_are_what_the_generator_makes() {
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    for made in generator::all() {
-        let committed = std::fs::read(dir.join(made.name)).unwrap_or_default();
-        assert!(committed == made.octets, "{} differs: cargo run --example make-captures", made.name);
+    let tests = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for (dir, all) in [("captures", generator::all()), ("cases", generator::cases())] {
+        for made in all {
+            let committed = std::fs::read(tests.join(dir).join(made.name)).unwrap_or_default();
+            assert!(committed == made.octets, "{dir}/{} differs: cargo run --example make-captures", made.name);
+        }
     }
 }

@@ -23,6 +23,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Validate configuration, policies, signatures and databases, and print what is loaded
     Check(CommonArgs),
+    /// Run cases: folders with captures, configuration and expectation (case.toml); prints TAP or JUnit XML, exits with 1 if one fails
+    Test(TestArgs),
     /// Show every piece of evidence for the jurisdiction of an address or host name
     Explain(ExplainArgs),
     /// The signatures of user data: what is built in or loaded
@@ -87,6 +89,9 @@ pub(super) struct ReplayArgs {
     /// Only frames that this pcap filter accepts (pcap-filter(7))
     #[arg(long, value_name = "BPF")]
     pub(super) filter: Option<String>,
+    /// A key log (SSLKEYLOGFILE) of sessions to decrypt: TLS 1.2, TLS 1.3, QUIC; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(super) keylog: Vec<PathBuf>,
     /// Write events as JSON lines; '-' is standard output
     #[arg(long, value_name = "FILE")]
     pub(super) events: Option<PathBuf>,
@@ -115,6 +120,7 @@ impl ReplayArgs {
     pub(super) fn flags(&self) -> RawConfig {
         RawConfig {
             filter: self.filter.clone().map(Written::flag),
+            keylog: self.keylog.iter().cloned().map(Written::flag).collect(),
             events: self.events.clone().map(Written::flag),
             flows: self.flows.clone().map(Written::flag),
             metrics: self.metrics.clone().map(Written::flag),
@@ -131,6 +137,24 @@ impl ReplayArgs {
 pub(super) enum FailOn {
     /// Any violation
     Violation,
+}
+
+#[derive(Args)]
+pub(super) struct TestArgs {
+    /// The folder; each folder in it that holds a case.toml is a case
+    #[arg(value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// How to print the results
+    #[arg(long, value_name = "FORMAT", default_value = "tap")]
+    pub(super) format: TestFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TestFormat {
+    /// Test Anything Protocol, version 14
+    Tap,
+    /// JUnit XML, as continuous integration servers read it
+    Junit,
 }
 
 #[derive(Args)]

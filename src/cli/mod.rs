@@ -1,6 +1,7 @@
 //! The command line: arguments to settings, settings to rooms, rooms to exit codes. Data goes to stdout, diagnostics to stderr.
 
 mod args;
+mod cases;
 mod catalogues;
 mod check;
 mod explain;
@@ -34,6 +35,8 @@ enum Done {
     Well,
     /// A capture was damaged; everything before the damage was counted and written.
     Damaged,
+    /// Cases did not come out as expected.
+    CasesFailed,
     /// Violations were found and `--fail-on violation` was given.
     Violations,
 }
@@ -44,13 +47,14 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         args::Command::Replay(args) => replay::replay(&args),
         args::Command::Check(args) => check::check(&args),
+        args::Command::Test(args) => cases::test(&args),
         args::Command::Explain(args) => explain::explain(args),
         args::Command::Signatures { action } => catalogues::signatures(action),
         args::Command::Policies { action } => catalogues::policies(action),
     };
     match result {
         Ok(Done::Well) => ExitCode::SUCCESS,
-        Ok(Done::Damaged) => ExitCode::from(1),
+        Ok(Done::Damaged | Done::CasesFailed) => ExitCode::from(1),
         Ok(Done::Violations) => ExitCode::from(10),
         Err(Failure::Runtime(message)) => {
             say(&format!("error: {message}"));

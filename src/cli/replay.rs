@@ -10,12 +10,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::ReplayArgs;
 use super::rules::{self, Loaded};
 use super::{Done, Failure, colour, print, say, width};
-use crate::capture::{Captures, OpenError};
+use crate::capture::{Captures, OpenError, Secrets};
 use crate::engine::{Engine, EngineOptions, Outcome, Rules};
 use crate::export::{
     EventWriter, FlowTableWriter, MetricsInput, TableInput, Trail, render_metrics, render_tables, summary_json,
 };
-use crate::model::{CaptureSummary, Country, Event, EventBody, Problem};
+use crate::model::{CaptureSummary, Country, Event, EventBody, KeyLog, Problem};
 
 type Sink = Box<dyn Write>;
 
@@ -89,8 +89,10 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     let mut engine = Engine::new(rules, &settings.limits, options);
     let progress = progress_bar(settings.quiet, captures.total_bytes());
     let mut frames = 0u64;
+    engine.add_keys(loaded.settings.keys.clone());
     while let Some(frame) = captures.next_frame() {
         engine.feed(&frame, &mut |event| outputs.take(&event));
+        unlock(&mut captures, &mut engine);
         frames += 1;
         if frames.is_multiple_of(4096)
             && let Some(bar) = &progress
@@ -98,6 +100,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
             bar.set_position(captures.position());
         }
     }
+    unlock(&mut captures, &mut engine);
     let outcome = engine.finish(&mut |event| outputs.take(&event));
     if let Some(bar) = &progress {
         bar.finish_and_clear();
@@ -128,6 +131,17 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
         return Ok(Done::Violations);
     }
     Ok(Done::Well)
+}
+
+/// Hands the secrets that the captures hold to the engine. Their bad lines cost nobody anything but themselves.
+fn unlock(captures: &mut Captures, engine: &mut Engine) {
+    for secrets in captures.take_secrets() {
+        if secrets.kind == Secrets::TLS_KEY_LOG {
+            let mut keys = KeyLog::default();
+            keys.read(&secrets.data);
+            engine.add_keys(keys);
+        }
+    }
 }
 
 /// A filter is configuration; a file that cannot be opened is not.

@@ -32,6 +32,7 @@ impl Settings {
         if let Some(filter) = &self.filter {
             line("filter", text(filter));
         }
+        line("keylog", list(&mut self.keylog.iter().map(path)));
         for (key, output) in [("events", &self.events), ("flows", &self.flows), ("metrics", &self.metrics)] {
             if let Some(output) = output {
                 line(key, text(&path(output)));

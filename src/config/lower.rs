@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::raw::{RawConfig, RawOverride, RawService, Written, parse_overrides};
 use super::settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
 use crate::model::operator_file::{country_code, nearest_hint, quote};
-use crate::model::{Country, Limits, Problem};
+use crate::model::{Country, KeyLog, Limits, Problem};
 
 /// What is monitored if nothing else is said: RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3 (loopback), RFC
 /// 4193, RFC 4291 (link-local, loopback).
@@ -123,6 +123,7 @@ impl Lowering {
         let overrides = self.overrides(raw.overrides, &raw.override_files);
         let services = self.services(raw.services);
         let digest_key = raw.digest_key_file.as_ref().and_then(|path| self.digest_key(path));
+        let keys = self.keys(&raw.keylog);
         let limits = self.limits(&raw.limits);
         let path = |path: Option<Written<PathBuf>>| path.map(|path| path.value);
         Settings {
@@ -134,6 +135,8 @@ impl Lowering {
             services,
             signatures,
             filter: raw.filter.map(|filter| filter.value),
+            keylog: raw.keylog.into_iter().map(|path| path.value).collect(),
+            keys,
             events: path(raw.events),
             flows: path(raw.flows),
             metrics: path(raw.metrics),
@@ -308,6 +311,36 @@ impl Lowering {
             });
         }
         entries
+    }
+
+    /// Reads every key log. No message repeats anything of a file, and what was read is wiped.
+    fn keys(&mut self, paths: &[Written<PathBuf>]) -> KeyLog {
+        let mut keys = KeyLog::default();
+        for path in paths {
+            let read = || {
+                let file = open(&path.value)?;
+                // Allocated once: growth would leave copies behind.
+                let len = usize::try_from(file.metadata()?.len().min(FILE_BYTES_MAX)).unwrap_or(0);
+                let mut text = Zeroizing::new(Vec::with_capacity(len + 1));
+                if file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text)? as u64 > FILE_BYTES_MAX {
+                    return Err(io::Error::other(format!("it is larger than {} MiB", FILE_BYTES_MAX >> 20)));
+                }
+                Ok(text)
+            };
+            match read() {
+                Ok(text) => {
+                    let file = path.value.to_string_lossy();
+                    self.problems.extend(keys.read(&text).into_iter().map(|problem| Problem {
+                        file: file.clone().into_owned(),
+                        line: Some(problem.line),
+                        message: problem.message.to_owned(),
+                        hint: None,
+                    }));
+                }
+                Err(error) => self.unreadable("keylog", path, &error),
+            }
+        }
+        keys
     }
 
     /// The key is the SHA-256 of the file, so that any 32 or more octets will do, a line of base64 too.

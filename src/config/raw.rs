@@ -71,6 +71,8 @@ pub struct RawConfig {
     pub geoip: Vec<Written<PathBuf>>,
     /// Capture filter.
     pub filter: Option<Written<String>>,
+    /// Key logs of sessions to decrypt.
+    pub keylog: Vec<Written<PathBuf>>,
     /// Where events go.
     pub events: Option<Written<PathBuf>>,
     /// Where the flow table goes.
@@ -114,6 +116,13 @@ impl RawConfig {
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
+    /// Reads a table of another file with the same keys. Problems are noted with that file.
+    pub fn read(mut table: Table<'_, '_>) -> Self {
+        let config = Reader { name: table.file().name() }.config(&mut table);
+        table.finish();
+        config
+    }
+
     /// The command line over a file, key by key.
     #[must_use]
     pub fn merge(flags: Self, file: Self) -> Self {
@@ -131,6 +140,7 @@ impl RawConfig {
             policy: list(flags.policy, file.policy),
             geoip: list(flags.geoip, file.geoip),
             filter: flags.filter.or(file.filter),
+            keylog: list(flags.keylog, file.keylog),
             events: flags.events.or(file.events),
             flows: flags.flows.or(file.flows),
             metrics: flags.metrics.or(file.metrics),
@@ -194,6 +204,7 @@ impl Reader<'_> {
             policy: self.policies(root.strings("policy")),
             geoip: self.paths(root.strings("geoip")),
             filter: self.text(root.string("filter")),
+            keylog: self.paths(root.strings("keylog")),
             events: self.path(root.string("events")),
             flows: self.path(root.string("flows")),
             metrics: self.path(root.string("metrics")),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use zeroize::ZeroizeOnDrop;
 
-use crate::model::{Country, Limits};
+use crate::model::{Country, KeyLog, Limits};
 
 /// The key of the digests of findings. Has no `Debug`; wiped when dropped.
 #[derive(ZeroizeOnDrop)]
@@ -56,7 +56,7 @@ pub struct ServiceEntry {
     pub origin: String,
 }
 
-/// Everything that was configured. Has no `Debug`, since it holds a key: `Settings::dump` prints it without.
+/// Everything that was configured. Has no `Debug`, since it holds keys: `Settings::dump` prints it without.
 pub struct Settings {
     /// Monitored networks; private, shared, unique-local, link-local and loopback ranges if none were given.
     pub local: Vec<IpNet>,
@@ -74,6 +74,10 @@ pub struct Settings {
     pub signatures: Vec<(String, String)>,
     /// Capture filter in the language of pcap-filter(7).
     pub filter: Option<String>,
+    /// Files that session keys were read from.
+    pub keylog: Vec<PathBuf>,
+    /// Keys of sessions to decrypt.
+    pub keys: KeyLog,
     /// Where events go.
     pub events: Option<PathBuf>,
     /// Where the flow table goes.

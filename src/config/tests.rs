@@ -48,6 +48,7 @@ fn the_example_names_every_option() {
         policy,
         geoip,
         filter,
+        keylog,
         events,
         flows,
         metrics,
@@ -68,7 +69,7 @@ fn the_example_names_every_option() {
     );
     assert!(override_files.is_empty() && home.is_some() && filter.is_some() && threads.is_some() && fail_on.is_some());
     assert!(events.is_some() && flows.is_some() && metrics.is_some() && json.is_some() && quiet.is_some());
-    assert!(digest_key_file.is_some());
+    assert!(digest_key_file.is_some() && keylog.len() == 1);
     assert_eq!(policy[0].value, "home");
     assert_eq!(policy[1].value, "etc/policies/acme.toml");
     assert_eq!(signatures[0].value.to_str(), Some("etc/signatures/customer-ids.toml"));
@@ -103,7 +104,7 @@ metrics = "no/such/directory/m"
 threads = 0
 fail-on = "violations"
 digest-key-file = "missing.key"
-
+keylog = "missing.log"
 [[overrides]]
 prefix = "203.0.113.0/24"
 [[overrides]]
@@ -137,6 +138,7 @@ nesting_max = 65
             "c.toml:10: `threads` must be from 1 to 256, not `0`",
             "c.toml:11: `fail-on` cannot be `violations` (known: violation)",
             "c.toml:12: `digest-key-file`: cannot read `missing.key`: No such file or directory (os error 2)",
+            "c.toml:13: `keylog`: cannot read `missing.log`: No such file or directory (os error 2)",
             "c.toml:15: an override needs a `location`, a `control`, or both",
             "c.toml:17: there are two overrides for 203.0.113.0/24",
             "c.toml:18: `location`: `ZZ` is no ISO 3166-1 code (near it: ZA ZM ZW)",
@@ -254,6 +256,30 @@ operator-home = "SG"
     let problems = Settings::lower(raw, BUILT_IN).err().unwrap();
     assert!(problems[1].message.contains("cannot read"), "{problems:?}");
     assert!(problems[0].message.contains("fewer than 32 octets"), "{problems:?}");
+}
+
+#[test]
+fn key_logs_are_read_and_never_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |file: &str| dir.path().join(file);
+    let line = |secret: &str| format!("CLIENT_RANDOM {} {}\n", "0a".repeat(32), secret.repeat(48));
+    fs::write(at("one"), line("5e")).unwrap();
+    fs::write(at("two"), line("5e").replace("0a", "0b")).unwrap();
+    let name = at("c.toml").to_string_lossy().into_owned();
+    let raw = RawConfig::parse(&name, "keylog = [\"one\", \"two\"]").unwrap();
+    let settings = Settings::lower(raw, BUILT_IN).map_err(|problems| shown(&problems)).unwrap();
+    assert_eq!((settings.keylog.len(), settings.keys.len()), (2, 2));
+    let dump = settings.dump();
+    assert!(dump.contains("keylog = [") && !dump.contains("5e5e") && !dump.contains("0a0a"), "{dump}");
+
+    fs::write(at("bad"), format!("# fine\n{}{}", line("5x"), "secret-octets 5e5e\n".repeat(100))).unwrap();
+    let raw = RawConfig::parse(&name, "keylog = \"bad\"").unwrap();
+    let problems = shown(&Settings::lower(raw, BUILT_IN).err().unwrap());
+    let bad = at("bad").to_string_lossy().into_owned();
+    assert_eq!(problems[0], format!("{bad}:2: the secret is not hexadecimal"));
+    assert_eq!(problems[1], format!("{bad}:3: no line of a key log: it begins with no label"));
+    assert_eq!(problems.len(), 20);
+    assert!(problems.iter().all(|problem| !problem.contains("5e5e") && !problem.contains("5x")), "{problems:?}");
 }
 
 fn set_mode(path: &std::path::Path, mode: u32) {

@@ -7,6 +7,7 @@ use crate::model::{Coding, DocumentKind, DocumentStart, UninspectedReason};
 use super::budget::Cx;
 use super::media_type;
 use super::probe::{self, Found, PROBE_LEN};
+use super::record::Record;
 
 /// Reads the octets of one document. Calls come in stream order; `end` once, last.
 pub(super) trait Reader: Send {
@@ -14,6 +15,8 @@ pub(super) trait Reader: Send {
     fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>);
     /// Octets are missing here.
     fn gap(&mut self, len: u64, cx: &mut Cx<'_>);
+    /// What follows is a value of this field, or structure; only readers of records care.
+    fn begin_field(&mut self, _field: Option<&str>, _cx: &mut Cx<'_>) {}
     /// Nothing more comes: give out what is held.
     fn end(&mut self, cx: &mut Cx<'_>);
     /// Octets of memory allocated.
@@ -54,7 +57,8 @@ impl Hint {
             kind: Some(start.kind),
             media_type: start.media_type.clone(),
             layers: start.codings.iter().map(|&coding| Layer::Content(coding)).collect(),
-            field: None,
+            // The topic of a message says what its payload is; the name of a file does not.
+            field: if start.kind == DocumentKind::Message { start.name.clone() } else { None },
             utf8: false,
         }
     }
@@ -86,6 +90,9 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new(hint: Hint) -> Self {
+        if hint.kind.is_some_and(DocumentKind::has_fields) {
+            return Self { state: State::Read { reader: Box::new(Record::default()), entered: false } };
+        }
         Self { state: State::Probe { hint: Box::new(hint), head: Vec::new() } }
     }
 
@@ -118,6 +125,12 @@ impl Document {
                 }
                 self.octets(rest, cx);
             }
+        }
+    }
+
+    pub(super) fn field(&mut self, field: Option<&str>, cx: &mut Cx<'_>) {
+        if let State::Read { reader, .. } = &mut self.state {
+            reader.begin_field(field, cx);
         }
     }
 

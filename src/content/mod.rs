@@ -38,6 +38,7 @@ mod percent;
 mod plain;
 mod probe;
 mod quoted_printable;
+mod record;
 mod tar;
 mod value;
 mod xml;
@@ -92,6 +93,13 @@ impl Unwrapper {
     pub fn octets(&mut self, octets: &[u8], out: &mut dyn TextSink) {
         self.fed += octets.len() as u64;
         self.document.octets(octets, &mut Cx { out, budget: &mut self.budget, lost: &mut self.lost });
+        self.settle(out);
+    }
+
+    /// The octets that follow are a value of `field`, or, with `None`, structure or free text. Only for kinds that
+    /// [have fields](crate::model::DocumentKind::has_fields); elsewhere it says nothing.
+    pub fn field(&mut self, field: Option<&str>, out: &mut dyn TextSink) {
+        self.document.field(field, &mut Cx { out, budget: &mut self.budget, lost: &mut self.lost });
         self.settle(out);
     }
 

@@ -92,7 +92,7 @@ pub(super) fn knows_at_once(hint: &Hint) -> bool {
                 | DocumentKind::HttpResponseHead
                 | DocumentKind::Command
                 | DocumentKind::Fields
-                | DocumentKind::MessageHead
+                | DocumentKind::SipHead
                 | DocumentKind::MailMessage
         )
     )
@@ -110,7 +110,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         Some(DocumentKind::HttpResponseHead) => {
             return Found::Nested("head", Box::new(HttpHead::new(false)));
         }
-        Some(DocumentKind::MessageHead) => return Found::Plain(Box::new(HttpHead::new(false))),
+        Some(DocumentKind::SipHead) => return Found::Plain(Box::new(HttpHead::new(false))),
         Some(DocumentKind::Fields) => return Found::Plain(Box::new(HttpHead::of_fields())),
         Some(DocumentKind::Command) => return Found::Plain(Box::new(Command::default())),
         Some(DocumentKind::MailMessage) => return Found::Plain(Box::new(Mail::new())),
@@ -185,6 +185,12 @@ fn coded(layer: Layer, mut hint: Hint) -> Found {
     // What is inside begins anew: the head of a message is not coded.
     hint.kind = None;
     Found::Nested(label, Box::new(Coded::new(decoder, Document::new(hint))))
+}
+
+/// Whether octets may be the first of XML or HTML: a document finds out.
+pub(super) fn begins_like_xml(head: &[u8]) -> bool {
+    let second = head.get(1).copied().unwrap_or_default();
+    head.first() == Some(&b'<') && (second.is_ascii_alphabetic() || matches!(second, b'?' | b'!'))
 }
 
 /// An object or array whose next significant octet fits.

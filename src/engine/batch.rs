@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::model::{Datagram, Origin, Packet, Segment, TcpFlags, TcpSegment, Timestamp, Tunnel};
+use crate::model::{Datagram, KeyLog, Origin, Packet, Segment, TcpFlags, TcpSegment, Timestamp, Tunnel};
 
 /// What a lane is to do with a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,8 @@ enum Header {
 /// A batch of packets for one worker, in capture order.
 #[derive(Default)]
 pub(super) struct Batch {
+    /// Session keys known from this batch on, if they changed.
+    pub(super) keys: Option<Arc<KeyLog>>,
     entries: Vec<Entry>,
     octets: Vec<u8>,
 }
@@ -54,6 +57,7 @@ pub(super) struct Batch {
 impl Batch {
     /// Empties the batch but keeps its memory.
     pub(super) fn clear(&mut self) {
+        self.keys = None;
         self.entries.clear();
         self.octets.clear();
     }

@@ -49,6 +49,13 @@ impl OpenDocument {
         self.unwrapper.octets(octets, &mut Sink { inside: &mut self.inside, scanner, reading });
     }
 
+    /// What follows is a value of this field, or structure.
+    pub(super) fn field(&mut self, field: Option<&str>, scanner: &mut Scanner, reading: &mut Reading) {
+        if !self.given_up {
+            self.unwrapper.field(field, &mut Sink { inside: &mut self.inside, scanner, reading });
+        }
+    }
+
     pub(super) fn gap(&mut self, len: u64, scanner: &mut Scanner, reading: &mut Reading) {
         if !self.given_up {
             self.unwrapper.gap(len, &mut Sink { inside: &mut self.inside, scanner, reading });
@@ -63,6 +70,15 @@ impl OpenDocument {
             while !sink.inside.scans.is_empty() {
                 sink.leave();
             }
+        }
+    }
+
+    /// Ends what is being scanned with the scanner that began it, so that another can go on from here. A value that stands across
+    /// this point is not found.
+    pub(super) fn restart(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
+        for (scan, label) in self.inside.scans.iter_mut().zip(&self.inside.labels) {
+            scanner.end(scan, &mut |finding| reading.findings.push(finding));
+            *scan = DocumentScan::new(label);
         }
     }
 

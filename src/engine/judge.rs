@@ -3,17 +3,18 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::batch::Task;
 use super::document::{OpenDocument, Reading};
-use super::ledger::{Judged, Ledger, Unread, count};
+use super::ledger::{Counted, Judged, Ledger, Unread, count};
 use super::names::Names;
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
     AppProto, Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event,
-    EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, Limits, NameSource, Packet, Scope, Segment,
-    Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
+    EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, KeyLog, Limits, NameSource, Packet, Scope,
+    Segment, Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
     shown_field,
 };
 use crate::proto::{Facts, Inspector, TlsHello, Transport};
@@ -48,13 +49,21 @@ struct Live {
     ledger: Option<Box<Ledger>>,
     /// The place under the latest name.
     judged: Option<Box<Judged>>,
+    /// What is in the counts already.
+    counted: Option<Box<Counted>>,
 }
+
+/// Open flows younger than this are not counted yet: their names may still come.
+const SETTLE_AGE: Duration = Duration::from_secs(2);
+/// Octets past which an open flow without payload is counted; before, it is not worth the memory.
+const SETTLE_BARE_BYTES: u64 = 1 << 16;
 
 /// See the module.
 pub(super) struct Judge {
     rules: Arc<Rules>,
     limits: Limits,
     options: EngineOptions,
+    keys: Arc<KeyLog>,
     scanner: Scanner,
     names: Names,
     counts: Counts,
@@ -74,6 +83,7 @@ impl Judge {
             rules,
             limits,
             options,
+            keys: Arc::default(),
             counts: Counts::default(),
             events: Vec::new(),
             held: 0,
@@ -81,6 +91,11 @@ impl Judge {
             now: Timestamp::default(),
             task: Task::Own,
         }
+    }
+
+    /// The keys of sessions from now on.
+    pub(super) fn unlock(&mut self, keys: Arc<KeyLog>) {
+        self.keys = keys;
     }
 
     /// Says which packet the following calls are about.
@@ -106,6 +121,61 @@ impl Judge {
         }
         sums::add_scan(&mut counts, &self.scanner.counts());
         counts
+    }
+
+    /// Octets held by documents.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held
+    }
+
+    /// Goes on under other rules, from the next packet on. The caller tells all open flows with [`Judge::adopted`], giving
+    /// the scanner that is returned if signatures or key changed.
+    pub(super) fn adopt(&mut self, rules: Arc<Rules>) -> Option<Scanner> {
+        let same = Arc::ptr_eq(&self.rules.catalogue, &rules.catalogue) && self.rules.digest_key == rules.digest_key;
+        self.rules = rules;
+        if same {
+            return None;
+        }
+        let scanner = Scanner::new(self.rules.catalogue.clone(), self.rules.digest_key);
+        let old = std::mem::replace(&mut self.scanner, scanner);
+        sums::add_scan(&mut self.counts, &old.counts());
+        Some(old)
+    }
+
+    /// Forgets what other rules said of a flow.
+    pub(super) fn adopted(&mut self, flow: &FlowRecord, state: &mut FlowState, old: Option<&mut Scanner>) {
+        let Some(live) = state.live.as_deref_mut() else { return };
+        live.judged = None;
+        if let Some(old) = old {
+            let mut reading = Reading::default();
+            for document in &mut live.documents {
+                document.restart(old, &mut reading);
+            }
+            self.settle(flow, state.scope, state.out, live, &mut reading);
+        }
+    }
+
+    /// Adds to the counts what an open flow came to since the last time.
+    pub(super) fn settle_open(&mut self, flow: &FlowRecord, state: &mut FlowState) {
+        let bytes = flow.bytes[state.out.index()];
+        let bare = state.live.is_none() && bytes < SETTLE_BARE_BYTES;
+        if state.overheard || state.scope != Scope::Egress || bare || self.now.since(flow.first) < SETTLE_AGE {
+            return;
+        }
+        let live = state.live.get_or_insert_default();
+        if live.counted.as_ref().is_some_and(|counted| counted.bytes() == bytes) {
+            return;
+        }
+        self.judge_as_a_whole(flow, state.out, live);
+        self.sum_up(flow, state.out, live, false);
+    }
+
+    /// Locates a flow as a whole: under its first name. Findings are judged under the name of their request.
+    fn judge_as_a_whole(&self, flow: &FlowRecord, out: Direction, live: &mut Live) {
+        let name = live.name.as_ref().map(|(name, _)| name.clone()).filter(|_| names_the_remote(out));
+        if live.judged.as_ref().is_none_or(|judged| judged.name != name) {
+            live.judged = Some(Box::new(self.judged(flow, out, name.as_ref())));
+        }
     }
 
     /// Learns names from a datagram that another lane counts.
@@ -272,8 +342,8 @@ impl Judge {
         self.events.push((self.number, Event { time: self.now, flow, body }));
     }
 
-    /// Sums an ended egress flow up, and judges what could not be read.
-    fn close_egress(&mut self, flow: &FlowRecord, out: Direction, live: &mut Live) -> Verdict {
+    /// Adds what an egress flow came to since the last time to the counts, and judges what could not be read.
+    fn sum_up(&mut self, flow: &FlowRecord, out: Direction, live: &mut Live, ended: bool) -> Verdict {
         let bytes = flow.bytes[out.index()];
         let to = live
             .judged
@@ -284,35 +354,33 @@ impl Judge {
             return worst;
         }
         let unread = live.unread.by_reason(bytes);
-        let inspection = live.unread.inspection(bytes);
         if !unread.is_empty() || !to.location.is_known() {
-            let verdict = self.judge_unread(flow, out, live, to, &unread, bytes);
+            let verdict = self.judge_unread(flow, out, live, to, &unread, ended);
             worst = worst.max(verdict);
         }
-        for (reason, octets) in unread {
-            *self.counts.uninspected.entry((to.location, reason)).or_default() +=
-                Tally { flows: 1, count: 1, bytes: octets };
+        let fresh = live.counted.get_or_insert_default().settle(flow.packets[out.index()], bytes, &unread);
+        for (reason, tally) in fresh.unread {
+            *self.counts.uninspected.entry((to.location, reason)).or_default() += tally;
         }
-        let egress = self.counts.egress.entry(to).or_default();
-        egress.flows += 1;
-        egress.packets += flow.packets[out.index()];
-        egress.bytes += bytes;
-        egress.inspected_bytes += inspection.inspected_bytes;
-        egress.opaque_bytes += inspection.opaque_bytes;
-        egress.missed_bytes += inspection.missed_bytes;
-        *self.counts.egress_by_verdict.entry((to, worst)).or_default() += bytes;
-        if let Some(pair) = self.rules.locator.conflict(remote_addr(flow, out)) {
+        *self.counts.egress.entry(to).or_default() += fresh.egress;
+        *self.counts.egress_by_verdict.entry((to, worst)).or_default() += fresh.egress.bytes;
+        if fresh.egress.flows > 0
+            && let Some(pair) = self.rules.locator.conflict(remote_addr(flow, out))
+        {
             *self.counts.jurisdiction_conflicts.entry(pair).or_default() += 1;
         }
         if let Some(ledger) = live.ledger.as_deref_mut() {
-            for (key, count) in ledger.findings.drain(..) {
-                *self.counts.findings.entry(key).or_default() += Tally { flows: 1, count, bytes };
+            for entry in &mut ledger.findings {
+                let tally = entry.settle(bytes);
+                *self.counts.findings.entry(entry.key.clone()).or_default() += tally;
             }
-            for (key, count) in ledger.violations.drain(..) {
-                *self.counts.violations.entry(key).or_default() += Tally { flows: 1, count, bytes };
+            for entry in &mut ledger.violations {
+                let tally = entry.settle(bytes);
+                *self.counts.violations.entry(entry.key.clone()).or_default() += tally;
             }
-            if ledger.unreported > 0 {
-                *self.counts.limits_reached.entry(sums::FINDINGS).or_default() += ledger.unreported;
+            let unreported = std::mem::take(&mut ledger.unreported);
+            if unreported > 0 {
+                *self.counts.limits_reached.entry(sums::FINDINGS).or_default() += unreported;
             }
         }
         worst
@@ -326,8 +394,9 @@ impl Judge {
         live: &mut Live,
         to: Jurisdiction,
         unread: &[(UninspectedReason, u64)],
-        bytes: u64,
+        ended: bool,
     ) -> Verdict {
+        let bytes = flow.bytes[out.index()];
         let service_class = live.judged.as_ref().and_then(|judged| judged.place.service_class.clone());
         let decision = self.rules.policy.decide(&Crossing {
             time: self.now,
@@ -338,6 +407,8 @@ impl Judge {
         });
         match decision.verdict {
             Verdict::Allowed => {}
+            // Of an open flow more may be read yet.
+            Verdict::Undetermined if !ended => {}
             Verdict::Undetermined if to.location == Country::UNKNOWN => {
                 self.undetermined(UndeterminedReason::UnknownJurisdiction, to, bytes);
             }
@@ -356,8 +427,9 @@ impl Judge {
                 }
             }
             Verdict::Violation => {
-                if let Some(rule) = decision.rule {
-                    let ledger = live.ledger.get_or_insert_default();
+                let ledger = live.ledger.get_or_insert_default();
+                if let Some(rule) = decision.rule.filter(|_| !ledger.unread_reported) {
+                    ledger.unread_reported = true;
                     count(&mut ledger.violations, ViolationKey { rule: rule.clone(), to, class: None });
                     ledger.worst = Some(Verdict::Violation);
                     let view = Arc::new(view(flow, Scope::Egress, out, live, &self.now));
@@ -487,14 +559,10 @@ impl Handler for Judge {
             live.unread.add(why, len);
         }
         if state.scope == Scope::Egress || self.options.flow_events {
-            // A flow as a whole is summed up under its first name; findings were judged under the name of their request.
-            let name = live.name.as_ref().map(|(name, _)| name.clone()).filter(|_| names_the_remote(state.out));
-            if live.judged.as_ref().is_none_or(|judged| judged.name != name) {
-                live.judged = Some(Box::new(self.judged(flow, state.out, name.as_ref())));
-            }
+            self.judge_as_a_whole(flow, state.out, live);
         }
         let verdict = match state.scope {
-            Scope::Egress => self.close_egress(flow, state.out, live),
+            Scope::Egress => self.sum_up(flow, state.out, live, true),
             Scope::Internal => Verdict::Allowed,
             Scope::Transit => Verdict::Undetermined,
         };
@@ -525,6 +593,10 @@ impl Sink<'_> {
 }
 
 impl Facts for Sink<'_> {
+    fn keys(&self) -> Option<&KeyLog> {
+        Some(&*self.judge.keys).filter(|keys| !keys.is_empty())
+    }
+
     fn protocol(&mut self, app: AppProto) {
         self.live.app = Some(app);
     }
@@ -550,6 +622,12 @@ impl Facts for Sink<'_> {
     fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart) {
         if self.reads && dir == self.out {
             self.live.documents.push(OpenDocument::new(id, &start, &self.judge.limits));
+        }
+    }
+
+    fn document_field(&mut self, _dir: Direction, id: u32, field: Option<&str>) {
+        if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
+            document.field(field, &mut self.judge.scanner, self.reading);
         }
     }
 
@@ -598,6 +676,7 @@ impl Facts for Ear<'_> {
     }
     fn tls(&mut self, _hello: &TlsHello) {}
     fn document_start(&mut self, _dir: Direction, _id: u32, _start: DocumentStart) {}
+    fn document_field(&mut self, _dir: Direction, _id: u32, _field: Option<&str>) {}
     fn document_octets(&mut self, _dir: Direction, _id: u32, _octets: &[u8]) {}
     fn document_gap(&mut self, _dir: Direction, _id: u32, _len: u64) {}
     fn document_end(&mut self, _dir: Direction, _id: u32) {}

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::batch::Task;
 use super::judge::Judge;
-use super::{EngineOptions, Rules, sums};
+use super::{EngineOptions, Holdings, Rules, sums};
 use crate::flow::FlowTable;
-use crate::model::{Counts, Event, Limits, Packet, Segment, Timestamp};
+use crate::model::{Counts, Event, KeyLog, Limits, Packet, Segment, Timestamp};
 
 /// An event and the packet that caused it.
 pub(super) struct Tagged {
@@ -38,6 +38,11 @@ impl Lane {
         }
     }
 
+    /// The keys of sessions from now on.
+    pub(super) fn unlock(&mut self, keys: &Arc<KeyLog>) {
+        self.judge.unlock(keys.clone());
+    }
+
     pub(super) fn ingest(&mut self, number: u64, task: Task, packet: &Packet<'_>) {
         self.judge.begin_packet(number, packet.time, task);
         match (task, &packet.segment) {
@@ -64,6 +69,31 @@ impl Lane {
         if let Some(overheard) = &mut self.overheard {
             self.judge.begin_packet(u64::MAX, now, Task::Learn);
             overheard.advance(now, &mut self.judge);
+        }
+    }
+
+    /// Adds what open flows came to so far to the counts.
+    pub(super) fn settle(&mut self) {
+        self.judge.begin_packet(u64::MAX, self.judge.now(), Task::Own);
+        let Self { table, judge, .. } = self;
+        table.for_each(|flow, state| judge.settle_open(flow, state));
+    }
+
+    /// Goes on under other rules.
+    pub(super) fn adopt(&mut self, rules: &Arc<Rules>) {
+        self.judge.begin_packet(u64::MAX, self.judge.now(), Task::Own);
+        let mut old = self.judge.adopt(rules.clone());
+        let Self { table, judge, .. } = self;
+        table.for_each(|flow, state| judge.adopted(flow, state, old.as_mut()));
+    }
+
+    /// What the lane holds now.
+    pub(super) fn holdings(&self) -> Holdings {
+        Holdings {
+            flows: self.table.len(),
+            reassembly_bytes: self.table.held_bytes(),
+            document_bytes: self.judge.held_bytes(),
+            fragment_bytes: 0,
         }
     }
 

@@ -14,6 +14,9 @@
 //! **Batches.** The reader decodes frames into batches of a fixed number of frames. After a batch, every lane's clock is advanced to
 //! the batch's latest time, and the events of all lanes are put in the order of the packets that caused them.
 //!
+//! **Keys.** Session keys travel with the batch in which they were met, and hold for all of it: lanes have them from the same
+//! packet on, whatever the number of threads.
+//!
 //! **Names.** Which name a flow's server has may only be known from a DNS answer in another lane. Packets from or to the DNS ports are
 //! therefore shown to all lanes; those that do not own the flow only learn names.
 
@@ -30,15 +33,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::geo::Locator;
-use crate::model::{Counts, Event, Frame, Limits, Packet, Segment, Timestamp, ip_proto};
+use crate::model::{Counts, Event, Frame, KeyLog, Limits, Packet, Segment, Timestamp, ip_proto};
 use crate::policy::PolicySet;
 use crate::scan::Catalogue;
 use crate::wire::Decoder;
 
-pub use sums::limit_names;
+pub use sums::{FINDINGS as FINDINGS_LIMIT, limit_names};
 
 use batch::{Batch, Task};
-use workers::Workers;
+use workers::{Orders, Workers};
 
 /// Lanes packets are spread over. A constant, so that results do not depend on the number of threads.
 pub const LANES: usize = 8;
@@ -77,6 +80,11 @@ pub struct Engine {
     now: Timestamp,
     saw_local: bool,
     rules: Arc<Rules>,
+    /// Session keys that the lanes have, and those that they get with the next batch.
+    keys: Arc<KeyLog>,
+    keys_new: KeyLog,
+    /// Rules that the lanes do not know yet.
+    adopting: Option<Arc<Rules>>,
 }
 
 impl Engine {
@@ -92,7 +100,16 @@ impl Engine {
             now: Timestamp::default(),
             saw_local: false,
             rules,
+            keys: Arc::default(),
+            keys_new: KeyLog::default(),
+            adopting: None,
         }
+    }
+
+    /// Adds keys of sessions to decrypt: those that the operator has, at the start, and those met in a capture, as they are
+    /// met. They hold for sessions whose ClientHello comes in the same batch of frames or later, for any number of threads.
+    pub fn add_keys(&mut self, keys: KeyLog) {
+        self.keys_new.extend(keys);
     }
 
     /// Takes one frame. Events of earlier frames may come out.
@@ -102,23 +119,89 @@ impl Engine {
         decoder.decode(frame, &mut |packet| spread(pending, packets, saw_local, rules, &packet));
         self.frames_pending += 1;
         if self.frames_pending == BATCH_FRAMES {
-            self.turn(out);
+            self.turn(false, out);
         }
+    }
+
+    /// Moves time on to `now` while no frames come, and emits the events of all frames so far. For live capture; `now` must
+    /// not be later than frames that are still to come.
+    pub fn advance(&mut self, now: Timestamp, out: &mut dyn FnMut(Event)) {
+        self.now = self.now.max(now);
+        self.turn(false, out);
+        self.workers.drain(out);
+    }
+
+    /// Goes on under other rules: for every frame fed from now on. Flows that are open keep their scope.
+    pub fn adopt(&mut self, rules: Arc<Rules>, out: &mut dyn FnMut(Event)) {
+        self.turn(false, out);
+        self.rules = rules.clone();
+        self.adopting = Some(rules);
+    }
+
+    /// What the run came to so far, open flows included. Sums never shrink from one snapshot to the next: what is counted of
+    /// an open flow stays where it was counted. Flows younger than two seconds, and those without payload, are counted later.
+    pub fn snapshot(&mut self, out: &mut dyn FnMut(Event)) -> Snapshot {
+        self.turn(true, out);
+        let (mut counts, mut holdings) = self.workers.drain(out);
+        sums::add_wire(&mut counts, self.decoder.counts());
+        holdings.fragment_bytes = self.decoder.held_bytes();
+        Snapshot { counts, holdings, saw_local: self.saw_local }
     }
 
     /// Ends all flows and returns the counts of the run.
     pub fn finish(mut self, out: &mut dyn FnMut(Event)) -> Outcome {
         let Self { decoder, pending, packets, saw_local, rules, .. } = &mut self;
         decoder.finish(&mut |packet| spread(pending, packets, saw_local, rules, &packet));
-        self.turn(out);
+        self.turn(false, out);
         let mut counts = self.workers.finish(out);
         sums::add_wire(&mut counts, self.decoder.counts());
         Outcome { counts, saw_local: self.saw_local }
     }
 
-    fn turn(&mut self, out: &mut dyn FnMut(Event)) {
+    fn turn(&mut self, settle: bool, out: &mut dyn FnMut(Event)) {
         self.frames_pending = 0;
-        self.workers.submit(&mut self.pending, self.now, out);
+        if !self.keys_new.is_empty() {
+            let mut keys = KeyLog::clone(&self.keys);
+            keys.extend(std::mem::take(&mut self.keys_new));
+            self.keys = Arc::new(keys);
+            for batch in &mut self.pending {
+                batch.keys = Some(self.keys.clone());
+            }
+        }
+        let orders = Orders { now: self.now, rules: self.adopting.take(), settle };
+        self.workers.submit(&mut self.pending, &orders, out);
+    }
+}
+
+/// What a run came to so far.
+pub struct Snapshot {
+    /// All counts.
+    pub counts: Counts,
+    /// What is held.
+    pub holdings: Holdings,
+    /// Whether any packet had a local end.
+    pub saw_local: bool,
+}
+
+/// What an engine holds at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Open flows.
+    pub flows: usize,
+    /// Octets held for reassembly.
+    pub reassembly_bytes: usize,
+    /// Octets held by documents.
+    pub document_bytes: usize,
+    /// Octets of IP fragments held.
+    pub fragment_bytes: usize,
+}
+
+impl Holdings {
+    fn add(&mut self, other: &Self) {
+        self.flows += other.flows;
+        self.reassembly_bytes += other.reassembly_bytes;
+        self.document_bytes += other.document_bytes;
+        self.fragment_bytes += other.fragment_bytes;
     }
 }
 

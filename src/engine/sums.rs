@@ -8,7 +8,8 @@ use crate::wire::WireCounts;
 /// Limits by the names they have in `Limits`.
 pub(super) const NAMES: &str = "names_max";
 pub(super) const DOCUMENTS: &str = "document_bytes_max";
-pub(super) const FINDINGS: &str = "findings_per_flow_max";
+/// Findings that became no events.
+pub const FINDINGS: &str = "findings_per_flow_max";
 const HELD: &str = "held_bytes_max";
 /// Octets not searched because hostile text emptied the automaton's cache too often: a budget of the scanner, not configured.
 const SCAN: &str = "scan_cache";

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use super::batch::Batch;
 use super::lane::{Lane, Tagged};
-use super::{EngineOptions, LANES, Rules};
+use super::{EngineOptions, Holdings, LANES, Rules};
 use crate::model::{Counts, Event, Limits, Timestamp};
 
 /// Batches a worker may be behind before the reader waits for it.
@@ -18,9 +18,32 @@ pub(super) enum Workers {
 }
 
 pub(super) struct Worker {
-    jobs: Option<SyncSender<(Batch, Timestamp)>>,
-    done: Receiver<(Batch, Vec<Tagged>)>,
+    jobs: Option<SyncSender<Job>>,
+    done: Receiver<Done>,
     thread: JoinHandle<(Crew, Vec<Tagged>)>,
+}
+
+/// What is to be done with a batch besides ingesting it.
+#[derive(Clone, Default)]
+pub(super) struct Orders {
+    /// Latest time of the batch.
+    pub(super) now: Timestamp,
+    /// Rules that hold from this batch on, if they changed.
+    pub(super) rules: Option<Arc<Rules>>,
+    /// Whether to say what open flows came to so far.
+    pub(super) settle: bool,
+}
+
+struct Job {
+    batch: Batch,
+    orders: Orders,
+}
+
+#[derive(Default)]
+struct Done {
+    batch: Batch,
+    events: Vec<Tagged>,
+    state: Option<(Counts, Holdings)>,
 }
 
 /// The lanes of one thread: lane numbers `first`, `first + step`, ...
@@ -30,7 +53,15 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    fn run(&mut self, batch: &Batch, now: Timestamp) -> Vec<Tagged> {
+    fn run(&mut self, batch: &Batch, orders: &Orders) -> Vec<Tagged> {
+        if let Some(keys) = &batch.keys {
+            self.lanes.iter_mut().for_each(|lane| lane.unlock(keys));
+        }
+        if let Some(rules) = &orders.rules {
+            for lane in &mut self.lanes {
+                lane.adopt(rules);
+            }
+        }
         batch.for_each(|number, lane, task, packet| {
             if let Some(lane) = self.lanes.get_mut(usize::from(lane) / self.step) {
                 lane.ingest(number, task, packet);
@@ -38,7 +69,10 @@ impl Crew {
         });
         let mut events = Vec::new();
         for lane in &mut self.lanes {
-            lane.advance(now);
+            lane.advance(orders.now);
+            if orders.settle {
+                lane.settle();
+            }
             lane.take_events(&mut events);
         }
         events
@@ -59,6 +93,14 @@ impl Crew {
             counts.merge(&lane.counts());
         }
         counts
+    }
+
+    fn state(&self) -> (Counts, Holdings) {
+        let mut holdings = Holdings::default();
+        for lane in &self.lanes {
+            holdings.add(&lane.holdings());
+        }
+        (self.counts(), holdings)
     }
 }
 
@@ -90,29 +132,49 @@ impl Workers {
     }
 
     /// Hands over one batch for each thread (left empty) and emits the events of batches that are done.
-    pub(super) fn submit(&mut self, batches: &mut [Batch], now: Timestamp, out: &mut dyn FnMut(Event)) {
+    pub(super) fn submit(&mut self, batches: &mut [Batch], orders: &Orders, out: &mut dyn FnMut(Event)) {
         match self {
             Self::Inline(crew) => {
                 if let Some(batch) = batches.first_mut() {
-                    let events = crew.run(batch, now);
+                    let events = crew.run(batch, orders);
                     batch.clear();
                     emit(events, out);
                 }
             }
             Self::Threads(workers, in_flight) => {
                 if *in_flight == BATCHES_IN_FLIGHT {
-                    let spare = collect(workers, out);
+                    let done = collect(workers, out);
                     *in_flight -= 1;
-                    for ((worker, batch), mut spare) in workers.iter().zip(batches.iter_mut()).zip(spare) {
+                    for ((worker, batch), done) in workers.iter().zip(batches.iter_mut()).zip(done) {
+                        let mut spare = done.batch;
                         spare.clear();
-                        worker.submit(std::mem::replace(batch, spare), now);
+                        worker.submit(std::mem::replace(batch, spare), orders.clone());
                     }
                 } else {
                     for (worker, batch) in workers.iter().zip(batches.iter_mut()) {
-                        worker.submit(std::mem::take(batch), now);
+                        worker.submit(std::mem::take(batch), orders.clone());
                     }
                 }
                 *in_flight += 1;
+            }
+        }
+    }
+
+    /// Waits until all that was submitted is done. Gives what the lanes came to and hold, if the last orders were to settle.
+    pub(super) fn drain(&mut self, out: &mut dyn FnMut(Event)) -> (Counts, Holdings) {
+        match self {
+            Self::Inline(crew) => crew.state(),
+            Self::Threads(workers, in_flight) => {
+                let mut last = Vec::new();
+                for _ in 0..std::mem::take(in_flight) {
+                    last = collect(workers, out);
+                }
+                let (mut counts, mut holdings) = (Counts::default(), Holdings::default());
+                for (more, held) in last.into_iter().filter_map(|done| done.state) {
+                    counts.merge(&more);
+                    holdings.add(&held);
+                }
+                (counts, holdings)
             }
         }
     }
@@ -151,12 +213,13 @@ impl Workers {
 
 impl Worker {
     fn start(mut crew: Crew) -> Self {
-        let (jobs, inbox) = sync_channel::<(Batch, Timestamp)>(BATCHES_IN_FLIGHT);
+        let (jobs, inbox) = sync_channel::<Job>(BATCHES_IN_FLIGHT);
         let (outbox, done) = sync_channel(BATCHES_IN_FLIGHT);
         let thread = std::thread::spawn(move || {
-            for (batch, now) in inbox {
-                let events = crew.run(&batch, now);
-                if outbox.send((batch, events)).is_err() {
+            for Job { batch, orders } in inbox {
+                let events = crew.run(&batch, &orders);
+                let state = orders.settle.then(|| crew.state());
+                if outbox.send(Done { batch, events, state }).is_err() {
                     break;
                 }
             }
@@ -166,26 +229,26 @@ impl Worker {
         Self { jobs: Some(jobs), done, thread }
     }
 
-    fn submit(&self, batch: Batch, now: Timestamp) {
+    fn submit(&self, batch: Batch, orders: Orders) {
         if let Some(jobs) = &self.jobs {
             // A send fails only when the worker panicked; `finish` joins it and passes the panic on.
-            let _ = jobs.send((batch, now));
+            let _ = jobs.send(Job { batch, orders });
         }
     }
 }
 
 /// Takes the oldest batch back from every worker, and emits its events in order.
-fn collect(workers: &[Worker], out: &mut dyn FnMut(Event)) -> Vec<Batch> {
+fn collect(workers: &[Worker], out: &mut dyn FnMut(Event)) -> Vec<Done> {
     let mut events = Vec::new();
-    let mut spare = Vec::with_capacity(workers.len());
+    let mut all = Vec::with_capacity(workers.len());
     for worker in workers {
         // A worker that panicked gives nothing; `finish` passes the panic on.
-        let (batch, more) = worker.done.recv().unwrap_or_default();
-        events.extend(more);
-        spare.push(batch);
+        let mut done = worker.done.recv().unwrap_or_default();
+        events.append(&mut done.events);
+        all.push(done);
     }
     emit(events, out);
-    spare
+    all
 }
 
 fn emit(mut events: Vec<Tagged>, out: &mut dyn FnMut(Event)) {

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::model::{CaptureSummary, Counts, Event, EventBody, Initiator, RuleRef, Scope, Severity};
 
 /// Rows kept per table; what is beyond is counted in one last row.
 const ROWS_MAX: usize = 1000;
+
+/// Names up to this length are never broken in the table of violations.
+const NAME_WIDTH: usize = 26;
 
 /// Collects violations by who broke which rule towards whom: what the last table shows.
 #[derive(Default)]
@@ -198,10 +201,17 @@ fn violations(text: &mut String, input: &TableInput<'_>) {
             Cell::new(key.from),
             Cell::new(&key.to),
             Cell::new(&key.place),
-            Cell::new(data.join(", ")),
+            Cell::new(data.join("\n")),
             number(row.count),
         ]);
         reasons.entry(format!("{}/{}", key.policy, key.rule)).or_insert(&row.rule.reason);
+    }
+    // Names are worth more room than anything else.
+    let longest = input.trail.rows.keys().map(|key| key.to.chars().count()).max().unwrap_or(0);
+    if let Some(column) = table.column_mut(2)
+        && longest <= NAME_WIDTH
+    {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     section(text, "Violations", &table);
     text.pop();

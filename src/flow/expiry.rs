@@ -131,6 +131,11 @@ impl<T> Slots<T> {
         self.slots.iter().enumerate().filter_map(|(at, slot)| slot.value.as_ref().map(|value| (at as u32, value)))
     }
 
+    /// As [`Self::iter`], to change them.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| slot.value.as_mut())
+    }
+
     fn link(&mut self, at: u32, class: Class) {
         let list = &mut self.lists[class as usize];
         let youngest = std::mem::replace(&mut list.youngest, at);

@@ -202,6 +202,13 @@ impl<H: Handler> FlowTable<H> {
         }
     }
 
+    /// Shows every open flow to `visit`, always in the same order for the same packets.
+    pub fn for_each(&mut self, mut visit: impl FnMut(&FlowRecord, &mut H::State)) {
+        for flow in self.slots.iter_mut() {
+            visit(&flow.record, &mut flow.state);
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn any_record(&self) -> &FlowRecord {
         let (_, flow) = self.slots.iter().next().expect("a flow is there");

@@ -30,6 +30,30 @@ names! {
         WebSocketMessage = "websocket-message",
         /// Names and texts in a DNS message.
         DnsMessage = "dns-message",
+        /// What a client says of itself: user name, password, database, client identifier. Has fields.
+        Login = "login",
+        /// A statement in SQL; its literals have fields where the statement names their columns. Has fields.
+        SqlQuery = "sql-query",
+        /// Values bound to the parameters of a prepared statement. Has fields.
+        SqlParameters = "sql-parameters",
+        /// Rows of a result, named by their columns, and messages of the server. Has fields.
+        SqlRows = "sql-rows",
+        /// A table as COPY or LOAD DATA moves it: text, CSV or binary.
+        SqlCopy = "sql-copy",
+        /// A Redis command, its arguments named by the key or member they belong to. Has fields.
+        RedisCommand = "redis-command",
+        /// A Redis reply. Has fields.
+        RedisReply = "redis-reply",
+        /// BSON documents of a MongoDB message, one after the other.
+        Bson = "bson",
+        /// Records of a Kafka batch.
+        KafkaRecords = "kafka-records",
+        /// A message given to or by a broker (MQTT, AMQP): `name` is its topic or routing key, and the field of its payload.
+        Message = "message",
+        /// What stands around a message: topic, keys, properties. Has fields.
+        MessageHead = "message-head",
+        /// An LDAP operation, its values named by their attributes. Has fields.
+        LdapMessage = "ldap-message",
         /// Lines of a text dialogue that a client sends: a verb and its argument (SMTP, POP3, IMAP, FTP).
         Command = "command",
         /// Lines that a server answers with.
@@ -39,13 +63,30 @@ names! {
         /// A message of RFC 5322, with its MIME parts.
         MailMessage = "mail-message",
         /// Start line and header fields of SIP or MSRP.
-        MessageHead = "message-head",
+        SipHead = "sip-head",
         /// What a message protocol carries (SIP, MSRP, SMPP, HL7).
         MessageBody = "message-body",
         /// Octets of a file that was read or written.
         FileContent = "file-content",
         /// Messages of syslog.
         LogRecord = "log-record",
+    }
+}
+
+impl DocumentKind {
+    /// Whether a decoder of this kind says which field its octets are the value of, as it gives them out.
+    pub const fn has_fields(self) -> bool {
+        matches!(
+            self,
+            Self::Login
+                | Self::SqlQuery
+                | Self::SqlParameters
+                | Self::SqlRows
+                | Self::RedisCommand
+                | Self::RedisReply
+                | Self::MessageHead
+                | Self::LdapMessage
+        )
     }
 }
 

@@ -51,6 +51,10 @@ names! {
         Ipsec = "ipsec",
         /// OpenVPN.
         OpenVpn = "openvpn",
+        /// MySQL and MariaDB.
+        MySql = "mysql",
+        /// PostgreSQL, protocol 3.
+        Postgres = "postgresql",
         /// SMTP or LMTP.
         Smtp = "smtp",
         /// POP3.

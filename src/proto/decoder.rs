@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::{AppProto, Direction, DocumentStart, NameSource, UninspectedReason};
+use crate::model::{AppProto, Direction, DocumentStart, KeyLog, NameSource, UninspectedReason};
 
 use super::{Facts, TlsHello};
 
@@ -78,7 +78,7 @@ pub(crate) trait DatagramDecoder: Send {
     /// Decodes a datagram as far as it was captured. `false`: not one of this protocol, and nothing was told of it.
     fn datagram(&mut self, dir: Direction, payload: &[u8], out: &mut Out<'_>) -> bool;
 
-    /// No more datagrams come: what is open ends.
+    /// No more datagrams of this direction come.
     fn end(&mut self, _dir: Direction, _out: &mut Out<'_>) {}
 
     /// Why nothing more of this direction will be read, once that is so.
@@ -104,12 +104,27 @@ pub(crate) struct Out<'a> {
     facts: &'a mut dyn Facts,
     want: [bool; 2],
     next_id: &'a mut u32,
+    /// Encrypted layers around.
+    depth: u8,
 }
+
+/// Encrypted layers in each other that are unlocked.
+const DEPTH_MAX: u8 = 3;
 
 impl<'a> Out<'a> {
     /// An outlet for one call of the inspector.
     pub(crate) fn new(facts: &'a mut dyn Facts, want: [bool; 2], next_id: &'a mut u32) -> Self {
-        Self { facts, want, next_id }
+        Self { facts, want, next_id, depth: 0 }
+    }
+
+    /// An outlet for what is inside an encrypted layer.
+    pub(crate) fn inside(&mut self) -> Out<'_> {
+        Out { facts: &mut *self.facts, want: self.want, next_id: &mut *self.next_id, depth: self.depth + 1 }
+    }
+
+    /// The keys of sessions that may be unlocked here.
+    pub(crate) fn keys(&self) -> Option<&KeyLog> {
+        self.facts.keys().filter(|_| self.depth < DEPTH_MAX)
     }
 
     /// Whether documents of this direction are wanted.
@@ -155,6 +170,19 @@ impl<'a> Out<'a> {
         *self.next_id = self.next_id.wrapping_add(1);
         self.facts.document_start(dir, id, start);
         Doc { dir, id: Some(id) }
+    }
+
+    /// What follows in the document is a value of this field, or structure. See [`Facts::document_field`].
+    pub(crate) fn field(&mut self, doc: &Doc, field: Option<&str>) {
+        if let Some(id) = doc.id {
+            self.facts.document_field(doc.dir, id, field);
+        }
+    }
+
+    /// A whole value.
+    pub(crate) fn value(&mut self, doc: &Doc, field: Option<&str>, octets: &[u8]) {
+        self.field(doc, field);
+        self.octets(doc, octets);
     }
 
     /// Continues a document.

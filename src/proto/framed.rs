@@ -1,146 +1,233 @@
-//! Protocols whose messages say their length: one decoder for all, which cuts messages and hands them to a [`Framing`].
+//! What protocols of length-prefixed messages share: heads, bodies of any length, gaps, and the way back after a loss.
 //!
-//! A message of more than [`MESSAGE_MAX`] octets is read as it stands, without being held. After a gap, or a length that cannot
-//! be, the place of the next message is not known: what follows is read as unknown.
+//! A [`Protocol`] says how long the next message is and is then shown its body, as far as it is there. What it cannot read (a
+//! body cut by a gap, one that is too long to be held, octets that begin no message) is read as unknown: text in it is still
+//! found, only the names are lost. After a gap that swallowed a message's head the protocol is asked whether the octets that
+//! follow begin a message; segments often do.
 
-use crate::model::{Direction, DocumentKind, UninspectedReason};
+use crate::model::{Direction, UninspectedReason};
 
-use super::decoder::{Doc, Input, Out, Step, StreamDecoder};
-use super::unknown::{Raw, plain};
+use super::decoder::{Input, Out, Step, StreamDecoder};
+use super::unknown::Raw;
 
-/// Octets of a message that is held until it is whole.
-pub(crate) const MESSAGE_MAX: u64 = 60 << 10;
+/// Octets of a body that a protocol may ask to see at once. What it needs whole and is longer is read as unknown.
+pub(crate) const WHOLE_MAX: usize = 64 << 10;
 
-/// What the first octets of a message say of its length.
-pub(crate) enum Size {
-    /// Too few octets to tell.
+/// What stands at the beginning of a message.
+pub(crate) enum Head {
+    /// Cannot tell yet.
     More,
-    /// This is no message.
+    /// No message.
     Wrong,
-    /// The message has so many octets, these included.
-    Of(u64),
+    /// A head of so many octets (at least one), and the length of the body after it.
+    Whole(usize, u64),
+    /// So many octets of framing; something else follows in this direction.
+    Leave(usize),
 }
 
-/// A protocol of messages.
-pub(crate) trait Framing: Send {
-    /// The size of the message that `octets` begin with.
-    fn size(&self, octets: &[u8]) -> Size;
-    /// A whole message, at offset `at`.
-    fn message(&mut self, dir: Direction, at: u64, message: &[u8], out: &mut Out<'_>);
-    /// Whether a long message may be streamed as a document.
-    fn streams(&self) -> bool {
-        true
+/// What became of the octets of a body.
+pub(crate) enum Body {
+    /// So many were read.
+    Took(usize),
+    /// They must be seen together with what follows.
+    More,
+    /// They are not as they should be: the rest of the body is read as unknown.
+    Wrong,
+}
+
+/// Octets of a body.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    /// Which half-stream.
+    pub(crate) dir: Direction,
+    /// Offset of the first octet in the half-stream.
+    pub(crate) at: u64,
+    /// The octets of the body that were not read yet and are there. Never empty.
+    pub(crate) octets: &'a [u8],
+    /// Octets of the body that were not read yet, there or not.
+    pub(crate) left: u64,
+}
+
+impl<'a> Part<'a> {
+    /// All that is left of the body, if it is there.
+    pub(crate) fn whole(&self) -> Option<&'a [u8]> {
+        (self.octets.len() as u64 == self.left).then_some(self.octets)
     }
 }
 
-/// Decodes both half-streams by a framing.
-pub(crate) struct Framed<F> {
-    framing: F,
-    halves: [Half; 2],
+/// A protocol of messages with heads that tell their length.
+pub(crate) trait Protocol: Send {
+    /// Looks at octets where a message should begin.
+    fn head(&mut self, dir: Direction, at: u64, octets: &[u8], out: &mut Out<'_>) -> Head;
+    /// Reads octets of the message's body.
+    fn body(&mut self, part: Part<'_>, out: &mut Out<'_>) -> Body;
+    /// The body is over, read or not.
+    fn finish(&mut self, dir: Direction, out: &mut Out<'_>);
+    /// Octets of the body are missing: what is shown next comes after them.
+    fn body_gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>);
+    /// The place in the stream is lost, or it ends: closes what is open.
+    fn close(&mut self, dir: Direction, out: &mut Out<'_>);
+    /// After a loss: whether octets begin a message (`None`: cannot tell yet).
+    fn resumes(&self, dir: Direction, octets: &[u8]) -> Option<bool>;
+    /// Octets allocated beyond the protocol itself.
+    fn held_bytes(&self) -> usize;
 }
 
-#[derive(Default)]
-struct Half {
-    /// A long message that is being read, and its octets to come.
-    long: Option<(Doc, u64)>,
-    lost: Option<Raw>,
+enum State {
+    /// A message should begin.
+    Start,
+    /// So many octets of a body are left.
+    Body(u64),
+    /// So many octets of a body that is not understood are left.
+    Foreign(u64, Raw),
+    /// Where messages begin is not known; whether octets were missing right before.
+    Lost(Raw, bool),
 }
 
-impl<F: Framing> Framed<F> {
-    /// A decoder of which nothing has come.
-    pub(crate) fn new(framing: F) -> Self {
-        Self { framing, halves: Default::default() }
+/// Reads the messages of a protocol.
+pub(crate) struct Framed<P> {
+    protocol: P,
+    halves: [State; 2],
+}
+
+impl<P: Protocol> Framed<P> {
+    /// A decoder at the beginning of both half-streams.
+    pub(crate) const fn new(protocol: P) -> Self {
+        Self { protocol, halves: [State::Start, State::Start] }
     }
 }
 
-impl<F: Framing> StreamDecoder for Framed<F> {
+const fn raw(dir: Direction) -> Raw {
+    Raw::new(dir, UninspectedReason::UnknownProtocol, None)
+}
+
+impl<P: Protocol> StreamDecoder for Framed<P> {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
         let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
-        if let Some(raw) = &mut half.lost {
-            raw.octets(input.at, input.octets, out);
-            return Step::Took(input.octets.len());
-        }
-        if let Some((doc, left)) = &mut half.long {
-            let used = usize::try_from(*left).unwrap_or(usize::MAX).min(input.octets.len());
-            out.octets(doc, input.octets.get(..used).unwrap_or_default());
-            *left -= used as u64;
-            if *left == 0 {
-                out.end(doc);
-                half.long = None;
-            }
-            return Step::Took(used);
-        }
-        match self.framing.size(input.octets) {
-            Size::More if input.more => Step::Took(0),
-            Size::Of(size) if size > MESSAGE_MAX && self.framing.streams() => {
-                half.long = Some((out.start(input.dir, plain(DocumentKind::Stream, input.at)), size));
-                self.advance(input, out)
-            }
-            Size::Of(size) if size > 0 && size <= MESSAGE_MAX => match input.octets.get(..size as usize) {
-                Some(message) => {
-                    self.framing.message(input.dir, input.at, message, out);
-                    Step::Took(message.len())
+        let state = if input.dir == Direction::Forward { forward } else { backward };
+        let (dir, protocol) = (input.dir, &mut self.protocol);
+        match state {
+            State::Start => match protocol.head(dir, input.at, input.octets, out) {
+                Head::More if input.more => Step::Took(0),
+                Head::Leave(used) => {
+                    protocol.close(dir, out);
+                    Step::Leave(used, None)
                 }
-                None if input.more => Step::Took(0),
-                None => {
-                    half.lose(input.dir);
-                    self.advance(input, out)
+                Head::Whole(used, body) => {
+                    if body == 0 {
+                        protocol.finish(dir, out);
+                    } else {
+                        *state = State::Body(body);
+                    }
+                    Step::Took(used)
+                }
+                Head::More | Head::Wrong => {
+                    protocol.close(dir, out);
+                    let mut unknown = raw(dir);
+                    unknown.octets(input.at, input.octets, out);
+                    *state = State::Lost(unknown, false);
+                    Step::Took(input.octets.len())
                 }
             },
-            _ => {
-                half.lose(input.dir);
-                self.advance(input, out)
+            State::Body(left) => {
+                let there = input.octets.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                let octets = input.octets.get(..there).unwrap_or_default();
+                let cut = there as u64 == *left || !input.more || there >= WHOLE_MAX;
+                let used = match protocol.body(Part { dir, at: input.at, octets, left: *left }, out) {
+                    Body::Took(used) if used > 0 => used.min(there),
+                    Body::More | Body::Took(_) if !cut => return Step::Took(0),
+                    _ => {
+                        *state = State::Foreign(*left, raw(dir));
+                        return self.advance(input, out);
+                    }
+                };
+                *left -= used as u64;
+                if *left == 0 {
+                    *state = State::Start;
+                    protocol.finish(dir, out);
+                }
+                Step::Took(used)
+            }
+            State::Foreign(left, unknown) => {
+                let there = input.octets.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                unknown.octets(input.at, input.octets.get(..there).unwrap_or_default(), out);
+                *left -= there as u64;
+                if *left == 0 {
+                    unknown.end(out);
+                    *state = State::Start;
+                    protocol.finish(dir, out);
+                }
+                Step::Took(there)
+            }
+            State::Lost(unknown, fresh) => {
+                if *fresh {
+                    match protocol.resumes(dir, input.octets) {
+                        Some(true) => {
+                            unknown.end(out);
+                            *state = State::Start;
+                            return self.advance(input, out);
+                        }
+                        None if input.more => return Step::Took(0),
+                        _ => *fresh = false,
+                    }
+                }
+                unknown.octets(input.at, input.octets, out);
+                Step::Took(input.octets.len())
             }
         }
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
         let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
-        if let Some(raw) = &mut half.lost {
-            return raw.gap(len, out);
-        }
-        match &mut half.long {
-            Some((doc, left)) if len < *left => {
+        let state = if dir == Direction::Forward { forward } else { backward };
+        match state {
+            State::Body(left) if len <= *left => {
                 *left -= len;
-                out.gap(doc, len);
+                self.protocol.body_gap(dir, len, out);
+                if *left == 0 {
+                    *state = State::Start;
+                    self.protocol.finish(dir, out);
+                }
+            }
+            State::Foreign(left, unknown) if len < *left => {
+                *left -= len;
+                unknown.gap(len, out);
+            }
+            State::Lost(unknown, fresh) => {
+                unknown.gap(len, out);
+                *fresh = true;
             }
             _ => {
-                half.close(out);
-                half.lose(dir);
+                if let State::Foreign(_, unknown) = state {
+                    unknown.end(out);
+                }
+                self.protocol.close(dir, out);
+                *state = State::Lost(raw(dir), true);
             }
         }
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
         let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
-        half.close(out);
+        let state = if dir == Direction::Forward { forward } else { backward };
+        if let State::Foreign(_, unknown) | State::Lost(unknown, _) = state {
+            unknown.end(out);
+        }
+        self.protocol.close(dir, out);
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let [forward, backward] = &self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
-        half.lost.as_ref().and_then(Raw::sealed)
+        match self.halves.get(dir.index()) {
+            Some(State::Lost(unknown, _)) => unknown.sealed(),
+            _ => None,
+        }
     }
 
     fn held_bytes(&self) -> usize {
-        size_of::<Self>() + self.halves.iter().filter_map(|half| half.lost.as_ref()).map(Raw::held_bytes).sum::<usize>()
-    }
-}
-
-impl Half {
-    fn lose(&mut self, dir: Direction) {
-        self.lost = Some(Raw::new(dir, UninspectedReason::UnknownProtocol, None));
-    }
-
-    fn close(&mut self, out: &mut Out<'_>) {
-        if let Some((doc, _)) = self.long.take() {
-            out.end(&doc);
-        }
-        if let Some(mut raw) = self.lost.take() {
-            raw.end(out);
-        }
+        let half = |state: &State| match state {
+            State::Foreign(_, unknown) | State::Lost(unknown, _) => unknown.held_bytes(),
+            _ => 0,
+        };
+        size_of::<Self>() + self.protocol.held_bytes() + self.halves.iter().map(half).sum::<usize>()
     }
 }

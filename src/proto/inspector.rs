@@ -24,8 +24,9 @@ pub struct Inspector {
     datagrams: Option<(AppProto, Box<dyn DatagramDecoder>)>,
 }
 
-/// The state of both half-streams, apart from what an [`Out`] borrows.
-struct Core {
+/// The state of both half-streams, apart from what an [`Out`] borrows. A decoder that unlocks an encrypted layer has one for
+/// what is inside.
+pub(crate) struct Core {
     ports: Ports,
     client: Direction,
     layers: Vec<Option<Box<dyn StreamDecoder>>>,
@@ -61,7 +62,7 @@ impl Inspector {
     /// An inspector for a new flow. `want` tells for which directions (by [`Direction::index`]) documents are wanted.
     pub fn new(transport: Transport, originator_port: u16, responder_port: u16, want: [bool; 2]) -> Self {
         let ports = [originator_port, responder_port];
-        let core = Core { ports, client: Direction::Forward, layers: vec![None], halves: Default::default() };
+        let core = Core::new(ports, Direction::Forward);
         Self { transport, want, next_id: 0, core, datagrams: None }
     }
 
@@ -75,12 +76,12 @@ impl Inspector {
     }
 
     /// `len` octets of a half-stream are missing at `offset`.
-    pub fn gap(&mut self, dir: Direction, offset: u64, len: u64, facts: &mut dyn Facts) {
+    pub fn gap(&mut self, dir: Direction, _offset: u64, len: u64, facts: &mut dyn Facts) {
         if self.transport != Transport::Stream || self.core.half(dir).ended || len == 0 {
             return;
         }
         let mut out = Out::new(facts, self.want, &mut self.next_id);
-        self.core.gap(dir, offset, len, &mut out);
+        self.core.gap(dir, len, &mut out);
     }
 
     /// One datagram: the octets captured and its length by the headers. What a snaplen cut off is not reported here.
@@ -117,14 +118,13 @@ impl Inspector {
 
     /// The half-stream ends: no more octets come, for whatever reason.
     pub fn end(&mut self, dir: Direction, facts: &mut dyn Facts) {
-        if let Some((_, decoder)) = &mut self.datagrams {
-            decoder.end(dir, &mut Out::new(facts, self.want, &mut self.next_id));
-        }
-        if self.transport != Transport::Stream || self.core.half(dir).ended {
-            return;
-        }
         let mut out = Out::new(facts, self.want, &mut self.next_id);
-        self.core.end(dir, &mut out);
+        if let Some((_, decoder)) = &mut self.datagrams {
+            decoder.end(dir, &mut out);
+        }
+        if self.transport == Transport::Stream && !self.core.half(dir).ended {
+            self.core.end(dir, &mut out);
+        }
     }
 
     /// The reason why nothing more of this direction will be read, once that is so: it need not be reassembled any more.
@@ -142,14 +142,24 @@ impl Inspector {
 
     /// Octets allocated for this flow.
     pub fn held_bytes(&self) -> usize {
-        let decoders = self.core.layers.iter().flatten().map(|d| d.held_bytes()).sum::<usize>();
         let datagrams = self.datagrams.as_ref().map_or(0, |(_, d)| d.held_bytes());
-        let half = |h: &Half| h.held.capacity() + h.raw.as_ref().map_or(0, Raw::held_bytes);
-        size_of::<Self>() + decoders + datagrams + self.core.halves.iter().map(half).sum::<usize>()
+        size_of::<Self>() + self.core.held_bytes() + datagrams
     }
 }
 
 impl Core {
+    /// Both half-streams before their first octet. `client` is the client unless the octets tell otherwise.
+    pub(crate) fn new(ports: Ports, client: Direction) -> Self {
+        Self { ports, client, layers: vec![None], halves: Default::default() }
+    }
+
+    /// Octets allocated.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let decoders = self.layers.iter().flatten().map(|d| d.held_bytes()).sum::<usize>();
+        let half = |h: &Half| h.held.capacity() + h.raw.as_ref().map_or(0, Raw::held_bytes);
+        decoders + self.halves.iter().map(half).sum::<usize>()
+    }
+
     fn half(&self, dir: Direction) -> &Half {
         let [forward, backward] = &self.halves;
         if dir == Direction::Forward { forward } else { backward }
@@ -165,13 +175,15 @@ impl Core {
         self.layers.get_mut(layer)?.as_deref_mut()
     }
 
-    fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
+    /// Why nothing more of a direction will be read, once that is so.
+    pub(crate) fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
         let half = self.half(dir);
         let decoder = self.layers.get(half.layer).and_then(Option::as_deref);
         decoder.and_then(|d| d.sealed(dir)).or_else(|| half.raw.as_ref().and_then(Raw::sealed))
     }
 
-    fn feed(&mut self, dir: Direction, offset: u64, octets: &[u8], out: &mut Out<'_>) {
+    /// Octets of a half-stream, the first at `offset`.
+    pub(crate) fn feed(&mut self, dir: Direction, offset: u64, octets: &[u8], out: &mut Out<'_>) {
         if self.half(dir).held.is_empty() {
             let used = self.run(dir, offset, octets, true, out);
             let half = self.half_mut(dir);
@@ -195,7 +207,8 @@ impl Core {
         }
     }
 
-    fn gap(&mut self, dir: Direction, _offset: u64, len: u64, out: &mut Out<'_>) {
+    /// `len` octets are missing.
+    pub(crate) fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
         self.run_held(dir, false, out);
         if let Some(raw) = &mut self.half_mut(dir).raw {
             raw.gap(len, out);
@@ -205,7 +218,8 @@ impl Core {
         self.settle(dir, out);
     }
 
-    fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
+    /// The half-stream ends.
+    pub(crate) fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
         self.run_held(dir, false, out);
         let half = self.half_mut(dir);
         half.ended = true;

@@ -20,13 +20,15 @@
 //! that was understood, or it is reported by [`Facts::unread`] with a reason. What nobody recognises is still read as a
 //! document unless it looks encrypted or compressed (`unknown`).
 //!
-//! **Nothing is read that is locked.** [`Inspector::finished`] says when a direction can be left alone.
+//! **Nothing is read that is locked.** [`Inspector::finished`] says when a direction can be left alone. Where [`Facts::keys`] has
+//! the secrets of a session, TLS and QUIC are unlocked instead, and their inside is inspected like any other octets.
 
 use std::net::IpAddr;
 
-use crate::model::{AppProto, Direction, DocumentStart, NameSource, UninspectedReason};
+use crate::model::{AppProto, Direction, DocumentStart, KeyLog, NameSource, UninspectedReason};
 
 mod assembler;
+mod counted;
 mod decoder;
 mod dns;
 mod dtls;
@@ -40,11 +42,14 @@ mod http1;
 mod http2;
 mod imap;
 mod inspector;
+mod kdf;
 mod ldap;
 mod lines;
 mod msrp;
+mod mysql;
 mod nfs;
 mod pop3;
+mod postgres;
 mod prelude;
 mod quic;
 mod radius;
@@ -57,6 +62,7 @@ mod sip;
 mod smb2;
 mod smpp;
 mod smtp;
+mod sql;
 mod syslog;
 mod tftp;
 mod tls;
@@ -109,6 +115,10 @@ pub struct TlsHello {
 /// Document events come only for wanted directions, and several documents may be open at once; ids are unique within a flow.
 /// Names are given as sent, without port; DNS names are lower case.
 pub trait Facts {
+    /// The keys of sessions to decrypt, if there are any.
+    fn keys(&self) -> Option<&KeyLog> {
+        None
+    }
     /// The application protocol. Told again, innermost last, when a tunnel within the flow carries another one.
     fn protocol(&mut self, app: AppProto);
     /// The name of the server, each time it changes.
@@ -120,6 +130,10 @@ pub trait Facts {
     fn tls(&mut self, hello: &TlsHello);
     /// A document begins.
     fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart);
+    /// The octets of this document that follow are the value of `field`; with `None` they are structure or free text. Each call
+    /// ends the value before, so two calls with the same field make two values. Only documents whose kind
+    /// [has fields](crate::model::DocumentKind::has_fields).
+    fn document_field(&mut self, dir: Direction, id: u32, field: Option<&str>);
     /// More octets of a document.
     fn document_octets(&mut self, dir: Direction, id: u32, octets: &[u8]);
     /// `len` octets of a document are missing here.

@@ -69,7 +69,7 @@ impl StreamDecoder for Msrp {
             }
             let room = HEAD_MAX.saturating_sub(half.head.len());
             half.head.extend_from_slice(line.get(..room).unwrap_or(line));
-            half.lines.octets(input.dir, DocumentKind::MessageHead, input.at, line, out);
+            half.lines.octets(input.dir, DocumentKind::SipHead, input.at, line, out);
             if bare(line).is_empty() && !half.end_line.is_empty() {
                 half.lines.close(out);
                 half.in_body = true;

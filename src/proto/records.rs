@@ -6,7 +6,7 @@ use crate::model::{Direction, DocumentKind, UninspectedReason};
 
 use super::decoder::{Input, Out, Step, StreamDecoder};
 use super::files::Files;
-use super::unknown::{Raw, plain};
+use super::unknown::Raw;
 
 /// Octets of a message's head that are held. What has no data within them has none that is read as a file.
 pub(crate) const HEAD_MAX: usize = 4 << 10;

@@ -5,8 +5,8 @@ use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
 use super::{
-    dns, dtls, ftp, hl7, http1, http2, imap, ldap, msrp, nfs, pop3, prelude, quic, radius, sealed, sip, smb2, smpp,
-    smtp, syslog, tftp, tls,
+    dns, dtls, ftp, hl7, http1, http2, imap, ldap, msrp, mysql, nfs, pop3, postgres, prelude, quic, radius, sealed,
+    sip, smb2, smpp, smtp, syslog, tftp, tls,
 };
 
 /// The two ports of a flow: originator's, responder's.
@@ -55,6 +55,8 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Msrp,    msrp::PORTS,         msrp::probe,            msrp::decoder;
     Syslog,  syslog::PORTS,       syslog::probe,          syslog::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
+    Postgres, postgres::PORTS,    postgres::probe,        postgres::decoder;
+    MySql,   mysql::PORTS,        mysql::probe,           mysql::decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;
     Dns,     &[53, 5353],         dns::probe_stream,      dns::stream_decoder;
     Hl7,     hl7::PORTS,          hl7::probe,             hl7::decoder;

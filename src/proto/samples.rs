@@ -305,9 +305,9 @@ fn imap_facts() {
 fn message_facts() {
     let parts = sip();
     assert_eq!(texts(&parts, DocumentKind::MessageBody), ["hello", "short"]);
-    assert_eq!(texts(&parts, DocumentKind::MessageHead).len(), 4);
+    assert_eq!(texts(&parts, DocumentKind::SipHead).len(), 4);
     assert_eq!(texts(&msrp(), DocumentKind::MessageBody), ["Hi\r\n--\r\n"]);
-    assert_eq!(texts(&msrp(), DocumentKind::MessageHead).len(), 3);
+    assert_eq!(texts(&msrp(), DocumentKind::SipHead).len(), 3);
     assert_eq!(texts(&hl7(), DocumentKind::MessageBody)[..2], ["MSH|^~\\&|A\rPID|1||7\r", "MSH|^~\\&|B\r"]);
     assert_eq!(texts(&smpp(), DocumentKind::MessageBody), ["\0h\0i"]);
     assert_eq!(

@@ -95,7 +95,7 @@ impl DatagramDecoder for Datagrams {
             return false;
         }
         let (head, body) = payload.split_at(head_len(payload).unwrap_or(payload.len()));
-        out.document(dir, plain(DocumentKind::MessageHead, 0), head);
+        out.document(dir, plain(DocumentKind::SipHead, 0), head);
         if !body.is_empty() {
             out.document(dir, body_start(head, head.len() as u64), body);
         }
@@ -144,7 +144,7 @@ impl StreamDecoder for Sip {
                 };
                 let head = within.get(..len).unwrap_or_default();
                 half.other.close(out);
-                out.document(input.dir, plain(DocumentKind::MessageHead, input.at), head);
+                out.document(input.dir, plain(DocumentKind::SipHead, input.at), head);
                 let size = field(head, &["content-length", "l"]).and_then(|size| std::str::from_utf8(size).ok());
                 let size = size.and_then(|size| size.parse::<u64>().ok()).unwrap_or(0);
                 if size > 0 {

@@ -2,9 +2,9 @@
 
 use crate::model::{Direction, DocumentKind, DocumentStart};
 
+use super::counted::{Counted, Framing, Size};
 use super::decoder::{Out, Probe, Role, StreamDecoder};
 use super::fields::Fields;
-use super::framed::{Framed, Framing, Size};
 use super::reader::Reader;
 use super::unknown::plain;
 
@@ -48,7 +48,7 @@ pub(crate) fn probe(octets: &[u8]) -> Probe {
 
 /// A decoder for both ends.
 pub(crate) fn decoder(_: Direction) -> Box<dyn StreamDecoder> {
-    Box::new(Framed::new(Smpp))
+    Box::new(Counted::new(Smpp))
 }
 
 struct Smpp;

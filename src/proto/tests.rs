@@ -27,6 +27,7 @@ pub(crate) struct Document {
     pub(crate) start: DocumentStart,
     pub(crate) octets: Vec<u8>,
     pub(crate) gaps: Vec<(usize, u64)>,
+    pub(crate) fields: Vec<(usize, Option<String>)>,
     pub(crate) ended: bool,
 }
 
@@ -46,8 +47,13 @@ impl Facts for Seen {
     fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart) {
         let key = (dir.index(), start.stream_offset, start.kind as usize);
         assert!(self.open.insert(id, key).is_none(), "document id used twice");
-        let document = Document { start, octets: Vec::new(), gaps: Vec::new(), ended: false };
+        let document = Document { start, octets: Vec::new(), gaps: Vec::new(), fields: Vec::new(), ended: false };
         self.documents.insert(key, document);
+    }
+    fn document_field(&mut self, _: Direction, id: u32, field: Option<&str>) {
+        let document = self.documents.get_mut(&self.open[&id]).unwrap();
+        assert!(document.start.kind.has_fields() && !document.ended);
+        document.fields.push((document.octets.len(), field.map(str::to_owned)));
     }
     fn document_octets(&mut self, _: Direction, id: u32, octets: &[u8]) {
         let document = self.documents.get_mut(&self.open[&id]).unwrap();
@@ -72,6 +78,26 @@ impl Seen {
     pub(crate) fn texts(&self, kind: DocumentKind) -> Vec<String> {
         let of_kind = self.documents.values().filter(|document| document.start.kind == kind);
         of_kind.map(|document| String::from_utf8_lossy(&document.octets).into_owned()).collect()
+    }
+
+    /// Documents as `field=value` lines; structure and free text as they are.
+    pub(crate) fn values(&self, kind: DocumentKind) -> Vec<String> {
+        let of_kind = self.documents.values().filter(|document| document.start.kind == kind);
+        of_kind
+            .map(|document| {
+                let ends = document.fields.iter().skip(1).map(|(at, _)| *at).chain([document.octets.len()]);
+                let first = document.fields.first().map_or(document.octets.len(), |(at, _)| *at);
+                let mut text = String::from_utf8_lossy(&document.octets[..first]).into_owned();
+                for ((from, field), to) in document.fields.iter().zip(ends) {
+                    let value = String::from_utf8_lossy(&document.octets[*from..to]);
+                    match field {
+                        Some(field) => text.push_str(&format!("«{field}={value}»")),
+                        None => text.push_str(&value),
+                    }
+                }
+                text
+            })
+            .collect()
     }
 
     fn finished(mut self) -> Self {
@@ -187,7 +213,7 @@ fn http2_requests() -> Vec<u8> {
 }
 
 /// Who says what.
-type Part = (Direction, Vec<u8>);
+pub(crate) type Part = (Direction, Vec<u8>);
 
 /// Conversations of every stream protocol, with the protocol that has to be recognised.
 pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
@@ -297,6 +323,8 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
         ),
         (AppProto::Unknown, vec![(Forward, vec![0; 3000]), (Backward, b"\x16\x03".to_vec())]),
     ]);
+    samples.extend(postgres::tests::samples());
+    samples.extend(mysql::tests::samples());
     samples
 }
 
@@ -371,9 +399,11 @@ fn prefixes_are_accounted_for() {
                 // Octets of documents and unread octets are never more than what was given.
                 let read: usize = seen.documents.values().map(|document| document.octets.len()).sum();
                 let unread: u64 = seen.unread.values().sum();
-                // What was compressed is longer when it is read.
-                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2])
-                    || seen.documents.values().any(|document| document.start.kind == DocumentKind::Fields);
+                // What was compressed, or a number in binary, is longer when it is read.
+                let expands = matches!(
+                    seen.protocols[..],
+                    [AppProto::Dns | AppProto::Http2 | AppProto::Postgres | AppProto::MySql]
+                ) || seen.documents.values().any(|document| document.start.kind == DocumentKind::Fields);
                 // Each compressed message ends with four octets that were not sent.
                 assert!(expands || read as u64 + unread <= len as u64 + 4, "{len}: {seen:?}");
             }

@@ -1,4 +1,4 @@
-//! TLS: the ClientHello is read, everything after it is locked.
+//! TLS: the ClientHello is read; everything after it is locked, unless the session's keys are known ([`session`]).
 //!
 //! The hello is put together across segments (by the inspector) and across records (RFC 8446, section 5.1, allows a handshake
 //! message to be cut anywhere). SSL 2.0 compatible hellos (RFC 5246, appendix E.2) are recognised: they carry no name. A
@@ -11,6 +11,13 @@ use crate::model::{Direction, NameSource, UninspectedReason};
 use super::TlsHello;
 use super::decoder::{Input, Out, Probe, Role, Step, StreamDecoder};
 use super::reader::Reader;
+
+mod protection;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use session::Session;
 
 /// Ports of TLS from the first octet on: HTTPS, SMTPS, LDAPS, DoT, FTPS, Telnets, IMAPS, POP3S, SIPS, alternative HTTPS, MQTTS.
 pub(crate) const PORTS: &[u16] = &[443, 465, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443, 8883];
@@ -105,17 +112,34 @@ fn probe_ssl2(octets: &[u8]) -> Probe {
 
 /// A decoder for both ends.
 pub(crate) fn decoder(client: Direction) -> Box<dyn StreamDecoder> {
-    Box::new(Tls { client, hello: Some(Vec::new()) })
+    Box::new(Tls { client, hello: Some(Vec::new()), keyed: None, session: None })
 }
 
 struct Tls {
     client: Direction,
     /// Handshake octets of the client so far; `None` once the client's half is locked too.
     hello: Option<Vec<u8>>,
+    /// Whether there are keys of any session; `None` before the first octet.
+    keyed: Option<bool>,
+    /// The session, if it can be unlocked.
+    session: Option<Box<Session>>,
 }
 
 impl StreamDecoder for Tls {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
+        if let Some(session) = &mut self.session {
+            return Step::Took(session.advance(input, out));
+        }
+        let keyed = *self.keyed.get_or_insert_with(|| out.keys().is_some());
+        if input.dir != self.client {
+            // The server's octets wait for the hello that tells whether there are keys for them.
+            if keyed && input.more {
+                return Step::Took(0);
+            }
+            out.unread(input.dir, input.octets.len(), UninspectedReason::Encrypted);
+            self.keyed = Some(false);
+            return Step::Took(input.octets.len());
+        }
         let Some(message) = self.hello.as_mut() else {
             return Step::Took(0);
         };
@@ -152,16 +176,23 @@ impl StreamDecoder for Tls {
             return self.lock(input, Some(0), out);
         }
         if hello_of(message, false, out) {
+            self.session = message.get(4..).filter(|_| keyed).and_then(|hello| unlock(self.client, hello, out));
             return self.lock(input, Some(reader.at()), out);
         }
         Step::Took(reader.at())
     }
 
-    fn gap(&mut self, dir: Direction, _len: u64, out: &mut Out<'_>) {
-        self.end(dir, out);
+    fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
+        match &mut self.session {
+            Some(session) => session.gap(dir, len, out),
+            None => self.end(dir, out),
+        }
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
+        if let Some(session) = &mut self.session {
+            return session.end(dir, out);
+        }
         if dir == self.client
             && let Some(message) = self.hello.take()
         {
@@ -170,11 +201,16 @@ impl StreamDecoder for Tls {
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        (dir != self.client || self.hello.is_none()).then_some(UninspectedReason::Encrypted)
+        if let Some(session) = &self.session {
+            return session.sealed(dir);
+        }
+        let locked = self.hello.is_none() || dir != self.client && self.keyed == Some(false);
+        locked.then_some(UninspectedReason::Encrypted)
     }
 
     fn held_bytes(&self) -> usize {
-        self.hello.as_ref().map_or(0, Vec::capacity)
+        let session = self.session.as_ref().map_or(0, |session| session.held_bytes());
+        session + self.hello.as_ref().map_or(0, Vec::capacity)
     }
 }
 
@@ -199,6 +235,13 @@ impl Tls {
             }
         }
     }
+}
+
+/// The session that a ClientHello's body begins, if its secrets are known.
+fn unlock(client: Direction, hello: &[u8], out: &Out<'_>) -> Option<Box<Session>> {
+    let random = session::client_random(hello)?;
+    let secrets = out.keys()?.session(&random)?.clone();
+    Some(Box::new(Session::new(client, random, secrets)))
 }
 
 /// Tells of the hello at the start of a handshake message. `cut`: no more of it will come. Says whether it was whole.

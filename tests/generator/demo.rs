@@ -21,7 +21,7 @@ const SHOP_FRANKFURT: &str = "3.120.5.6";
 const VENDOR_US: &str = "3.221.1.9";
 
 /// The decoded barcode on the back of a licence (AAMVA card design standard), of a person who does not exist.
-const BARCODE: &str = "@\n\x1e\rANSI 636014100101DL00310216DLDAQD1234562\nDCSSAMPLE\nDDEN\nDACALEX\nDDFN\nDADNONE\nDDGN\nDCAC\n\
+pub const BARCODE: &str = "@\n\x1e\rANSI 636014100101DL00310216DLDAQD1234562\nDCSSAMPLE\nDDEN\nDACALEX\nDDFN\nDADNONE\nDDGN\nDCAC\n\
 DCBNONE\nDCDNONE\nDBD01012024\nDBB01011990\nDBA01012030\nDBC9\nDAU070 IN\nDAYBRO\nDAG1 EXAMPLE ST\nDAIANYTOWN\nDAJCA\n\
 DAK900010000  \nDCF00/00/0000NNNAN/ANFD/YY\nDCGUSA\r";
 
@@ -38,17 +38,24 @@ pub fn capture() -> Vec<u8> {
     net.into_pcap()
 }
 
-fn at(addr: &str, port: u16) -> SocketAddr {
+pub fn at(addr: &str, port: u16) -> SocketAddr {
     SocketAddr::new(addr.parse().expect("an address"), port)
 }
 
-fn look_up(net: &mut Recorder, client: &str, id: u16, name: &str, addr: &str) {
+pub fn look_up(net: &mut Recorder, client: &str, id: u16, name: &str, addr: &str) {
     let resolver = RESOLVER.parse().expect("an address");
     dns(net, at(client, 40_000 + id), resolver, id, name, addr.parse().expect("an address"));
 }
 
 /// One HTTP exchange over a connection of its own. `at_end` says which end is the client in the capture's eyes: 0.
-fn exchange(net: &mut Recorder, client: SocketAddr, server: SocketAddr, rtt_ms: u64, request: &[u8], response: &[u8]) {
+pub fn exchange(
+    net: &mut Recorder,
+    client: SocketAddr,
+    server: SocketAddr,
+    rtt_ms: u64,
+    request: &[u8],
+    response: &[u8],
+) {
     let mut connection = net.connect(client, server, rtt_ms);
     connection.send(net, 0, request);
     connection.send(net, 1, response);
@@ -56,7 +63,7 @@ fn exchange(net: &mut Recorder, client: SocketAddr, server: SocketAddr, rtt_ms: 
     net.wait_ms(400);
 }
 
-fn post(host: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+pub fn post(host: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: support-console/4.2\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
@@ -64,7 +71,7 @@ fn post(host: &str, path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-fn ok(content_type: &str, body: &str) -> Vec<u8> {
+pub fn ok(content_type: &str, body: &str) -> Vec<u8> {
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     head.into_bytes()

@@ -6,8 +6,10 @@
 #![allow(dead_code, unreachable_pub)] // Each test binary uses its part.
 
 pub mod demo;
+pub mod incidents;
 pub mod jpeg;
 pub mod net;
+pub mod small;
 pub mod tls;
 
 /// A capture by file name and content.
@@ -16,7 +18,15 @@ pub struct Made {
     pub octets: Vec<u8>,
 }
 
+/// The captures of the cases in tests/cases, by path below that folder.
+pub fn cases() -> Vec<Made> {
+    incidents::captures()
+}
+
 /// All committed captures.
 pub fn all() -> Vec<Made> {
-    vec![Made { name: "demo.pcap", octets: demo::capture() }]
+    vec![
+        Made { name: "demo.pcap", octets: demo::capture() },
+        Made { name: "small.pcapng", octets: small::capture() },
+    ]
 }

@@ -1,0 +1,148 @@
+//! The whole engine on a fixed capture held in memory: JSON posted abroad, TLS, DNS look-ups; with one worker thread and two.
+//!
+//! `cargo bench --bench replay`. Throughput is octets of frames. Printed once: packets, octets and peak memory.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
+#[path = "../tests/generator/mod.rs"]
+mod generator;
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use borderpost::engine::{Engine, EngineOptions, Rules};
+use borderpost::geo::{GeoSettings, Locator};
+use borderpost::model::{Frame, Limits, LinkType, Origin, Timestamp};
+use borderpost::policy::PolicySet;
+use borderpost::scan::Catalogue;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use generator::{net, tls};
+
+fn at(addr: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(addr.parse().unwrap(), port)
+}
+
+/// A JSON document without user data, rich in digits.
+fn json(len: usize, seed: u32) -> Vec<u8> {
+    let mut body = String::from("{\"items\":[");
+    let mut i = seed;
+    while body.len() < len {
+        i = i.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        body += &format!(
+            "{{\"order\":{},\"price\":{}.{:02},\"sku\":\"A{:07}\",\"at\":\"2026-03-02T14:{:02}:{:02}Z\",\"note\":\"left at the door\"}},",
+            i % 1_000_000, i % 900, i % 100, i % 10_000_000, i % 60, i % 60
+        );
+    }
+    body += "{}]}";
+    body.into_bytes()
+}
+
+fn workload(kind: &str) -> net::Recorder {
+    let mut recorder = net::Recorder::starting_at(1_772_460_000);
+    let resolver = at("10.20.0.53", 53);
+    for i in 0..100u16 {
+        let host = format!("10.20.{}.{}", i / 50, i % 50 + 10);
+        let server = at("101.126.22.5", 80);
+        if kind == "dns" || kind == "mixed" {
+            for j in 0..20 {
+                net::dns(&mut recorder, at(&host, 20_000 + j), resolver, i * 20 + j, &format!("h{i}-{j}.example.com"), server.ip());
+            }
+        }
+        if kind == "json" || kind == "mixed" {
+            let body = json(64 << 10, u32::from(i));
+            let head = format!(
+                "POST /api HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            let mut connection = recorder.connect(at(&host, 30_000), server, 20);
+            connection.send(&mut recorder, 0, &[head.as_bytes(), &body].concat());
+            connection.send(&mut recorder, 1, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+            connection.close(&mut recorder);
+        }
+        if kind == "tls" || kind == "mixed" {
+            let mut connection = recorder.connect(at(&host, 31_000), at("101.126.22.5", 443), 20);
+            connection.send(&mut recorder, 0, &tls::client_hello("api.example.com", i.into()));
+            connection.send(&mut recorder, 1, &tls::server_hello(i.into()));
+            for round in 0..4 {
+                connection.send(&mut recorder, 0, &tls::application_data(16_000, (u64::from(i) << 8) + round));
+            }
+            connection.close(&mut recorder);
+        }
+    }
+    recorder
+}
+
+fn run(rules: &Arc<Rules>, recorder: &net::Recorder, threads: usize) -> u64 {
+    let mut engine = Engine::new(rules.clone(), &Limits::default(), EngineOptions { threads, flow_events: false });
+    feed(&mut engine, recorder);
+    engine.finish(&mut |_| ()).counts.frames.ip
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or_default();
+    line.split_ascii_whitespace().nth(1).and_then(|kib| kib.parse().ok()).unwrap_or(0)
+}
+
+/// What an open flow costs when it has shown its TLS hellos and nobody reads on: 200,000 of them, printed per flow.
+fn memory_of_open_flows(rules: &Arc<Rules>) {
+    const FLOWS: u32 = 200_000;
+    let limits = Limits { flows_max: 2_000_000, ..Limits::default() };
+    let mut engine = Engine::new(rules.clone(), &limits, EngineOptions { threads: 1, flow_events: false });
+    let before = resident_kib();
+    for i in 0..FLOWS {
+        let client = SocketAddr::new([10, 21, (i >> 16) as u8, (i >> 8) as u8].into(), 20_000 + (i & 0xff) as u16);
+        let mut recorder = net::Recorder::starting_at(1_772_460_000);
+        let mut connection = recorder.connect(client, at("101.126.22.5", 443), 20);
+        connection.segment(&mut recorder, 0, &tls::client_hello("api.example.com", i.into()), "PA");
+        connection.segment(&mut recorder, 1, &tls::server_hello(i.into()), "PA");
+        connection.segment(&mut recorder, 0, &tls::application_data(100, i.into()), "PA");
+        feed(&mut engine, &recorder);
+    }
+    let per_flow = (resident_kib() - before) * 1024 / u64::from(FLOWS);
+    eprintln!("an open flow after its TLS hellos: {per_flow} octets");
+    drop(engine);
+}
+
+fn feed(engine: &mut Engine, recorder: &net::Recorder) {
+    for (time, data) in recorder.frames() {
+        let frame = Frame {
+            time: Timestamp::from_nanos(time),
+            link: LinkType::ETHERNET,
+            origin: Origin::default(),
+            data,
+            wire_len: data.len() as u32,
+        };
+        engine.feed(&frame, &mut |_| ());
+    }
+}
+
+fn replay(c: &mut Criterion) {
+    let rules = Arc::new(Rules {
+        catalogue: Arc::new(Catalogue::built_in().map_err(|p| format!("{p:?}")).unwrap()),
+        locator: Arc::new(Locator::load(&GeoSettings::default()).map_err(|p| format!("{p:?}")).unwrap()),
+        policy: Arc::new(PolicySet::built_in_default("US".parse().unwrap())),
+        digest_key: [7; 32],
+    });
+    memory_of_open_flows(&rules);
+    let mut group = c.benchmark_group("replay");
+    for kind in ["json", "tls", "dns", "mixed"] {
+        let recorder = workload(kind);
+        let (frames, octets) = recorder.frames().fold((0u64, 0u64), |(n, sum), (_, data)| (n + 1, sum + data.len() as u64));
+        eprintln!("{kind}: {frames} frames, {octets} octets");
+        group.throughput(Throughput::Bytes(octets));
+        for threads in [1, 2] {
+            group.bench_function(BenchmarkId::new(kind, format!("{threads} threads")), |b| {
+                b.iter(|| black_box(run(&rules, &recorder, threads)));
+            });
+        }
+    }
+    group.finish();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default().to_owned();
+    eprintln!("peak memory of this process: {peak}");
+}
+
+criterion_group!(benches, replay);
+criterion_main!(benches);

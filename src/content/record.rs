@@ -1,0 +1,106 @@
+//! Values that come with their field's name from the protocol itself: rows of databases, arguments, attributes.
+//!
+//! Values of fields that follow each other directly are parted by a line end, so that what stands near a value is visible and
+//! nothing runs together; offsets count it. A value that begins like a compressed file or like XML is a document of its own
+//! (`value`), any other is [text](super::value) that may be JSON or hold base64.
+
+use std::sync::Arc;
+
+use super::budget::Cx;
+use super::document::{Document, Hint, Reader};
+use super::probe;
+use super::value::Value;
+
+/// Octets of a value on which is decided whether it is a document of its own.
+const HEAD_LEN: usize = 8;
+
+/// Reads values as they are named.
+pub(super) struct Record {
+    at: u64,
+    field: Option<Arc<str>>,
+    /// First octets of a value; `None` once they were decided on.
+    head: Option<Vec<u8>>,
+    value: Value,
+    inner: Option<Box<Document>>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { at: 0, field: None, head: None, value: Value::new(), inner: None }
+    }
+}
+
+impl Record {
+    /// Gives a value's first octets to whoever reads it.
+    fn decide(&mut self, head: &[u8], cx: &mut Cx<'_>) {
+        let start = self.at - head.len() as u64;
+        if (probe::has_magic(head) || probe::begins_like_xml(head)) && cx.budget.may_nest() {
+            cx.enter("value", self.field.as_deref());
+            let mut inner = Document::new(Hint::of_field(self.field.as_deref()));
+            inner.octets(head, cx);
+            self.inner = Some(Box::new(inner));
+        } else {
+            self.value.octets(head, start, self.field.as_deref(), cx);
+        }
+    }
+
+    fn close(&mut self, cx: &mut Cx<'_>) {
+        if let Some(head) = self.head.take() {
+            self.decide(&head, cx);
+        }
+        if let Some(mut inner) = self.inner.take() {
+            inner.end(cx);
+            cx.leave();
+        }
+        self.value.end(self.field.as_deref(), cx);
+    }
+}
+
+impl Reader for Record {
+    fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
+        let mut octets = octets;
+        if let Some(mut head) = self.head.take() {
+            let (first, rest) = octets.split_at(octets.len().min(HEAD_LEN - head.len()));
+            head.extend_from_slice(first);
+            self.at += first.len() as u64;
+            if head.len() < HEAD_LEN {
+                self.head = Some(head);
+                return;
+            }
+            self.decide(&head, cx);
+            octets = rest;
+        }
+        match &mut self.inner {
+            Some(inner) => inner.octets(octets, cx),
+            None => self.value.octets(octets, self.at, self.field.as_deref(), cx),
+        }
+        self.at += octets.len() as u64;
+    }
+
+    fn begin_field(&mut self, field: Option<&str>, cx: &mut Cx<'_>) {
+        self.close(cx);
+        if self.field.is_some() && field.is_some() {
+            cx.text(b"\n", self.at, None);
+            self.at += 1;
+        }
+        if self.field.as_deref() != field {
+            self.field = field.map(Arc::from);
+        }
+        self.head = field.map(|_| Vec::new());
+    }
+
+    fn gap(&mut self, len: u64, cx: &mut Cx<'_>) {
+        self.close(cx);
+        self.at += len;
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>) {
+        self.close(cx);
+    }
+
+    fn held_bytes(&self) -> usize {
+        let inner = self.inner.as_ref().map_or(0, |inner| inner.held_bytes());
+        let head = self.head.as_ref().map_or(0, Vec::capacity);
+        size_of::<Self>() + inner + head + self.value.held_bytes() + self.field.as_ref().map_or(0, |field| field.len())
+    }
+}
