@@ -28,6 +28,7 @@ mod deflate;
 mod document;
 mod encoded_word;
 mod form;
+mod hl7;
 mod http_head;
 mod json;
 mod mail;

@@ -12,6 +12,7 @@ use super::csv::{self, Csv};
 use super::deflate::{Framing, Inflater};
 use super::document::{Document, Hint, Layer, Reader};
 use super::form::Form;
+use super::hl7::{self, Hl7};
 use super::http_head::HttpHead;
 use super::json::Json;
 use super::mail::{self, Mail};
@@ -138,6 +139,9 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     let essence = hint.essence();
     if essence == "message/rfc822" || ((essence.is_empty() || essence == "text/plain") && mail::detect(head)) {
         return Found::Nested("mail", Box::new(Mail::new()));
+    }
+    if hl7::detect(head) {
+        return Found::Nested("hl7", Box::new(Hl7::new(head)));
     }
     let subtype = essence.rsplit(['/', '+']).next().unwrap_or("");
     let start = trim_start(head);

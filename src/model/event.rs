@@ -65,6 +65,26 @@ names! {
         Imap = "imap",
         /// FTP, the control connection.
         Ftp = "ftp",
+        /// SMB2 and SMB3.
+        Smb = "smb",
+        /// NFS, and other services over ONC RPC.
+        Nfs = "nfs",
+        /// TFTP.
+        Tftp = "tftp",
+        /// SIP.
+        Sip = "sip",
+        /// MSRP.
+        Msrp = "msrp",
+        /// Syslog.
+        Syslog = "syslog",
+        /// LDAP.
+        Ldap = "ldap",
+        /// HL7 version 2 over MLLP.
+        Hl7 = "hl7",
+        /// SMPP.
+        Smpp = "smpp",
+        /// RADIUS.
+        Radius = "radius",
         /// Recognised as none of the above.
         Unknown = "unknown",
     }

@@ -106,7 +106,10 @@ impl Inspector {
             let mut decoder = (candidate.make)(dir);
             if decoder.datagram(dir, payload, &mut out) {
                 out.protocol(candidate.app);
-                self.datagrams = Some((candidate.app, decoder));
+                if let Some((_, mut before)) = self.datagrams.replace((candidate.app, decoder)) {
+                    before.end(Direction::Forward, &mut out);
+                    before.end(Direction::Backward, &mut out);
+                }
                 return;
             }
         }

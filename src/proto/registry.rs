@@ -5,7 +5,8 @@ use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
 use super::{
-    dns, dtls, ftp, http1, http2, imap, mysql, pop3, postgres, prelude, quic, redis, sealed, smtp, tls,
+    dns, dtls, ftp, hl7, http1, http2, imap, ldap, msrp, mysql, nfs, pop3, postgres, prelude, quic, radius, redis, sealed,
+    sip, smb2, smpp, smtp, syslog, tftp, tls,
 };
 
 /// The two ports of a flow: originator's, responder's.
@@ -50,18 +51,30 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Pop3,    pop3::PORTS,         pop3::probe,            pop3::decoder;
     Imap,    imap::PORTS,         imap::probe,            imap::decoder;
     Ftp,     ftp::PORTS,          ftp::probe,             ftp::decoder;
+    Sip,     sip::PORTS,          sip::probe,             sip::decoder;
+    Msrp,    msrp::PORTS,         msrp::probe,            msrp::decoder;
+    Syslog,  syslog::PORTS,       syslog::probe,          syslog::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     Postgres, postgres::PORTS,    postgres::probe,        postgres::decoder;
     Redis,   redis::PORTS,        redis::probe,           redis::decoder;
     MySql,   mysql::PORTS,        mysql::probe,           mysql::decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;
     Dns,     &[53, 5353],         dns::probe_stream,      dns::stream_decoder;
+    Hl7,     hl7::PORTS,          hl7::probe,             hl7::decoder;
+    Smb,     smb2::PORTS,         smb2::probe,            smb2::decoder;
+    Nfs,     nfs::PORTS,          nfs::probe,             nfs::decoder;
+    Ldap,    ldap::PORTS,         ldap::probe,            ldap::decoder;
+    Smpp,    smpp::PORTS,         smpp::probe,            smpp::decoder;
     Unknown, &[1080, 5432],       prelude::probe,         prelude::decoder;
 };
 
 /// Protocols on datagrams, the surest signs first.
 pub(crate) static DATAGRAM: &[DatagramCandidate] = candidates! { DatagramCandidate:
     Dns,       &[53, 5353, 5355], dns::probe_datagram,    dns::datagram_decoder;
+    Sip,       sip::PORTS,        sip::probe_datagram,    sip::datagram_decoder;
+    Syslog,    syslog::PORTS,     syslog::probe_datagram, syslog::datagram_decoder;
+    Tftp,      tftp::PORTS,       tftp::probe,           tftp::decoder;
+    Radius,    radius::PORTS,     radius::probe,         radius::decoder;
     Dtls,      &[4433, 5684],     dtls::probe,           dtls::decoder;
     Quic,      &[443, 853],       quic::probe,           quic::decoder;
     WireGuard, &[51820],          sealed::wireguard,      sealed::wireguard_decoder;

@@ -401,8 +401,10 @@ fn prefixes_are_accounted_for() {
                 let read: usize = seen.documents.values().map(|document| document.octets.len()).sum();
                 let unread: u64 = seen.unread.values().sum();
                 // What was compressed, or a number in binary, is longer when it is read.
-                let expands = matches!(seen.protocols[..], [AppProto::Dns | AppProto::Http2 | AppProto::Postgres | AppProto::MySql])
-                    || seen.documents.values().any(|document| document.start.kind == DocumentKind::Fields);
+                let expands = matches!(
+                    seen.protocols[..],
+                    [AppProto::Dns | AppProto::Http2 | AppProto::Postgres | AppProto::MySql]
+                ) || seen.documents.values().any(|document| document.start.kind == DocumentKind::Fields);
                 // Each compressed message ends with four octets that were not sent.
                 assert!(expands || read as u64 + unread <= len as u64 + 4, "{len}: {seen:?}");
             }
@@ -629,6 +631,8 @@ proptest! {
             let mut inspector = Inspector::new(Transport::Datagram, ports[0], ports[1], [true; 2]);
             inspector.datagram(Forward, &octets, octets.len() as u32, &mut seen);
             inspector.datagram(Backward, &octets, octets.len() as u32, &mut seen);
+            inspector.end(Forward, &mut seen);
+            inspector.end(Backward, &mut seen);
             seen.finished();
         }
     }

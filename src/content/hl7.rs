@@ -1,0 +1,135 @@
+//! HL7 version 2 messages (HL7 2.9, chapter 2): every field of a segment comes with its place and what it is, `PID-5 patient
+//! name`. Delimiters are text without a field.
+//!
+//! A subcomponent of a name, address or number is given as it stands; components of one field are read under one name, with
+//! their delimiters, so that a name or an address stays in one piece. An XTN field (telephone and e-mail) is one such.
+
+use super::budget::Cx;
+use super::document::Reader;
+use super::value::Value;
+
+/// Fields of whom a message is about, his relatives and his insurance, in words that signatures know.
+const FIELDS: &[(&str, u16, &str)] = &[
+    ("PID", 2, "patient id"),
+    ("PID", 3, "medical record number"),
+    ("PID", 4, "patient id"),
+    ("PID", 5, "patient name"),
+    ("PID", 6, "mother maiden name"),
+    ("PID", 7, "birth date"),
+    ("PID", 9, "patient name"),
+    ("PID", 11, "postal address"),
+    ("PID", 13, "phone"),
+    ("PID", 14, "phone"),
+    ("PID", 18, "account number"),
+    ("PID", 19, "ssn"),
+    ("PID", 20, "driver license"),
+    ("PID", 26, "nationality"),
+    ("NK1", 2, "full name"),
+    ("NK1", 4, "postal address"),
+    ("NK1", 5, "phone"),
+    ("NK1", 16, "birth date"),
+    ("GT1", 3, "full name"),
+    ("GT1", 5, "postal address"),
+    ("GT1", 6, "phone"),
+    ("GT1", 8, "birth date"),
+    ("GT1", 12, "ssn"),
+    ("IN1", 16, "full name"),
+    ("IN1", 18, "birth date"),
+    ("IN1", 19, "postal address"),
+    ("IN1", 36, "policy number"),
+    ("DG1", 3, "diagnosis"),
+    ("DG1", 4, "diagnosis"),
+    ("AL1", 3, "allergy"),
+    ("OBX", 5, "observation"),
+];
+
+/// Whether a document begins like a message.
+pub(super) fn detect(head: &[u8]) -> bool {
+    // MSH and the five delimiters, of which the first is repeated.
+    match head {
+        [b'M', b'S', b'H', bar, rest @ ..] => {
+            !bar.is_ascii_alphanumeric() && *bar > b' ' && rest.get(..6).is_some_and(|next| next.contains(bar))
+        }
+        _ => false,
+    }
+}
+
+/// Reads messages.
+pub(super) struct Hl7 {
+    at: u64,
+    delimiter: u8,
+    segment: Vec<u8>,
+    /// Fields begun in this segment.
+    number: u16,
+    name: String,
+    value: Value,
+}
+
+impl Hl7 {
+    /// A reader for a message that begins with `head`.
+    pub(super) fn new(head: &[u8]) -> Self {
+        let delimiter = head.get(3).copied().unwrap_or(b'|');
+        Self { at: 0, delimiter, segment: Vec::new(), number: 0, name: String::new(), value: Value::new() }
+    }
+
+    fn field_begins(&mut self) {
+        self.number = self.number.saturating_add(1);
+        let segment = String::from_utf8_lossy(&self.segment).into_owned();
+        // The delimiter is the first field of a header.
+        let number = self.number + u16::from(segment == "MSH");
+        let about = FIELDS.iter().find(|(known, place, _)| *known == segment && *place == number);
+        self.name = match about {
+            Some((.., about)) => format!("{segment}-{number}.{about}"),
+            None => format!("{segment}-{number}"),
+        };
+    }
+}
+
+impl Reader for Hl7 {
+    fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let len = memchr::memchr3(self.delimiter, b'\r', b'\n', rest);
+            let (piece, later) = rest.split_at(len.unwrap_or(rest.len()));
+            if self.number == 0 {
+                let room = 4_usize.saturating_sub(self.segment.len());
+                self.segment.extend_from_slice(piece.get(..room).unwrap_or(piece));
+                cx.text(piece, self.at, None);
+            } else {
+                self.value.octets(piece, self.at, Some(&self.name), cx);
+            }
+            self.at += piece.len() as u64;
+            rest = later;
+            let Some((&mark, later)) = rest.split_first() else { break };
+            self.end(cx);
+            if mark == self.delimiter {
+                self.field_begins();
+            } else {
+                self.segment.clear();
+                self.number = 0;
+            }
+            cx.text(&[mark], self.at, None);
+            self.at += 1;
+            rest = later;
+        }
+    }
+
+    fn gap(&mut self, len: u64, cx: &mut Cx<'_>) {
+        self.end(cx);
+        self.at += len;
+        // The segment is not known any more.
+        self.segment = b"?".to_vec();
+        self.number = 1;
+        self.name = "?".to_owned();
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>) {
+        if self.number > 0 {
+            self.value.end(Some(&self.name), cx);
+        }
+    }
+
+    fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.segment.capacity() + self.name.capacity() + self.value.held_bytes()
+    }
+}
