@@ -33,6 +33,8 @@ mod dns;
 mod dtls;
 mod http1;
 mod http2;
+mod http3;
+mod http_fields;
 mod inspector;
 mod kdf;
 mod prelude;
