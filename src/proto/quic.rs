@@ -20,6 +20,8 @@ use super::unknown::{Look, look};
 mod packet;
 mod session;
 mod streams;
+#[cfg(test)]
+mod unlocked_tests;
 
 use packet::{Kind, LongHeader, Packet, PacketKeys, Suite, V2, varint};
 use session::{Session, skip_ack};

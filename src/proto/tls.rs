@@ -15,7 +15,7 @@ use super::reader::Reader;
 mod protection;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use session::Session;
 

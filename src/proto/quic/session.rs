@@ -284,7 +284,7 @@ impl Session {
     }
 }
 
-fn update_label(version: u32) -> &'static str {
+pub(super) fn update_label(version: u32) -> &'static str {
     if version == V2 { "quicv2 ku" } else { "quic ku" }
 }
 

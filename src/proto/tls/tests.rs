@@ -14,9 +14,11 @@ use crate::flow::{DropReason, EndReason, FlowRecord, FlowTable, GapCause, Handle
 use crate::model::{Direction, DocumentKind, KeyLog, Limits, Packet, ip_proto};
 use crate::wire::Decoder;
 
+/// Octets of applications, by session and direction.
+type Content = BTreeMap<([u8; 32], usize), Vec<u8>>;
+
 thread_local! {
-    /// Octets of applications, by session and direction.
-    static CONTENT: RefCell<BTreeMap<([u8; 32], usize), Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+    static CONTENT: RefCell<Content> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Told of all content that sessions open.
@@ -310,6 +312,20 @@ fn without_the_right_keys_nothing_is_read() {
             );
         }
     }
+}
+
+/// A key log costs nothing where it does not help.
+#[test]
+fn sessions_of_others_are_finished_after_the_hello() {
+    let keys = keys_of(&own());
+    let hello = super::super::tests::records(&super::super::tests::client_hello("a.example", 500), 9999);
+    let mut facts = Keyed { seen: Seen::default(), keys };
+    let mut inspector = Inspector::new(Transport::Stream, 40000, 443, [true; 2]);
+    inspector.octets(Direction::Forward, 0, &hello, &mut facts);
+    assert_eq!(inspector.finished(Direction::Forward), Some(UninspectedReason::Encrypted));
+    inspector.octets(Direction::Backward, 0, b"\x16", &mut facts);
+    assert_eq!(inspector.finished(Direction::Backward), Some(UninspectedReason::Encrypted));
+    assert_eq!(facts.seen.unread.values().sum::<u64>(), 1);
 }
 
 /// The parts of a capture's conversations, as the inspector is shown them.
