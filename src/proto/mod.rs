@@ -41,6 +41,8 @@ mod hl7;
 mod http1;
 mod http2;
 mod imap;
+mod http3;
+mod http_fields;
 mod inspector;
 mod kdf;
 mod ldap;
