@@ -312,7 +312,12 @@ impl Judge {
         let to = judged.to();
         let crossing = Crossing {
             time: self.now,
-            data: Some(CrossingData { signature: &finding.signature, class: finding.class, level }),
+            data: Some(CrossingData {
+                signature: &finding.signature,
+                class: finding.class,
+                level,
+                subject: finding.subject,
+            }),
             location: to.location,
             control: to.control,
             service_class: judged.place.service_class.as_deref(),

@@ -138,6 +138,9 @@ impl Serialize for FindingObject<'_> {
         if finding.test_value {
             map.serialize_entry("test_value", &true)?;
         }
+        if let Some(subject) = finding.subject {
+            map.serialize_entry("subject", &subject)?;
+        }
         if let Some(hit) = &finding.watch {
             map.serialize_entry("watch", &WatchObject(hit))?;
         }

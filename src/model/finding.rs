@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Country;
 use super::packet::names;
 
 names! {
@@ -107,6 +108,8 @@ pub struct Finding {
     pub document: String,
     /// Whether the value is from a range reserved for tests and fiction.
     pub test_value: bool,
+    /// The jurisdiction of the person the value belongs to, where the value tells.
+    pub subject: Option<Country>,
     /// The list that holds the value, if it was found by exact match.
     pub watch: Option<WatchHit>,
 }

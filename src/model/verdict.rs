@@ -57,6 +57,8 @@ pub struct CrossingData<'a> {
     pub class: DataClass,
     /// How sure.
     pub level: Level,
+    /// The jurisdiction of the person it is about, where the data tells.
+    pub subject: Option<Country>,
 }
 
 /// The answer of policy, with its reasons.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::file::{Basis, Exception, Pattern, PolicySpec, RuleDecision, RuleSpec, Span};
-use super::sets::{Holds, Places};
+use super::sets::{CountrySet, Holds, Places};
 use crate::model::{CountRule, Country, Crossing, DataClass, Decision, Facet, Level, RuleRef, Severity, Verdict};
 
 /// How specific an entry is: data, place, facets, services. Higher is more.
@@ -29,6 +29,10 @@ struct Rule {
     opaque: Option<Verdict>,
     span: Span,
     bases: Vec<Pattern>,
+    /// Whose data the rule is about; everybody's if it does not say.
+    subjects: Option<CountrySet>,
+    /// Whether it is about the people whose data this is, as declared.
+    in_force: bool,
     /// Whether the rule is about any data, whatever its class and level.
     any_data: bool,
     /// What must have crossed before the rule holds.
@@ -92,8 +96,8 @@ impl Outcomes {
 }
 
 impl Policy {
-    /// Makes the policy ready; `applies` says which rules are about the people at hand, `known` are the ids of all its
-    /// rules.
+    /// Makes the policy ready; `applies` says which rules are about the people whose data this is as declared (others
+    /// wait for data that tells), `known` are the ids of all its rules.
     pub(super) fn lower(spec: PolicySpec, applies: impl Fn(&RuleSpec) -> bool, known: BTreeSet<String>) -> Self {
         let id = &spec.id.value;
         let mut policy = Self {
@@ -117,8 +121,9 @@ impl Policy {
             known,
         };
         let mut drafts = Vec::new();
-        for rule in spec.rules.into_iter().filter(applies) {
+        for rule in spec.rules {
             let at = policy.rules.len();
+            let in_force = applies(&rule);
             for (precision, places) in rule.to.by_precision() {
                 let facets = if precision == 0 { 0 } else { rule.facets.len() as u8 };
                 let rest = (precision, facets, u8::from(!rule.services.is_empty()));
@@ -148,6 +153,8 @@ impl Policy {
                 opaque: rule.opaque,
                 span: rule.span,
                 bases: rule.bases,
+                subjects: rule.subjects,
+                in_force,
                 any_data: rule.classes.is_empty() && rule.signatures.is_empty() && rule.min_level == Level::Low,
             });
         }
@@ -333,7 +340,10 @@ impl Destination {
 fn matches(rule: &Rule, entry: &Entry, crossing: &Crossing<'_>, to: Destination) -> Holds {
     let service = rule.services.is_empty()
         || crossing.service_class.is_some_and(|class| rule.services.iter().any(|service| service == class));
-    if !rule.span.contains(crossing.time.nanos()) || !service {
+    // What the data itself tells adds the rules of its person's home; it lifts none that are declared to hold.
+    let about = || crossing.data.and_then(|data| data.subject).zip(rule.subjects.as_ref());
+    let concerned = rule.in_force || about().is_some_and(|(subject, of)| of.contains(subject));
+    if !concerned || !rule.span.contains(crossing.time.nanos()) || !service {
         return Holds::No;
     }
     // That it is data of the right signature or class is known from where the entry was found.

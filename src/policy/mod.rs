@@ -33,6 +33,12 @@
 //!
 //! Lists of the operator's own records are signatures too: `signatures = ["watch/journalists"]`, `["watch/*"]`.
 //!
+//! # Whose data
+//!
+//! A rule with `subjects` is about some people's data: it holds if the operator declares to hold data of such people,
+//! and beside that for a finding that itself tells to be about one of them (a passport's issuing state, a national
+//! identifier's kind, a telephone's country). What data tells adds rules; it never lifts one.
+//!
 //! # What is not known
 //!
 //! An unknown location (`ZZ`) may be any country, an unread octet may be any data. A rule then matches *maybe*, and the
@@ -111,7 +117,7 @@ pub struct PolicyAbout {
     pub file: String,
     /// Rules in force for the subjects at hand.
     pub rules: usize,
-    /// Rules left out since they are about other people's data.
+    /// Rules about other people's data: they hold for data that itself tells that it is theirs.
     pub rules_for_others: usize,
 }
 
@@ -244,7 +250,8 @@ impl PolicySet {
             if about.rules == 0 && about.rules_for_others > 0 {
                 let id = &about.id;
                 let why = "they are about other people than `[data] subjects` or the home";
-                notices.push(format!("no rule of policy `{id}` is in force: {why}"));
+                notices
+                    .push(format!("no rule of policy `{id}` is in force but for data that tells whose it is: {why}"));
             }
         }
         for basis in &self.bases {

@@ -48,7 +48,9 @@ fn ask(set: &PolicySet, at: &str, data: &str, to: &str) -> Decision {
     let data = (data != "opaque").then(|| CrossingData {
         signature: parts[2],
         class: parts[1].parse().unwrap(),
-        level: parts[0].parse().unwrap(),
+        level: parts[0].split('@').next().unwrap().parse().unwrap(),
+        // `high@DE`: the data tells whose it is.
+        subject: parts[0].split_once('@').map(|(_, of)| of.parse().unwrap()),
     });
     let mut to = to.split('/');
     let location = to.next().unwrap().parse().unwrap();
@@ -303,7 +305,7 @@ fn a_policy_about_other_people_says_so() {
     let text = PolicySet::named("eu-gdpr").unwrap().to_owned();
     let files = [("eu-gdpr".to_owned(), text)];
     let set = PolicySet::load(&files, "US".parse().ok()).unwrap();
-    assert_eq!((set.about()[0].rules, set.rules().count()), (0, 0));
+    assert_eq!(set.about()[0].rules, 0);
     assert!(set.notices()[1].contains("no rule of policy `eu-gdpr` is in force"), "{:?}", set.notices());
     // The data that is held counts more than the home; without either every rule holds.
     let data = ("data.toml".to_owned(), "[data]\nsubjects = [\"US\", \"FR\"]\n".to_owned());
@@ -504,10 +506,30 @@ fn a_thousand_rules_do_not_slow_a_decision() {
     let set = load(&[text]);
     let decision = ask(&set, "2026-01-02", "s999/health/high", "CN");
     assert_eq!((decision.verdict, decision.matched.len()), (Verdict::Violation, 1));
-    let data = CrossingData { signature: "s999", class: DataClass::Health, level: Level::High };
+    let data = CrossingData { signature: "s999", class: DataClass::Health, level: Level::High, subject: None };
     let to = "CN".parse().unwrap();
     let crossing =
         Crossing { time: time("2026-01-02"), data: Some(data), location: to, control: to, service_class: None };
     let looked_at = set.policies[0].candidates(&crossing).count();
     assert_eq!(looked_at, 1);
+}
+
+#[test]
+fn data_that_tells_whose_it_is_brings_the_rules_of_its_home() {
+    let text = "[policy]\nid = \"p\"\ndefault = \"allow\"\n[[rule]]\nid = \"r\"\nsubjects = [\"@eea\"]\nto = [\"!@eea\"]\n\
+                decision = \"deny\"\nreason = \"test\"\n[data]\nsubjects = [\"US\"]\n";
+    let set = PolicySet::load(&[("p.toml".to_owned(), text.to_owned())], None).unwrap();
+    for (data, verdict) in [
+        ("email/contact/high", Verdict::Allowed),
+        ("us-ssn/government-id/high@US", Verdict::Allowed),
+        ("fr-nir/government-id/high@FR", Verdict::Violation),
+        ("opaque", Verdict::Allowed),
+    ] {
+        assert_eq!(ask(&set, "2026-01-02", data, "US/US").verdict, verdict, "{data}");
+    }
+    assert_eq!(set.notices().len(), 1);
+    // Declared subjects hold whatever the data tells.
+    let declared = text.replace("[data]\nsubjects = [\"US\"]", "[data]\nsubjects = [\"DE\"]");
+    let set = PolicySet::load(&[("p.toml".to_owned(), declared)], None).unwrap();
+    assert_eq!(ask(&set, "2026-01-02", "us-ssn/government-id/high@US", "US/US").verdict, Verdict::Violation);
 }

@@ -33,6 +33,7 @@ mod matcher;
 mod scanner;
 mod settle;
 mod signature;
+mod subject;
 mod validate;
 mod value;
 mod watch;

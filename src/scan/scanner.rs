@@ -269,7 +269,7 @@ impl Scanner {
         settle(&catalogue, &self.digester, document, &mut self.scratch.candidates);
         if let Some(watcher) = &mut self.watcher {
             watcher.tokens(document, begin, finish);
-            self.counts.findings += watcher.give_out(&self.digester, document, found);
+            self.counts.findings += watcher.give_out(&catalogue, &self.digester, document, found);
         }
         document.scanned = to;
         if !last {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::catalogue::Catalogue;
 use super::document::{DocumentScan, Pending};
 use super::signature::Edge;
+use super::subject::subject;
 use super::value::{Digester, masked};
 use crate::model::{Confidence, DataClass, Finding};
 
@@ -97,6 +98,7 @@ pub(super) fn settle(
             field: document.field(candidate.start).map(|f| f.path.to_string()),
             document: document.path.clone(),
             test_value: candidate.test,
+            subject: subject(signature, value),
             watch: None,
         };
         document.pending.push(Pending {

@@ -4,6 +4,7 @@
 //! [[signature]]
 //! id = "us-ssn"                    # unique
 //! class = "government-id"          # data class
+//! subject = "US"                   # optional: whose data every value is, ISO 3166-1
 //! title = "US Social Security number"
 //! pattern = '[0-8][0-9]{2}-[0-9]{2}-[0-9]{4}'   # regular expression on octets, ASCII only, no look-around, bounded
 //! edge = "word"                    # see Edge
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::model::{DataClass, Problem};
+use crate::model::{Country, DataClass, Problem, is_assigned};
 
 /// Where a match may begin and end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,8 @@ pub struct Signature {
     pub id: Arc<str>,
     /// Data class.
     pub class: DataClass,
+    /// The jurisdiction of the people that all its values belong to.
+    pub subject: Option<Country>,
     /// What it recognises.
     pub title: String,
     /// Regular expression.
@@ -163,6 +166,7 @@ struct RawFile {
 struct RawSignature {
     id: Spanned<String>,
     class: Spanned<String>,
+    subject: Option<Spanned<String>>,
     title: String,
     pattern: Spanned<String>,
     edge: Spanned<String>,
@@ -271,6 +275,12 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<S
         if !(0..=100).contains(raw.score.get_ref()) {
             refuse(raw.score.span(), "a score is from 0 to 100");
         }
+        let subject = raw.subject.as_ref().and_then(|code| code.get_ref().parse::<Country>().ok());
+        if let Some(code) = &raw.subject
+            && !subject.is_some_and(is_assigned)
+        {
+            refuse(code.span(), "a subject is an ISO 3166-1 alpha-2 code");
+        }
         let anchor = raw.anchor.as_ref().and_then(|a| a.get_ref().bytes().next());
         if let Some(anchor) = &raw.anchor
             && (anchor.get_ref().len() != 1 || raw.pattern.get_ref().matches(anchor.get_ref().as_str()).count() != 1)
@@ -297,6 +307,7 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<S
                 line: line_of(raw.id.span()),
                 id: raw.id.into_inner().into(),
                 class,
+                subject,
                 title: raw.title,
                 pattern: raw.pattern.into_inner(),
                 edge,

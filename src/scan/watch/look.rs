@@ -8,7 +8,9 @@ use super::form::{Form, NORMAL_OCTETS_MAX, TOKEN_OCTETS_MIN};
 use super::key::Tag;
 use super::{List, NEAR_OCTETS, Route, WatchSet};
 use crate::model::{Confidence, DataClass, Finding, WatchHit};
+use crate::scan::Catalogue;
 use crate::scan::document::DocumentScan;
+use crate::scan::subject::subject;
 use crate::scan::validate::elements;
 use crate::scan::value::{Digester, masked};
 
@@ -38,6 +40,8 @@ struct Hit {
     entry: usize,
     tag: Tag,
     kind: Arc<str>,
+    /// The signature that found it; none found a token.
+    signature: u16,
     class: DataClass,
     normal: Vec<u8>,
 }
@@ -60,7 +64,7 @@ impl Watcher {
     pub(in crate::scan) fn candidate(&mut self, document: &DocumentScan, signature: u16, start: usize, end: usize) {
         let set = Arc::clone(&self.set);
         for route in set.routes.get(usize::from(signature)).into_iter().flatten() {
-            self.look_up(&set, route, document, start..end, None);
+            self.look_up(&set, (route, signature), document, start..end, None);
         }
     }
 
@@ -82,7 +86,7 @@ impl Watcher {
         }
         for place in places {
             for route in routes {
-                self.look_up(&set, route, document, place.clone(), state.as_deref());
+                self.look_up(&set, (route, number.unwrap_or(u16::MAX)), document, place.clone(), state.as_deref());
             }
         }
     }
@@ -95,7 +99,7 @@ impl Watcher {
         let set = Arc::clone(&self.set);
         for_each_token(&document.text, from, to, &mut |place| {
             for route in &set.tokens {
-                self.look_up(&set, route, document, place.clone(), None);
+                self.look_up(&set, (route, u16::MAX), document, place.clone(), None);
             }
         });
     }
@@ -103,7 +107,7 @@ impl Watcher {
     fn look_up(
         &mut self,
         set: &WatchSet,
-        route: &Route,
+        (route, signature): (&Route, u16),
         document: &DocumentScan,
         place: Range<usize>,
         state: Option<&[u8]>,
@@ -131,6 +135,7 @@ impl Watcher {
                     entry,
                     tag,
                     kind: Arc::clone(&route.kind),
+                    signature,
                     class: route.class,
                     normal: normal.clone(),
                 });
@@ -141,6 +146,7 @@ impl Watcher {
     /// Turns the hits of a block into findings, once its ordinary ones are settled.
     pub(in crate::scan) fn give_out(
         &mut self,
+        catalogue: &Catalogue,
         digester: &Digester,
         document: &DocumentScan,
         found: &mut dyn FnMut(Finding),
@@ -193,6 +199,7 @@ impl Watcher {
                 field: document.field(hit.start).map(|field| field.path.to_string()),
                 document: document.path.clone(),
                 test_value: false,
+                subject: catalogue.at(hit.signature).and_then(|(signature, _)| subject(signature, value)),
                 watch: Some(WatchHit {
                     list: Arc::clone(&list.name),
                     label: label.map(Arc::from),
