@@ -28,13 +28,16 @@
 //! Signature files: `signatures/*.toml`, in the form that `signature.rs` describes.
 
 mod catalogue;
+mod context;
 mod document;
+mod keyed;
 mod matcher;
 mod scanner;
 mod settle;
 mod signature;
 mod validate;
 mod value;
+mod weigh;
 mod words;
 
 #[cfg(test)]
