@@ -17,8 +17,10 @@ const COVER_OCTETS: usize = 256;
 const LABEL_OCTETS: usize = 24;
 
 /// Words that may stand between a label and its value.
-const FILLERS: [&[u8]; 12] =
-    [b"no", b"nr", b"num", b"number", b"is", b"id", b"value", b"code", b"and", b"the", b"address", b"amp"];
+const FILLERS: [&str; 28] = [
+    "no", "nr", "num", "number", "is", "id", "value", "code", "and", "the", "address", "amp", "es", "est", "ist",
+    "lautet", "\u{e9}", "\u{e8}", "to", "jest", "my", "n\u{ba}", "n\u{b0}", "quot", "list", "text", "field", "input",
+];
 
 /// Score for a label.
 pub(super) const LABEL: i16 = 60;
@@ -109,6 +111,10 @@ impl Scanner {
             if !speaks {
                 continue;
             }
+            let between = if hit.end <= place.start { hit.end..place.start } else { place.end..hit.start };
+            if has_blank_line(text.get(between).unwrap_or_default()) {
+                continue;
+            }
             let Some(lists) = catalogue.lexicon.lists(hit) else { continue };
             around.near.extend(lists);
             if hit.end <= place.start
@@ -156,10 +162,52 @@ impl Scanner {
     }
 }
 
-/// Whether the text between a label and a value holds nothing but punctuation and words that say nothing.
-fn is_filler(between: &[u8]) -> bool {
+/// Whether the text between a label and a value holds nothing but punctuation, markup, the digits of a key (`phone2`) and
+/// words that say nothing.
+pub(super) fn is_filler(between: &[u8]) -> bool {
+    let mut in_tag = false;
+    let outside = |b: &u8| {
+        in_tag = *b == b'<' || in_tag && *b != b'>';
+        in_tag
+    };
     between
-        .split(|b| !b.is_ascii_alphanumeric() && *b < 0x80)
-        .filter(|word| !word.is_empty())
-        .all(|word| FILLERS.iter().any(|f| f.eq_ignore_ascii_case(word)))
+        .split(outside)
+        .flat_map(|text| text.split(|b| !b.is_ascii_alphanumeric() && *b < 0x80))
+        .filter(|word| !word.is_empty() && !(word.len() <= 2 && word.iter().all(u8::is_ascii_digit)))
+        .all(|word| FILLERS.iter().any(|f| f.as_bytes().eq_ignore_ascii_case(word)))
+}
+
+/// Whether a blank line stands in a text: what is on either side of one says nothing about the other.
+fn has_blank_line(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', text).any(|at| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fillers_say_nothing() {
+        for (text, filler) in [
+            (": ", true),
+            (" No. ", true),
+            ("</td><td class=\"number\">", true),
+            ("10\":\"", true),
+            (" is not ", false),
+            (" 2026 ", false),
+            (" \u{e9} ", true),
+        ] {
+            assert_eq!(is_filler(text.as_bytes()), filler, "{text}");
+        }
+    }
+
+    #[test]
+    fn blank_lines_part() {
+        for (text, parts) in [("a\nb", false), ("a\n\nb", true), ("a\r\n\r\nb", true), ("", false), ("\n", false)] {
+            assert_eq!(has_blank_line(text.as_bytes()), parts, "{text:?}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub(super) struct Field {
     pub(super) keyed: Vec<u16>,
     /// Lists that words of the path belong to.
     pub(super) lists: Lists,
-    /// The same of its last segment.
+    /// The same of the words that end it, and so name the value.
     pub(super) last_lists: Lists,
 }
 

@@ -9,7 +9,7 @@ use super::catalogue::{
     Catalogue, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START, PAIR_FREE, PAIR_LINES,
     PAIR_STARTING, PAIR_WEAK, PAIR_WORDS,
 };
-use super::context::Around;
+use super::context::{Around, is_filler};
 use super::document::{DocumentScan, Field};
 use super::matcher::{AnchorStates, Exact, PATTERN_OCTETS_MAX, RUN_DIGITS_MAX, States};
 use super::settle::{Candidate, settle};
@@ -189,13 +189,16 @@ impl Scanner {
         self.catalogue.lexicon.find(octets, 0, octets.len(), &mut hits);
         let named = path.trim_end_matches(['[', ']', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
         let last = named.rfind(['.', '/', '[']).map_or(0, |i| i + 1);
-        let lists = |from: usize| {
+        let lists = |which: &dyn Fn(&Hit) -> bool| {
             let mut lists = Lists::default();
-            let words = hits.iter().filter(|h| h.end > from);
+            let words = hits.iter().filter(|h| which(h));
             words.filter_map(|h| self.catalogue.lexicon.lists(*h)).for_each(|l| lists.extend(l));
             lists
         };
-        let field = Arc::new(Field { path: path.into(), keyed, lists: lists(0), last_lists: lists(last) });
+        // A label names the value if it ends the path: a `passport_build` is no passport.
+        let ends = |h: &Hit| h.end > last && is_filler(named.as_bytes().get(h.end..).unwrap_or_default());
+        let (lists, last_lists) = (lists(&|_| true), lists(&ends));
+        let field = Arc::new(Field { path: path.into(), keyed, lists, last_lists });
         self.fields.insert(path.into(), Arc::clone(&field));
         field
     }

@@ -71,6 +71,9 @@ impl Scanner {
         if !begins_right(signature.edge, &document.text, start) {
             return true;
         }
+        if signature.edge == Edge::Word && is_in_number(&document.text, start, end) {
+            return false;
+        }
         let base = document.base;
         let frames = signature.container || compiled.extend.is_some();
         if frames && document.taken.iter().any(|(s, until)| *s == place.signature && base + (start as u64) < *until) {
@@ -177,6 +180,14 @@ impl Scanner {
         }
         until
     }
+}
+
+/// Whether a match is a part of a decimal number or version: `0.354819359535`, `1774172455.25`.
+fn is_in_number(text: &[u8], start: usize, end: usize) -> bool {
+    let digit = |at: Option<usize>| at.and_then(|i| text.get(i)).is_some_and(u8::is_ascii_digit);
+    let point = |at: Option<usize>| at.and_then(|i| text.get(i)) == Some(&b'.');
+    let before = digit(Some(start)) && point(start.checked_sub(1)) && digit(start.checked_sub(2));
+    before || digit(end.checked_sub(1)) && point(Some(end)) && digit(Some(end + 1))
 }
 
 /// Whether a match may begin at `start`.

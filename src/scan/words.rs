@@ -179,8 +179,7 @@ impl Lexicon {
             let Some(&octet) = text.get(at) else { return };
             if octet.is_ascii_alphabetic() {
                 let end = word_end(text, at, to);
-                self.ascii(text, at, end, &mut recent, hits);
-                at = end;
+                at = self.ascii(text, at, end, &mut recent, hits);
             } else if octet >= 0x80 {
                 let end = run_end(text, at, to);
                 self.unicode(text.get(at..end).unwrap_or_default(), at, &mut recent, hits);
@@ -192,25 +191,29 @@ impl Lexicon {
         }
     }
 
-    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
+    /// Looks up an ASCII word; returns where the next may begin.
+    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) -> usize {
         let word = text.get(start..end).unwrap_or_default();
         // An ASCII word that runs into letters beyond ASCII ("naïve") is looked up with them.
         if text.get(end).is_some_and(|&b| b >= 0xc0) {
-            recent.clear();
             let run = run_end(text, start, text.len().min(end + WORD_OCTETS_MAX));
-            return self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
+            self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
+            return run;
         }
         if word.len() > WORD_OCTETS_MAX {
-            return recent.clear();
+            recent.clear();
+            return end;
         }
         if word.iter().all(u8::is_ascii_lowercase) {
-            return self.look_up(word, start, end, recent, hits);
+            self.look_up(word, start, end, recent, hits);
+            return end;
         }
         let mut folded = [0; WORD_OCTETS_MAX];
         for (to, from) in folded.iter_mut().zip(word) {
             *to = from.to_ascii_lowercase();
         }
         self.look_up(folded.get(..word.len()).unwrap_or_default(), start, end, recent, hits);
+        end
     }
 
     fn look_up(&self, folded: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
@@ -420,9 +423,20 @@ mod tests {
 
     #[test]
     fn words_are_whole_folded_and_split_at_case() {
-        let words =
-            ["driver license", "ssn", "cédula", "身份证", "straße", "tên", "IP地址", "дата рождения", "주민등록번호"];
-        let cases: [(&str, &[&str]); 12] = [
+        let words = [
+            "driver license",
+            "ssn",
+            "cédula",
+            "身份证",
+            "straße",
+            "tên",
+            "IP地址",
+            "дата рождения",
+            "주민등록번호",
+            "cartão de cidadão",
+            "numéro d'assurance sociale",
+        ];
+        let cases: [(&str, &[&str]); 14] = [
             ("driverLicenseNo", &["driverLicense"]),
             ("DRIVER_LICENSE", &["DRIVER_LICENSE"]),
             ("driverlicense", &["driverlicense"]),
@@ -435,6 +449,8 @@ mod tests {
             ("дата  рождения", &["дата  рождения"]),
             ("홍길동의 주민등록번호는", &["주민등록번호"]),
             ("driver's blue license", &[]),
+            ("o cartão de cidadão é", &["cartão de cidadão"]),
+            ("le numéro d'assurance sociale", &["numéro d'assurance sociale"]),
         ];
         for (text, expected) in cases {
             assert_eq!(found(&words, text), expected, "{text}");
