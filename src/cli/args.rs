@@ -277,6 +277,18 @@ pub(super) enum SignatureAction {
         #[arg(long, value_name = "FILE")]
         signatures: Vec<PathBuf>,
     },
+    /// Measure precision and recall on a generated corpus of text with and without user data
+    Bench {
+        /// What the corpus is generated from
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// How often each value is planted in each form of document
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        rounds: usize,
+        /// More signatures (TOML); repeatable
+        #[arg(long, value_name = "FILE")]
+        signatures: Vec<PathBuf>,
+    },
     /// Scan a file as one document and show what is found (masked)
     Test {
         /// The file; '-' is standard input

@@ -27,13 +27,14 @@ pub(super) fn signatures(action: Option<SignatureAction>) -> Result<Done, Failur
             };
             show(&mut text, signature);
         }
+        SignatureAction::Bench { seed, rounds, signatures } => text = super::bench::bench(seed, rounds, signatures)?,
         SignatureAction::Test { file, signatures } => test(&mut text, catalogue(signatures)?, &file)?,
     }
     print(&text)?;
     Ok(Done::Well)
 }
 
-fn catalogue(signatures: Vec<PathBuf>) -> Result<Catalogue, Failure> {
+pub(super) fn catalogue(signatures: Vec<PathBuf>) -> Result<Catalogue, Failure> {
     let args = CommonArgs { signatures, ..CommonArgs::default() };
     let settings = rules::settings(args.flags(), None)?;
     Catalogue::load(&settings.signatures).map_err(Failure::Invalid)

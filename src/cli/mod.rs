@@ -1,6 +1,7 @@
 //! The command line: arguments to settings, settings to rooms, rooms to exit codes. Data goes to stdout, diagnostics to stderr.
 
 mod args;
+mod bench;
 mod cases;
 mod catalogues;
 mod check;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use super::matcher::{Anchor, Matcher, class, is_word, lint};
+use super::matcher::{Anchor, Exact, Matcher, RUN_DIGITS_MAX, class, is_word, lint};
 use super::scanner::examine;
 use super::signature::{Edge, Signature, Verdict, nearest, read, unescape, with_nearest};
-use super::validate::{Validator, validator};
-use super::words::{Lexicon, ListId, fold, word_end};
+use super::validate::{Validator, bonus_max, validator};
+use super::words::{CONCEPTS_MAX, LISTS_MAX, Lexicon, ListId, Lists, fold, word_end};
 use crate::model::Problem;
 
 /// The built-in signatures: file name and text.
@@ -38,16 +38,28 @@ const NEGATIVE: &str = "negative";
 /// Octets of a key that are looked at, from its end.
 pub(super) const KEY_OCTETS_MAX: usize = 64;
 
+/// Octets at the end of a key in which its last letter must be.
+const KEY_TAIL_OCTETS: usize = 16;
+
 /// Words of a key that are tried, from its end.
 const KEY_WORDS_MAX: usize = 4;
+
+/// The least score that is reported.
+pub(super) const REPORTED: i16 = 35;
 
 /// What is precomputed for a signature.
 pub(super) struct Compiled {
     pub(super) validator: Option<Validator>,
-    /// Context lists, sorted.
-    pub(super) lists: Vec<ListId>,
+    /// The most that the validator adds to the score.
+    pub(super) bonus_max: i8,
+    /// Its context: concepts and its own labels.
+    pub(super) context: Lists,
     /// The list of its own labels.
     pub(super) labels: Option<ListId>,
+    /// Whether nothing but context lifts it to what is reported.
+    pub(super) weak: bool,
+    /// The pattern itself, where the automata know it widened.
+    pub(super) exact: Option<Exact>,
     pub(super) extend: Option<Box<[bool; 256]>>,
 }
 
@@ -65,7 +77,11 @@ pub(super) struct Parts {
 pub struct Catalogue {
     signatures: Vec<Signature>,
     pub(super) compiled: Vec<Compiled>,
-    /// Patterns that begin where no word goes on.
+    /// Patterns that are words.
+    pub(super) words: Matcher,
+    /// Patterns that are words and nothing without context.
+    pub(super) weak: Matcher,
+    /// Patterns that begin where no word goes on, and end anywhere.
     pub(super) starting: Matcher,
     /// Patterns that begin where a line or a quoted text begins.
     pub(super) lines: Matcher,
@@ -79,9 +95,16 @@ pub struct Catalogue {
     keys: HashMap<Box<str>, Vec<u16>>,
     /// Bit for the last two octets of those keys, 5 bits each; keys beyond ASCII always pass.
     key_tails: Box<[u32; 32]>,
-    pub(super) negative: ListId,
+    /// The concept that speaks against.
+    pub(super) negative: Lists,
+    /// All that speaks for a signature of `weak`.
+    pub(super) speaks_for_weak: Lists,
     /// What the gate does at an octet.
     pub(super) gates: Box<[u8; 256]>,
+    /// Which automata a pair of octets, the first in the upper half, may start: `PAIR_*`.
+    pub(super) pairs: Box<[u8]>,
+    /// The same by the length of a run of digits, up to [`RUN_DIGITS_MAX`], and the octet after it.
+    pub(super) runs: Box<[[u8; 256]]>,
     pub(super) parts: Parts,
 }
 
@@ -99,6 +122,13 @@ pub(super) const GATE_ANCHOR: u8 = 16;
 pub(super) const GATE_BREAK: u8 = 32;
 /// A pattern may begin with it, if [`GATE_BREAK`] stands before it: that shifted left.
 pub(super) const GATE_LINE: u8 = 64;
+
+/// Automata of [`Catalogue::pairs`].
+pub(super) const PAIR_WORDS: u8 = 1;
+pub(super) const PAIR_WEAK: u8 = 2;
+pub(super) const PAIR_STARTING: u8 = 4;
+pub(super) const PAIR_FREE: u8 = 8;
+pub(super) const PAIR_LINES: u8 = 16;
 
 impl Catalogue {
     /// The built-in signatures.
@@ -176,13 +206,21 @@ impl Catalogue {
             }
         }
         let list_of = |name: &str| context.iter().position(|(n, _)| n == name).map_or(ListId::MAX, |i| i as ListId);
+        if context.len() >= usize::from(CONCEPTS_MAX) {
+            return Err(format!("there are more than {CONCEPTS_MAX} context lists"));
+        }
         let mut compiled = Vec::new();
-        let mut next_list = context.len() as ListId;
+        let mut next_list = CONCEPTS_MAX;
         for (index, signature) in (0..).zip(&signatures) {
-            let mut lists: Vec<ListId> = signature.context.iter().map(|n| list_of(n)).collect();
-            lists.sort_unstable();
+            let mut lists = Lists::default();
+            signature.context.iter().for_each(|name| lists.insert(list_of(name)));
             let labels = (!signature.labels.is_empty()).then_some(next_list);
             next_list += ListId::from(labels.is_some());
+            if next_list > LISTS_MAX {
+                let most = LISTS_MAX - CONCEPTS_MAX;
+                return Err(format!("there are more than {most} signatures with labels"));
+            }
+            labels.iter().for_each(|l| lists.insert(*l));
             for label in &signature.labels {
                 if let Some(list) = labels {
                     lexicon.add(label, list);
@@ -195,10 +233,15 @@ impl Catalogue {
                     }
                 }
             }
+            let bonus_max = signature.validator.as_deref().map_or(0, bonus_max);
+            let plain = signature.edge == Edge::Word && signature.extend.is_none() && !signature.container;
             compiled.push(Compiled {
                 validator: signature.validator.as_deref().and_then(validator),
-                lists,
+                bonus_max,
+                context: lists,
                 labels,
+                exact: if signature.anchor.is_none() { Exact::new(&signature.pattern)? } else { None },
+                weak: plain && i16::from(signature.score) + i16::from(bonus_max) < REPORTED,
                 extend: signature.extend.as_deref().map(class).transpose()?,
             });
         }
@@ -210,17 +253,21 @@ impl Catalogue {
                 *row |= 1 << (b & 31);
             }
         }
-        let group = |wanted: fn(Edge) -> bool| -> Vec<(u16, &str, bool)> {
+        let group = |wanted: fn(Edge, bool) -> bool| -> Vec<(u16, &str, bool)> {
             (0..)
-                .zip(&signatures)
-                .filter(|(_, s)| s.anchor.is_none() && wanted(s.edge))
-                .map(|(i, s)| (i, s.pattern.as_str(), matches!(s.edge, Edge::Word | Edge::Key)))
+                .zip(signatures.iter().zip(&compiled))
+                .filter(|(_, (s, c))| s.anchor.is_none() && wanted(s.edge, c.weak))
+                .map(|(i, (s, _))| (i, s.pattern.as_str(), matches!(s.edge, Edge::Word | Edge::Key)))
                 .collect()
         };
-        let starting = Matcher::new(&group(|e| matches!(e, Edge::Word | Edge::Start | Edge::Document)))?;
-        let lines = Matcher::new(&group(|e| e == Edge::Line))?;
-        let free = Matcher::new(&group(|e| e == Edge::Free))?;
-        let keyed = Matcher::new(&group(|e| e == Edge::Key))?;
+        let words = Matcher::new(&group(|e, weak| e == Edge::Word && !weak))?;
+        let weak = Matcher::new(&group(|_, weak| weak))?;
+        let starting = Matcher::new(&group(|e, _| matches!(e, Edge::Start | Edge::Document)))?;
+        let lines = Matcher::new(&group(|e, _| e == Edge::Line))?;
+        let free = Matcher::new(&group(|e, _| e == Edge::Free))?;
+        let keyed = Matcher::new(&group(|e, _| e == Edge::Key))?;
+        let mut speaks_for_weak = Lists::default();
+        compiled.iter().filter(|c: &&Compiled| c.weak).for_each(|c| speaks_for_weak.extend(&c.context));
         let anchors = (0..)
             .zip(&signatures)
             .filter_map(|(i, s)| s.anchor.map(|octet| Anchor::new(i, &s.pattern, octet)))
@@ -228,12 +275,23 @@ impl Catalogue {
         let mut gates = Box::new([0; 256]);
         for (octet, gate) in (0..=255_u8).zip(gates.iter_mut()) {
             *gate = if is_word(octet) { GATE_WORD } else { 0 }
-                | if starting.begins_with(octet) { GATE_START } else { 0 }
+                | if [&words, &weak, &starting].iter().any(|m| m.begins_with(octet)) { GATE_START } else { 0 }
                 | if free.begins_with(octet) { GATE_FREE } else { 0 }
                 | if matches!(octet, b':' | b'=') { GATE_KEY } else { 0 }
                 | if anchors.iter().any(|a| a.octet == octet) { GATE_ANCHOR } else { 0 }
                 | if octet < b' ' || octet == b'"' { GATE_BREAK } else { 0 }
                 | if lines.begins_with(octet) { GATE_LINE } else { 0 };
+        }
+        let matchers = [&words, &weak, &starting, &free, &lines];
+        let bits = |begins: &dyn Fn(&Matcher) -> bool| -> u8 {
+            (0..).zip(matchers).map(|(bit, matcher)| u8::from(begins(matcher)) << bit).sum()
+        };
+        let pairs = (0..=u16::MAX).map(|pair| bits(&|m| m.begins_with_pair(pair))).collect();
+        let mut runs = vec![[u8::MAX; 256]; RUN_DIGITS_MAX + 1].into_boxed_slice();
+        for (digits, row) in (1..).zip(runs.iter_mut().skip(1)) {
+            for (next, slot) in (0..=255_u8).zip(row.iter_mut()) {
+                *slot = bits(&|m| m.begins_with_run(digits, next));
+            }
         }
         let index = |id: &str| signatures.iter().position(|s| &*s.id == id).map(|i| i as u16);
         let parts = Parts {
@@ -243,10 +301,13 @@ impl Catalogue {
             street: index("us-postal-address"),
             element: index("us-aamva-element"),
         };
-        let negative = list_of(NEGATIVE);
+        let mut negative = Lists::default();
+        negative.insert(list_of(NEGATIVE));
         Ok(Self {
             signatures,
             compiled,
+            words,
+            weak,
             starting,
             lines,
             free,
@@ -256,7 +317,10 @@ impl Catalogue {
             keys,
             key_tails,
             negative,
+            speaks_for_weak,
             gates,
+            pairs,
+            runs,
             parts,
         })
     }
@@ -317,6 +381,23 @@ impl Catalogue {
         Some((self.signatures.get(usize::from(index))?, self.compiled.get(usize::from(index))?))
     }
 
+    /// Whether a key may end where a text does: the last two letters say it, digits and the like after them aside. Spares
+    /// most `:` and `=` a closer look.
+    pub(super) fn may_end_key(&self, text: &[u8]) -> bool {
+        let tail = text.get(text.len().saturating_sub(KEY_TAIL_OCTETS)..).unwrap_or_default();
+        let Some(last) = tail.iter().rposition(|b| b.is_ascii_alphabetic() || *b >= 0x80) else {
+            return false;
+        };
+        match tail.get(..=last) {
+            Some([.., a, b]) if *b < 0x80 => self.ends_key(*a, *b),
+            _ => true,
+        }
+    }
+
+    fn ends_key(&self, a: u8, b: u8) -> bool {
+        self.key_tails.get(usize::from(a & 31)).is_none_or(|row| row >> (b & 31) & 1 == 1)
+    }
+
     /// Appends the signatures that take the value of a key: those with a label that the key is, or ends with
     /// (`current_user_id` ends with `user id`).
     pub(super) fn keyed_by(&self, key: &[u8], found: &mut Vec<u16>) {
@@ -330,7 +411,7 @@ impl Catalogue {
             return;
         }
         // A separator before the last letter ("x_a") is no tail of a key.
-        if self.key_tails.get(usize::from(a & 31)).is_none_or(|row| row >> (b & 31) & 1 == 0) {
+        if !self.ends_key(*a, *b) {
             return;
         }
         // Words in lower case, joined, with the starts of the last few.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::words::{Hit, ListId};
+use super::words::{Hit, Lists};
 use crate::model::Finding;
 
 /// A field's name and what it says about its values.
@@ -11,10 +11,10 @@ pub(super) struct Field {
     pub(super) path: Arc<str>,
     /// Signatures that take its whole value.
     pub(super) keyed: Vec<u16>,
-    /// Lists that words of the path belong to, sorted.
-    pub(super) lists: Vec<ListId>,
-    /// The same of its last segment.
-    pub(super) last_lists: Vec<ListId>,
+    /// Lists that words of the path belong to.
+    pub(super) lists: Lists,
+    /// The same of the words that end it, and so name the value.
+    pub(super) last_lists: Lists,
 }
 
 /// Text of one field without a break in its source offsets.
@@ -129,11 +129,9 @@ impl DocumentScan {
         }
         let mut plain = 0;
         let mut i = 0;
-        while let Some(&octet) = octets.get(i) {
-            if !matches!(octet, 0xc2 | 0xe2 | 0xe3 | 0xef) {
-                i += 1;
-                continue;
-            }
+        let may_fold = |b: &u8| matches!(b, 0xc2 | 0xe2 | 0xe3 | 0xef);
+        while let Some(next) = octets.get(i..).and_then(|rest| rest.iter().position(may_fold)) {
+            i += next;
             match wide(octets.get(i..).unwrap_or_default()) {
                 Wide::Folds(ascii, length) => {
                     self.push(octets.get(plain..i).unwrap_or_default(), at + plain as u64, 1, field);
@@ -179,8 +177,16 @@ impl DocumentScan {
     }
 
     fn segment(&self, position: u64) -> Option<&Segment> {
+        if self.segments.len() == 1 {
+            return self.segments.front().filter(|s| s.start <= position);
+        }
         let after = self.segments.partition_point(|s| s.start <= position);
         self.segments.get(after.checked_sub(1)?)
+    }
+
+    /// Whether some of the text has a field.
+    pub(super) fn has_fields(&self) -> bool {
+        self.segments.iter().any(|s| s.field.is_some())
     }
 
     /// The field at a position.

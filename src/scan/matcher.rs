@@ -3,13 +3,16 @@
 //! The usual way, an unanchored search for all patterns at once, makes an automaton whose states multiply: bounded
 //! repeats that may begin anywhere overlap with themselves, and text made for it drops a lazy DFA to a few megabytes
 //! a second. Here the scanner's gate finds the octets where some pattern can begin (a word that starts with two
-//! octets some pattern starts with: [`Matcher::may_start`]) and walks the automaton from there. Its states are
+//! octets some pattern starts with: [`Matcher::begins_with_pair`]) and walks the automaton from there. Its states are
 //! bounded by the patterns themselves, so a modest cache holds all that text can reach.
 
+use hashbrown::HashMap;
+use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Literal};
 
 /// Octets that one pattern may match (what `extend` adds is not counted).
 pub(super) const PATTERN_OCTETS_MAX: usize = 192;
@@ -34,12 +37,56 @@ pub(super) struct Matcher {
     /// Bit for each pair of octets that a match may begin with.
     pairs: Box<[u64]>,
     first: [bool; 256],
+    /// By the length of a run of digits, and the octet after it: whether a match may begin with them.
+    runs: Box<[[bool; 256]]>,
+}
+
+/// Digits of the longest run that [`Matcher::begins_with_run`] tells apart.
+pub(super) const RUN_DIGITS_MAX: usize = 31;
+
+/// One pattern as it was written, where the automaton has it [widened].
+pub(super) struct Exact {
+    dfa: DFA,
+}
+
+impl Exact {
+    /// The pattern, if widening changes it.
+    pub(super) fn new(pattern: &str) -> Result<Option<Self>, String> {
+        let hir = syntax::parse_with(pattern, &syntax_config()).map_err(|e| message(&e))?;
+        match widened(hir.clone()) {
+            (_, true) => Ok(Some(Self { dfa: compile_hirs(&[hir], false)? })),
+            (_, false) => Ok(None),
+        }
+    }
+
+    /// Fresh states.
+    pub(super) fn states(&self) -> Cache {
+        self.dfa.create_cache()
+    }
+
+    /// Whether all of a text matches.
+    pub(super) fn accepts(&self, cache: &mut Cache, text: &[u8]) -> bool {
+        let start = self.dfa.start_state(cache, &start::Config::new().anchored(Anchored::Yes));
+        let Ok(mut state) = start else { return false };
+        for &octet in text {
+            state = match self.dfa.next_state(cache, state, octet) {
+                Ok(next) if !next.is_dead() => next,
+                _ => return false,
+            };
+        }
+        self.dfa.next_eoi_state(cache, state).is_ok_and(|s| s.is_match())
+    }
 }
 
 /// A worker's states of a [`Matcher`].
 pub(super) struct States {
     cache: Cache,
-    start: Option<regex_automata::hybrid::LazyStateID>,
+    start: Option<LazyStateID>,
+    /// Patterns of the match states seen, as a range of `patterns`: asking the automaton costs more.
+    matches: HashMap<LazyStateID, (u32, u32)>,
+    patterns: Vec<u16>,
+    /// How often the cache was emptied when `start` was found, and when `matches` were.
+    start_clears: usize,
     clears: usize,
 }
 
@@ -52,10 +99,63 @@ fn syntax_config() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false)
 }
 
+/// The pattern with every digit widened to any digit, and whether that changed it.
+///
+/// Patterns of numbers differ in which digits may stand where, and together make an automaton of a great many states,
+/// most of them cold. Widened they share nearly all, and the few matches are looked at once more by [`Exact`].
+fn widened(hir: Hir) -> (Hir, bool) {
+    let all = |parts: Vec<Hir>| {
+        let (parts, changed): (Vec<Hir>, Vec<bool>) = parts.into_iter().map(widened).unzip();
+        (parts, changed.contains(&true))
+    };
+    let digits = || ClassBytes::new([ClassBytesRange::new(b'0', b'9')]);
+    match hir.into_kind() {
+        HirKind::Literal(Literal(octets)) => {
+            let changed = octets.iter().any(u8::is_ascii_digit);
+            let octet = |b: &u8| match b.is_ascii_digit() {
+                true => Hir::class(Class::Bytes(digits())),
+                false => Hir::literal([*b]),
+            };
+            (Hir::concat(octets.iter().map(octet).collect()), changed)
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            let mut common = class.clone();
+            common.intersect(&digits());
+            let mut wide = class.clone();
+            if !common.ranges().is_empty() {
+                wide.union(&digits());
+            }
+            let changed = wide != class;
+            (Hir::class(Class::Bytes(wide)), changed)
+        }
+        HirKind::Repetition(mut repetition) => {
+            let (sub, changed) = widened(*repetition.sub);
+            repetition.sub = Box::new(sub);
+            (Hir::repetition(repetition), changed)
+        }
+        HirKind::Capture(capture) => widened(*capture.sub),
+        HirKind::Concat(parts) => {
+            let (parts, changed) = all(parts);
+            (Hir::concat(parts), changed)
+        }
+        HirKind::Alternation(parts) => {
+            let (parts, changed) = all(parts);
+            (Hir::alternation(parts), changed)
+        }
+        HirKind::Empty => (Hir::empty(), false),
+        HirKind::Look(look) => (Hir::look(look), false),
+        HirKind::Class(class) => (Hir::class(class), false),
+    }
+}
+
 /// Compiles patterns.
 fn compile(patterns: &[&str], reverse: bool) -> Result<DFA, String> {
+    let parsed: Result<Vec<Hir>, _> = patterns.iter().map(|p| syntax::parse_with(p, &syntax_config())).collect();
+    compile_hirs(&parsed.map_err(|e| message(&e))?, reverse)
+}
+
+fn compile_hirs(patterns: &[Hir], reverse: bool) -> Result<DFA, String> {
     let nfa = thompson::Compiler::new()
-        .syntax(syntax_config())
         .configure(
             thompson::Config::new()
                 .utf8(false)
@@ -63,7 +163,7 @@ fn compile(patterns: &[&str], reverse: bool) -> Result<DFA, String> {
                 .reverse(reverse)
                 .nfa_size_limit(Some(64 << 20)),
         )
-        .build_many(patterns)
+        .build_many_from_hir(patterns)
         .map_err(|e| message(&e))?;
     DFA::builder()
         .configure(
@@ -142,7 +242,7 @@ pub(super) fn class(text: &str) -> Result<Box<[bool; 256]>, String> {
     let hir = syntax::parse_with(text, &syntax_config()).map_err(|e| message(&e))?;
     let mut set = Box::new([false; 256]);
     match hir.kind() {
-        regex_syntax::hir::HirKind::Class(regex_syntax::hir::Class::Bytes(class)) => {
+        HirKind::Class(Class::Bytes(class)) => {
             for range in class.ranges() {
                 set.iter_mut()
                     .take(usize::from(range.end()) + 1)
@@ -158,14 +258,16 @@ pub(super) fn class(text: &str) -> Result<Box<[bool; 256]>, String> {
 impl Matcher {
     /// Compiles patterns of signatures; `word_end` says whose matches end with a word.
     pub(super) fn new(patterns: &[(u16, &str, bool)]) -> Result<Self, String> {
-        let texts: Vec<&str> = patterns.iter().map(|p| p.1).collect();
-        let dfa = compile(&texts, false)?;
+        let wide = |p: &(u16, &str, bool)| syntax::parse_with(p.1, &syntax_config()).map(|hir| widened(hir).0);
+        let wide: Result<Vec<Hir>, _> = patterns.iter().map(wide).collect();
+        let dfa = compile_hirs(&wide.map_err(|e| message(&e))?, false)?;
         let mut matcher = Self {
             signatures: patterns.iter().map(|p| p.0).collect(),
             word_end: patterns.iter().map(|p| p.2).collect(),
             all_word_end: patterns.iter().all(|p| p.2),
             pairs: vec![0; 1024].into_boxed_slice(),
             first: [false; 256],
+            runs: vec![[false; 256]; RUN_DIGITS_MAX + 1].into_boxed_slice(),
             dfa,
         };
         let mut states = matcher.states();
@@ -190,12 +292,35 @@ impl Matcher {
                 }
             }
         }
+        // All digits are alike to the widened patterns.
+        let mut state = start;
+        for run in matcher.runs.iter_mut().skip(1) {
+            let Ok(next) = matcher.dfa.next_state(&mut states.cache, state, b'0') else { continue };
+            state = next;
+            for (octet, slot) in (0..=255_u8).zip(run.iter_mut()) {
+                // A match is known one octet after its end.
+                let after = matcher.dfa.next_state(&mut states.cache, state, octet);
+                *slot = after.is_ok_and(|s| !s.is_dead());
+            }
+        }
         Ok(matcher)
+    }
+
+    /// Whether a match may begin with a run of `1..=RUN_DIGITS_MAX` digits and the octet after it.
+    pub(super) fn begins_with_run(&self, digits: usize, next: u8) -> bool {
+        self.runs.get(digits).is_none_or(|run| run.get(usize::from(next)).copied().unwrap_or(true))
     }
 
     /// Fresh states.
     pub(super) fn states(&self) -> States {
-        States { cache: self.dfa.create_cache(), start: None, clears: 0 }
+        States {
+            cache: self.dfa.create_cache(),
+            start: None,
+            matches: HashMap::new(),
+            patterns: Vec::new(),
+            start_clears: 0,
+            clears: 0,
+        }
     }
 
     /// Whether a match may begin with this octet.
@@ -203,21 +328,16 @@ impl Matcher {
         self.first.get(usize::from(octet)).copied().unwrap_or(false)
     }
 
-    /// Whether a match may begin at `at`, by two octets.
-    #[inline]
-    pub(super) fn may_start(&self, text: &[u8], at: usize) -> bool {
-        let (Some(&first), Some(&second)) = (text.get(at), text.get(at + 1)) else {
-            return true;
-        };
-        let pair = usize::from(first) << 8 | usize::from(second);
-        self.pairs.get(pair >> 6).is_some_and(|bits| bits >> (pair & 63) & 1 == 1)
+    /// Whether a match may begin with these two octets, the first in the upper half.
+    pub(super) fn begins_with_pair(&self, pair: u16) -> bool {
+        self.pairs.get(usize::from(pair >> 6)).is_some_and(|bits| bits >> (pair & 63) & 1 == 1)
     }
 
-    fn start(&self, states: &mut States) -> Option<regex_automata::hybrid::LazyStateID> {
-        if states.start.is_none() || states.clears != states.cache.clear_count() {
+    fn start(&self, states: &mut States) -> Option<LazyStateID> {
+        if states.start.is_none() || states.start_clears != states.cache.clear_count() {
             let config = start::Config::new().anchored(Anchored::Yes);
             states.start = self.dfa.start_state(&mut states.cache, &config).ok();
-            states.clears = states.cache.clear_count();
+            states.start_clears = states.cache.clear_count();
         }
         states.start
     }
@@ -230,11 +350,9 @@ impl Matcher {
         let Some(mut state) = self.start(states) else {
             return true;
         };
-        let cache = &mut states.cache;
-        let mut at = from;
         // A match is known one octet after its end.
-        for &octet in text.get(from..).unwrap_or_default() {
-            state = match self.dfa.next_state(cache, state, octet) {
+        for (&octet, at) in text.get(from..).unwrap_or_default().iter().zip(from..) {
+            state = match self.dfa.next_state(&mut states.cache, state, octet) {
                 Ok(state) => state,
                 Err(_) => return true,
             };
@@ -243,15 +361,14 @@ impl Matcher {
                     return state.is_quit();
                 }
                 if state.is_match() && !(self.all_word_end && is_word(octet)) {
-                    self.collect(cache, state, at, is_word(octet), ends);
+                    self.collect(states, state, at, is_word(octet), ends);
                 }
             }
-            at += 1;
         }
-        match self.dfa.next_eoi_state(cache, state) {
+        match self.dfa.next_eoi_state(&mut states.cache, state) {
             Ok(state) => {
                 if state.is_match() {
-                    self.collect(cache, state, at, false, ends);
+                    self.collect(states, state, text.len().max(from), false, ends);
                 }
                 false
             }
@@ -259,17 +376,31 @@ impl Matcher {
         }
     }
 
-    #[inline(never)]
     fn collect(
         &self,
-        cache: &Cache,
-        state: regex_automata::hybrid::LazyStateID,
+        states: &mut States,
+        state: LazyStateID,
         end: usize,
         word_follows: bool,
         ends: &mut Vec<(u16, usize)>,
     ) {
-        for i in 0..self.dfa.match_len(cache, state) {
-            let pattern = self.dfa.match_pattern(cache, state, i).as_usize();
+        if states.clears != states.cache.clear_count() {
+            states.clears = states.cache.clear_count();
+            states.matches.clear();
+            states.patterns.clear();
+        }
+        let known = states.matches.get(&state).copied();
+        let (from, to) = known.unwrap_or_else(|| {
+            let from = states.patterns.len() as u32;
+            let count = self.dfa.match_len(&states.cache, state);
+            let patterns = (0..count).map(|i| self.dfa.match_pattern(&states.cache, state, i).as_usize() as u16);
+            states.patterns.extend(patterns);
+            let range = (from, states.patterns.len() as u32);
+            states.matches.insert(state, range);
+            range
+        });
+        for &pattern in states.patterns.get(from as usize..to as usize).unwrap_or_default() {
+            let pattern = usize::from(pattern);
             let (Some(&signature), Some(&word_end)) = (self.signatures.get(pattern), self.word_end.get(pattern)) else {
                 continue;
             };
@@ -300,6 +431,8 @@ pub(super) struct Anchor {
     pub(super) signature: u16,
     before: DFA,
     after: DFA,
+    /// Whether an octet may stand directly before or after the anchor.
+    beside: Box<[(bool, bool); 256]>,
 }
 
 /// A worker's states of an [`Anchor`].
@@ -311,7 +444,12 @@ pub(super) struct AnchorStates {
 impl Anchor {
     pub(super) fn new(signature: u16, pattern: &str, octet: u8) -> Result<Self, String> {
         let (before, after) = pattern.split_once(char::from(octet)).ok_or("the anchor is not in the pattern")?;
-        Ok(Self { octet, signature, before: compile(&[before], true)?, after: compile(&[after], false)? })
+        let (before, after) = (compile(&[before], true)?, compile(&[after], false)?);
+        let mut beside = Box::new([(false, false); 256]);
+        for (octet, slot) in (0..=255_u8).zip(beside.iter_mut()) {
+            *slot = (begins(&before, octet), begins(&after, octet));
+        }
+        Ok(Self { octet, signature, before, after, beside })
     }
 
     pub(super) fn states(&self) -> AnchorStates {
@@ -326,6 +464,10 @@ impl Anchor {
         from: usize,
         at: usize,
     ) -> Option<(usize, usize)> {
+        let beside = |i: usize| text.get(i).and_then(|b| self.beside.get(usize::from(*b)));
+        if !(beside(at.checked_sub(1)?)?.0 && beside(at + 1)?.1) {
+            return None;
+        }
         let start = walk_longest(&self.before, &mut states.before, text.get(from..at)?.iter().rev())?;
         let end = walk_longest(&self.after, &mut states.after, text.get(at + 1..)?.iter())?;
         Some((at - start, at + 1 + end))
@@ -336,6 +478,13 @@ impl AnchorStates {
     pub(super) fn clears(&self) -> u64 {
         (self.before.clear_count() + self.after.clear_count()) as u64
     }
+}
+
+/// Whether a match of a pattern may begin with an octet.
+fn begins(dfa: &DFA, octet: u8) -> bool {
+    let mut cache = dfa.create_cache();
+    let start = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes));
+    start.is_ok_and(|start| dfa.next_state(&mut cache, start, octet).is_ok_and(|s| !s.is_dead()))
 }
 
 /// Octets of the longest match from the first octet on.

@@ -28,7 +28,9 @@
 //! Signature files: `signatures/*.toml`, in the form that `signature.rs` describes.
 
 mod catalogue;
+mod context;
 mod document;
+mod keyed;
 mod matcher;
 mod scanner;
 mod settle;
@@ -37,6 +39,7 @@ mod subject;
 mod validate;
 mod value;
 mod watch;
+mod weigh;
 mod words;
 
 #[cfg(test)]

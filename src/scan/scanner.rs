@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use regex_automata::hybrid::dfa::Cache;
 
 use super::catalogue::{
-    Catalogue, Compiled, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START, KEY_OCTETS_MAX,
+    Catalogue, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START, PAIR_FREE, PAIR_LINES,
+    PAIR_STARTING, PAIR_WEAK, PAIR_WORDS,
 };
-use super::document::{DocumentScan, Field, same_field};
-use super::matcher::{AnchorStates, PATTERN_OCTETS_MAX, States, is_word};
+use super::context::{Around, is_filler};
+use super::document::{DocumentScan, Field};
+use super::matcher::{AnchorStates, Exact, PATTERN_OCTETS_MAX, RUN_DIGITS_MAX, States};
 use super::settle::{Candidate, settle};
-use super::signature::{Edge, Signature};
-use super::validate::{Check, Value, elements, image_end};
 use super::value::Digester;
 use super::watch::{WatchSet, Watcher};
-use super::words::{Hit, ListId};
-use crate::model::{DataClass, Finding, Text};
+use super::words::{Hit, Lists};
+use crate::model::{Finding, Text};
 
 /// Octets of a block.
 pub const BLOCK_OCTETS: usize = 16 << 10;
@@ -26,31 +27,6 @@ const AHEAD_OCTETS: usize = 2 << 10;
 
 /// Octets before a block that are kept: context, keys, the part of an anchored match before its anchor.
 const BEHIND_OCTETS: usize = 512;
-
-/// Octets that `extend` may add.
-const EXTENSION_OCTETS_MAX: usize = 1536;
-
-/// Octets between a value and a context word.
-const CONTEXT_OCTETS: usize = 40;
-
-/// Octets between a label and its value.
-const LABEL_OCTETS: usize = 24;
-
-/// Words that may stand between a label and its value.
-const FILLERS: [&[u8]; 12] =
-    [b"no", b"nr", b"num", b"number", b"is", b"id", b"value", b"code", b"and", b"the", b"address", b"amp"];
-
-/// Score for a label, and for a label that may be prose ("Login: click here").
-const LABEL: i16 = 60;
-const LOOSE_LABEL: i16 = 35;
-/// Score for a context word.
-const CONTEXT: i16 = 30;
-/// Score for a word that speaks against, on signatures that are not certain by themselves.
-const AGAINST: i16 = -30;
-const CERTAIN: i16 = 70;
-
-/// Signatures up to this score are looked at only with context: no validator lifts them far enough.
-const CONTEXT_FIRST: i16 = 15;
 
 /// Caches emptied within one block past which the rest of the block is given up.
 const CLEARS_MAX: u64 = 8;
@@ -77,46 +53,48 @@ pub struct ScanCounts {
 
 /// Turns text into findings. One for each worker thread: it holds caches that grow with what was seen.
 pub struct Scanner {
-    catalogue: Arc<Catalogue>,
+    pub(super) catalogue: Arc<Catalogue>,
     digester: Digester,
+    words: States,
+    weak: States,
     starting: States,
     lines: States,
     free: States,
-    keyed: States,
+    pub(super) keyed: States,
     anchors: Vec<AnchorStates>,
+    /// By signature: states of its exact pattern.
+    pub(super) exact: Vec<Option<Cache>>,
     fields: HashMap<Box<str>, Arc<Field>>,
-    scratch: Scratch,
-    counts: ScanCounts,
-    probe: Option<Probe>,
-    watcher: Option<Watcher>,
+    pub(super) scratch: Scratch,
+    pub(super) counts: ScanCounts,
+    pub(super) probe: Option<Probe>,
+    pub(super) watcher: Option<Watcher>,
 }
 
 /// Memory that is used again for each block.
 #[derive(Default)]
-struct Scratch {
-    ends: Vec<(u16, usize)>,
-    keyed: Vec<u16>,
-    accepted: Vec<u16>,
-    hits: Vec<Hit>,
-    new_hits: Vec<Hit>,
-    covered: usize,
-    around: Around,
-    candidates: Vec<Candidate>,
-}
-
-/// What stands around a position.
-#[derive(Default)]
-struct Around {
-    known: bool,
-    /// Lists with a word near, sorted; lists with a word directly before.
-    near: Vec<ListId>,
-    labels: Vec<ListId>,
+pub(super) struct Scratch {
+    /// Positions that passed the gate, and what it said.
+    passed: Vec<(u32, u8)>,
+    pub(super) ends: Vec<(u16, usize)>,
+    pub(super) keyed: Vec<u16>,
+    pub(super) accepted: Vec<u16>,
+    /// Context words known so far, in order of their ends, and how far they are known.
+    pub(super) hits: Vec<Hit>,
+    pub(super) new_hits: Vec<Hit>,
+    pub(super) covered: usize,
+    /// Those of `hits` that speak for a signature that is nothing without them.
+    pub(super) weak_hits: Vec<(usize, usize)>,
+    /// The first of `weak_hits` that may be near what comes next.
+    pub(super) weak_next: usize,
+    pub(super) around: Around,
+    pub(super) candidates: Vec<Candidate>,
 }
 
 /// What one signature says about a text, whatever its context.
-struct Probe {
-    signature: u16,
-    accepted: Option<bool>,
+pub(super) struct Probe {
+    pub(super) signature: u16,
+    pub(super) accepted: Option<bool>,
 }
 
 /// How one signature decides a text: `None` if the pattern refuses it, else whether the validator accepts it.
@@ -131,10 +109,10 @@ pub(super) fn examine(catalogue: &Arc<Catalogue>, signature: u16, text: &[u8]) -
 
 /// A value being weighed: positions within the document's collected text.
 #[derive(Clone, Copy)]
-struct Place {
-    signature: u16,
-    start: usize,
-    end: usize,
+pub(super) struct Place {
+    pub(super) signature: u16,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 impl Scanner {
@@ -142,11 +120,14 @@ impl Scanner {
     pub fn new(catalogue: Arc<Catalogue>, digest_key: [u8; 32]) -> Self {
         Self {
             digester: Digester::new(&digest_key),
+            words: catalogue.words.states(),
+            weak: catalogue.weak.states(),
             starting: catalogue.starting.states(),
             lines: catalogue.lines.states(),
             free: catalogue.free.states(),
             keyed: catalogue.keyed.states(),
             anchors: catalogue.anchors.iter().map(super::matcher::Anchor::states).collect(),
+            exact: catalogue.compiled.iter().map(|c| c.exact.as_ref().map(Exact::states)).collect(),
             fields: HashMap::new(),
             scratch: Scratch::default(),
             counts: ScanCounts::default(),
@@ -198,7 +179,9 @@ impl Scanner {
     }
 
     fn clears(&self) -> u64 {
-        self.starting.clears()
+        self.words.clears()
+            + self.weak.clears()
+            + self.starting.clears()
             + self.lines.clears()
             + self.free.clears()
             + self.keyed.clears()
@@ -219,14 +202,16 @@ impl Scanner {
         self.catalogue.lexicon.find(octets, 0, octets.len(), &mut hits);
         let named = path.trim_end_matches(['[', ']', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
         let last = named.rfind(['.', '/', '[']).map_or(0, |i| i + 1);
-        let lists = |from: usize| {
-            let mut lists: Vec<ListId> =
-                hits.iter().filter(|h| h.end > from).flat_map(|h| self.catalogue.lexicon.lists(*h)).copied().collect();
-            lists.sort_unstable();
-            lists.dedup();
+        let lists = |which: &dyn Fn(&Hit) -> bool| {
+            let mut lists = Lists::default();
+            let words = hits.iter().filter(|h| which(h));
+            words.filter_map(|h| self.catalogue.lexicon.lists(*h)).for_each(|l| lists.extend(l));
             lists
         };
-        let field = Arc::new(Field { path: path.into(), keyed, lists: lists(0), last_lists: lists(last) });
+        // A label names the value if it ends the path: a `passport_build` is no passport.
+        let ends = |h: &Hit| h.end > last && is_filler(named.as_bytes().get(h.end..).unwrap_or_default());
+        let (lists, last_lists) = (lists(&|_| true), lists(&ends));
+        let field = Arc::new(Field { path: path.into(), keyed, lists, last_lists });
         self.fields.insert(path.into(), Arc::clone(&field));
         field
     }
@@ -236,40 +221,34 @@ impl Scanner {
         let catalogue = Arc::clone(&self.catalogue);
         let from = document.scanned;
         let to = (from + BLOCK_OCTETS as u64).min(document.end());
-        let text = std::mem::take(&mut document.text);
         let (begin, finish) = ((from - document.base) as usize, (to - document.base) as usize);
         self.scratch.hits.clear();
+        self.scratch.weak_hits.clear();
+        self.scratch.weak_next = 0;
         self.scratch.covered = 0;
         self.scratch.candidates.clear();
         let clears = self.clears();
-        document.text = text;
-        for (start, end, field) in document.values(from, to) {
-            let (start, end) = ((start - document.base) as usize, (end - document.base) as usize);
-            self.value(document, start, end, &field);
-        }
-        // Before a document's beginning stands what a line begins after.
-        let mut before =
-            begin.checked_sub(1).and_then(|i| document.text.get(i)).map_or(GATE_BREAK, |b| gate(&catalogue, *b));
-        let mut at = begin;
-        while let Some(&octet) = document.text.get(at).filter(|_| at < finish) {
-            let this = gate(&catalogue, octet);
-            let act = this & (GATE_FREE | GATE_KEY | GATE_ANCHOR)
-                | this & GATE_START & !(before << 1)
-                | this & GATE_LINE & (before << 1);
-            before = this;
-            if act != 0 {
-                self.act(document, &catalogue, at, act);
-                if self.clears() - clears > CLEARS_MAX {
-                    self.counts.given_up_octets += (finish - at) as u64;
-                    break;
-                }
+        if document.has_fields() {
+            for (start, end, field) in document.values(from, to) {
+                let (start, end) = ((start - document.base) as usize, (end - document.base) as usize);
+                self.value(document, start, end, &field);
             }
-            at += 1;
         }
-        settle(&catalogue, &self.digester, document, &mut self.scratch.candidates);
+        let mut passed = std::mem::take(&mut self.scratch.passed);
+        passed.clear();
+        gate(&catalogue, &document.text, begin, finish, &mut passed);
+        for &(at, acts) in &passed {
+            self.act(document, &catalogue, at as usize, acts);
+            if self.clears() - clears > CLEARS_MAX {
+                self.counts.given_up_octets += (finish - at as usize) as u64;
+                break;
+            }
+        }
+        self.scratch.passed = passed;
+        settle(&catalogue, &mut self.digester, document, &mut self.scratch.candidates);
         if let Some(watcher) = &mut self.watcher {
             watcher.tokens(document, begin, finish);
-            self.counts.findings += watcher.give_out(&catalogue, &self.digester, document, found);
+            self.counts.findings += watcher.give_out(&catalogue, &mut self.digester, document, found);
         }
         document.scanned = to;
         if !last {
@@ -285,412 +264,86 @@ impl Scanner {
 
     /// Looks at an octet that passed the gate.
     #[inline]
-    fn act(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, at: usize, act: u8) {
-        if act & GATE_START != 0 && catalogue.starting.may_start(&document.text, at) {
-            self.scratch.ends.clear();
+    fn act(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, at: usize, acts: u8) {
+        if acts & PAIR_WORDS != 0 {
+            catalogue.words.walk(&mut self.words, &document.text, at, &mut self.scratch.ends);
+            self.weigh(document, catalogue, at);
+        }
+        if acts & PAIR_WEAK != 0 {
+            catalogue.weak.walk(&mut self.weak, &document.text, at, &mut self.scratch.ends);
+            // Far from words that may speak for any of them, matches are not looked at one by one.
+            if !self.scratch.ends.is_empty() && !self.speaks_for_weak(document, catalogue, at) {
+                self.scratch.ends.clear();
+            }
+            self.weigh(document, catalogue, at);
+        }
+        if acts & PAIR_STARTING != 0 {
             catalogue.starting.walk(&mut self.starting, &document.text, at, &mut self.scratch.ends);
-            if !self.scratch.ends.is_empty() {
-                self.weigh(document, catalogue, at);
-            }
+            self.weigh(document, catalogue, at);
         }
-        if act & GATE_LINE != 0 && catalogue.lines.may_start(&document.text, at) {
-            self.scratch.ends.clear();
+        if acts & PAIR_LINES != 0 {
             catalogue.lines.walk(&mut self.lines, &document.text, at, &mut self.scratch.ends);
-            if !self.scratch.ends.is_empty() {
-                self.weigh(document, catalogue, at);
-            }
+            self.weigh(document, catalogue, at);
         }
-        if act & GATE_FREE != 0 && catalogue.free.may_start(&document.text, at) {
-            self.scratch.ends.clear();
+        if acts & PAIR_FREE != 0 {
             catalogue.free.walk(&mut self.free, &document.text, at, &mut self.scratch.ends);
-            if !self.scratch.ends.is_empty() {
-                self.weigh(document, catalogue, at);
-            }
+            self.weigh(document, catalogue, at);
         }
-        if act & GATE_ANCHOR != 0 {
+        if acts & ACT_ANCHOR != 0 {
             for (anchor, states) in catalogue.anchors.iter().zip(&mut self.anchors) {
                 let from = at.saturating_sub(PATTERN_OCTETS_MAX);
                 if document.text.get(at) == Some(&anchor.octet)
                     && let Some((start, end)) = anchor.around(states, &document.text, from, at)
                 {
-                    self.scratch.ends.clear();
                     self.scratch.ends.push((anchor.signature, end));
                     return self.weigh(document, catalogue, start);
                 }
             }
         }
-        if act & GATE_KEY != 0 {
+        if acts & ACT_KEY != 0 {
             self.key(document, catalogue, at);
         }
     }
-
-    /// Weighs the matches that begin at `start`, the longest of each signature first.
-    #[inline(never)]
-    fn weigh(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize) {
-        self.scratch.around.known = false;
-        self.scratch.accepted.clear();
-        let mut ends = std::mem::take(&mut self.scratch.ends);
-        for &(signature, end) in ends.iter().rev() {
-            if !self.scratch.accepted.contains(&signature)
-                && self.consider(document, catalogue, Place { signature, start, end }, None)
-            {
-                self.scratch.accepted.push(signature);
-            }
-        }
-        ends.clear();
-        self.scratch.ends = ends;
-    }
-
-    /// Weighs one match; `key_score` is what its key says, where that is known. Returns whether other ends of the
-    /// same match need no look.
-    fn consider(
-        &mut self,
-        document: &mut DocumentScan,
-        catalogue: &Catalogue,
-        place: Place,
-        key_score: Option<i16>,
-    ) -> bool {
-        let Some((signature, compiled)) = catalogue.at(place.signature) else {
-            return true;
-        };
-        let Place { start, mut end, .. } = place;
-        if let Some(probe) = &self.probe
-            && probe.signature != place.signature
-        {
-            return true;
-        }
-        if !begins_right(signature.edge, &document.text, start) {
-            return true;
-        }
-        let base = document.base;
-        let frames = signature.container || compiled.extend.is_some();
-        if frames && document.taken.iter().any(|(s, until)| *s == place.signature && base + (start as u64) < *until) {
-            return true;
-        }
-        let field = document.field(base + start as u64).cloned();
-        if !frames
-            && signature.edge != Edge::Document
-            && !same_field(document.field(base + end as u64 - 1), field.as_ref())
-        {
-            return false;
-        }
-        self.counts.candidates += 1;
-        if let Some(watcher) = &mut self.watcher {
-            watcher.candidate(document, place.signature, start, end);
-        }
-        let mut score = i16::from(signature.score);
-        // Numbers without a shape of their own are nothing without context: that is asked first, being cheaper.
-        let mut around = key_score;
-        if score <= CONTEXT_FIRST && self.probe.is_none() {
-            let says = around
-                .unwrap_or_else(|| self.context(document, catalogue, (signature, compiled), place, field.as_deref()));
-            if says <= 0 {
-                return true;
-            }
-            around = Some(says);
-        }
-        if let Some(extend) = &compiled.extend {
-            let more = document.text.get(end..).unwrap_or_default().iter().take(EXTENSION_OCTETS_MAX);
-            end += more.take_while(|b| extend.get(usize::from(**b)).copied().unwrap_or(false)).count();
-            // Nothing that begins within it is looked at again: the work stays linear whatever the validator says.
-            document.take(place.signature, end);
-        }
-        let check = compiled.validator.map_or(Check::Accept { bonus: 0, test: false }, |validator| {
-            validator(Value::new(&document.text, start, end))
-        });
-        if let Some(probe) = &mut self.probe {
-            probe.accepted = Some(probe.accepted == Some(true) || check != Check::Refuse);
-        }
-        let Check::Accept { bonus, test } = check else {
-            return false;
-        };
-        score += i16::from(bonus);
-        score += match around {
-            Some(says) => says,
-            None if score >= 100 => 0,
-            None => self.context(document, catalogue, (signature, compiled), place, field.as_deref()),
-        };
-        let part = |part: Option<u16>| part == Some(place.signature);
-        if signature.class == DataClass::Image {
-            end = start + image_end(document.text.get(start..).unwrap_or_default()).max(end - start);
-            // An image that begins a field or document is one; its magic within other data is less sure.
-            let begins = start == 0 && base == 0
-                || !same_field(document.field((base + start as u64).saturating_sub(1)), field.as_ref());
-            score += if begins { 15 } else { 0 };
-        }
-        let barcode = &*signature.id == "us-aamva-header" || &*signature.id == "us-aamva-header-escaped";
-        if (barcode || (part(catalogue.parts.element) && score >= 60)) && self.probe.is_none() {
-            end = self.barcode(document, catalogue, start, end).max(end);
-        }
-        if frames {
-            document.take(place.signature, end);
-        }
-        self.push(document, Place { end, ..place }, score, test);
-        true
-    }
-
-    fn push(&mut self, document: &DocumentScan, place: Place, score: i16, test: bool) {
-        if score < 35 || self.probe.is_some() {
-            return;
-        }
-        self.scratch.candidates.push(Candidate {
-            signature: place.signature,
-            start: document.base + place.start as u64,
-            end: document.base + place.end.min(document.text.len()) as u64,
-            score: score.min(100),
-            test,
-        });
-    }
-
-    /// Reports the parts of a licence's barcode that name or number a person; returns where the barcode ends.
-    fn barcode(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize, end: usize) -> usize {
-        let parts = &catalogue.parts;
-        if let Some(watcher) = &mut self.watcher {
-            watcher.barcode(document, parts.number, start);
-        }
-        let mut until = end;
-        for element in elements(document.text.get(start..).unwrap_or_default()) {
-            let (from, to) = (start + element.start, start + element.end);
-            until = until.max(to);
-            let signature = match &element.id {
-                b"DAQ" => parts.number,
-                b"DCS" | b"DAC" | b"DCT" | b"DAA" => parts.name,
-                b"DBB" => parts.birth,
-                b"DAG" => parts.street,
-                _ => None,
-            };
-            if let Some(signature) = signature {
-                self.push(document, Place { signature, start: from, end: to }, 95, false);
-            }
-        }
-        if let Some(element) = parts.element {
-            document.take(element, until);
-        }
-        until
-    }
-
-    /// What the surroundings say: a score.
-    fn context(
-        &mut self,
-        document: &DocumentScan,
-        catalogue: &Catalogue,
-        (signature, compiled): (&Signature, &Compiled),
-        place: Place,
-        field: Option<&Field>,
-    ) -> i16 {
-        if !self.scratch.around.known {
-            self.look_around(document, catalogue, place, field);
-        }
-        let around = &self.scratch.around;
-        let label = compiled.labels.is_some_and(|l| {
-            around.labels.contains(&l) || field.is_some_and(|f| f.last_lists.binary_search(&l).is_ok())
-        });
-        if label {
-            return LABEL;
-        }
-        let near = |list: &ListId| {
-            around.near.binary_search(list).is_ok() || field.is_some_and(|f| f.lists.binary_search(list).is_ok())
-        };
-        let mut score = if compiled.lists.iter().chain(&compiled.labels).any(near) { CONTEXT } else { 0 };
-        if i16::from(signature.score) < CERTAIN && near(&catalogue.negative) {
-            score += AGAINST;
-        }
-        score
-    }
-
-    /// Finds the lists whose words stand near a value.
-    #[inline(never)]
-    fn look_around(&mut self, document: &DocumentScan, catalogue: &Catalogue, place: Place, field: Option<&Field>) {
-        let text = &document.text;
-        let from = place.start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX);
-        let to = (place.end + CONTEXT_OCTETS).min(text.len());
-        self.cover(catalogue, text, from, to);
-        let around = &mut self.scratch.around;
-        around.known = true;
-        around.near.clear();
-        around.labels.clear();
-        let own = field.is_some();
-        let first = self.scratch.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
-        for &hit in self.scratch.hits.get(first..).unwrap_or_default() {
-            if hit.start > place.end + CONTEXT_OCTETS {
-                break;
-            }
-            let inside = hit.start < place.end && hit.end > place.start;
-            let speaks = !inside && (!own || document.speaks(hit, document.field(document.base + place.start as u64)));
-            if !speaks {
-                continue;
-            }
-            let lists = catalogue.lexicon.lists(hit);
-            around.near.extend_from_slice(lists);
-            if hit.end <= place.start
-                && hit.end + LABEL_OCTETS >= place.start
-                && is_filler(text.get(hit.end..place.start).unwrap_or_default())
-            {
-                around.labels.extend_from_slice(lists);
-            }
-        }
-        around.near.sort_unstable();
-        around.near.dedup();
-    }
-
-    /// Makes sure that the context words of `text[from..to]` are known.
-    fn cover(&mut self, catalogue: &Catalogue, text: &[u8], from: usize, to: usize) {
-        let scratch = &mut self.scratch;
-        if to <= scratch.covered {
-            return;
-        }
-        let part_of_word = |i: usize| text.get(i).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80);
-        // Some words more than asked for, back to where a phrase may begin, so that phrases are not cut.
-        let known = scratch.covered;
-        let mut begin = if from > known { from } else { known.saturating_sub(CONTEXT_OCTETS) };
-        for _ in 0..CONTEXT_OCTETS {
-            if begin == 0 || !part_of_word(begin - 1) {
-                break;
-            }
-            begin -= 1;
-        }
-        let mut until = (to + 2 * CONTEXT_OCTETS).min(text.len());
-        for _ in 0..CONTEXT_OCTETS {
-            if !part_of_word(until) {
-                break;
-            }
-            until += 1;
-        }
-        scratch.new_hits.clear();
-        catalogue.lexicon.find(text, begin, until, &mut scratch.new_hits);
-        scratch.new_hits.sort_by_key(|h| (h.end, h.start));
-        scratch.hits.extend(scratch.new_hits.iter().filter(|h| h.end > known));
-        scratch.covered = until;
-    }
-
-    /// Weighs the whole value of a field.
-    fn value(&mut self, document: &mut DocumentScan, start: usize, end: usize, field: &Field) {
-        let catalogue = Arc::clone(&self.catalogue);
-        let (start, end) = trimmed(&document.text, start, end);
-        self.scratch.keyed.clone_from(&field.keyed);
-        self.walk_value(document, &catalogue, start, end, LABEL, false);
-    }
-
-    /// Looks for a key before a `:` or `=` and weighs the value after it.
-    fn key(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, at: usize) {
-        let text = &document.text;
-        let octet = |i: usize| text.get(i).copied().unwrap_or(0);
-        let mut end = at;
-        for _ in 0..2 {
-            end -= usize::from(end > 0 && octet(end - 1) == b' ');
-        }
-        let key_quoted = end > 0 && matches!(octet(end - 1), b'"' | b'\'');
-        if key_quoted {
-            end -= 1;
-            end -= usize::from(end > 0 && octet(end - 1) == b'\\');
-        }
-        if end == 0 || !(octet(end - 1).is_ascii_alphanumeric() || octet(end - 1) >= 0x80 || octet(end - 1) == b']') {
-            return;
-        }
-        let least = end.saturating_sub(KEY_OCTETS_MAX);
-        let mut begin = end;
-        while begin > least {
-            let before = octet(begin - 1);
-            if !(before.is_ascii_alphanumeric()
-                || before >= 0x80
-                || matches!(before, b'_' | b'-' | b'.' | b' ' | b'[' | b']'))
-            {
-                break;
-            }
-            begin -= 1;
-        }
-        self.scratch.keyed.clear();
-        catalogue.keyed_by(text.get(begin..end).unwrap_or_default(), &mut self.scratch.keyed);
-        if self.scratch.keyed.is_empty() {
-            return;
-        }
-        let mut start = at + 1;
-        let mut spaces = 0;
-        while spaces < 3 && matches!(octet(start), b' ' | b'\t') {
-            start += 1;
-            spaces += 1;
-        }
-        start += usize::from(octet(start) == b'[');
-        start += usize::from(octet(start) == b'\\' && octet(start + 1) == b'"');
-        let quote = octet(start);
-        let quoted = matches!(quote, b'"' | b'\'');
-        start += usize::from(quoted);
-        if document.field(document.base + start as u64).is_some() {
-            // The text is structured: its fields say what their values are.
-            return;
-        }
-        let rest = text.get(start..).unwrap_or_default();
-        let stop = rest.iter().take(PATTERN_OCTETS_MAX).position(|b| match quoted {
-            true => *b == quote || *b == b'\\' || *b < b' ',
-            false => {
-                *b < b' ' || matches!(b, b',' | b';' | b'&' | b'|' | b')' | b']' | b'}' | b'<' | b'>' | b'"' | b'\'')
-            }
-        });
-        let stop = start + stop.unwrap_or(rest.len().min(PATTERN_OCTETS_MAX));
-        let (start, stop) = trimmed(text, start, stop);
-        let sure = quoted || key_quoted || octet(at) == b'=' && spaces == 0;
-        self.walk_value(document, catalogue, start, stop, if sure { LABEL } else { LOOSE_LABEL }, !quoted);
-    }
-
-    /// Weighs the patterns of `scratch.keyed` on a value. It must match as a whole, or (`loose`) as far as a space.
-    fn walk_value(
-        &mut self,
-        document: &mut DocumentScan,
-        catalogue: &Catalogue,
-        start: usize,
-        end: usize,
-        score: i16,
-        loose: bool,
-    ) {
-        if start >= end {
-            return;
-        }
-        let mut ends = std::mem::take(&mut self.scratch.ends);
-        ends.clear();
-        let value = document.text.get(..end).unwrap_or_default();
-        catalogue.keyed.walk(&mut self.keyed, value, start, &mut ends);
-        self.scratch.accepted.clear();
-        for &(signature, to) in ends.iter().rev() {
-            let whole = to == end || loose && document.text.get(to).is_some_and(|b| matches!(b, b' ' | b'\t'));
-            if whole && self.scratch.keyed.contains(&signature) && !self.scratch.accepted.contains(&signature) {
-                self.scratch.accepted.push(signature);
-                self.consider(document, catalogue, Place { signature, start, end: to }, Some(score));
-            }
-        }
-        ends.clear();
-        self.scratch.ends = ends;
-    }
 }
 
-#[inline]
-fn gate(catalogue: &Catalogue, octet: u8) -> u8 {
-    catalogue.gates.get(usize::from(octet)).copied().unwrap_or(0)
-}
+/// Bits beside those of the automata in what the gate says.
+const ACT_ANCHOR: u8 = 32;
+const ACT_KEY: u8 = 64;
 
-/// Whether a match may begin at `start`.
-fn begins_right(edge: Edge, text: &[u8], start: usize) -> bool {
-    let Some(&before) = start.checked_sub(1).and_then(|i| text.get(i)) else {
-        return true;
-    };
-    match edge {
-        Edge::Free | Edge::Key => true,
-        Edge::Word | Edge::Start => !is_word(before),
-        Edge::Line => before < b' ' || before == b'"',
-        Edge::Document => !is_word(before) && before != b'<',
+/// Finds the octets of `text[begin..finish]` where something may begin.
+fn gate(catalogue: &Catalogue, text: &[u8], begin: usize, finish: usize, passed: &mut Vec<(u32, u8)>) {
+    let class = |octet: u8| catalogue.gates.get(usize::from(octet)).copied().unwrap_or(0);
+    // Before a document's beginning stands what a line begins after.
+    let mut before = begin.checked_sub(1).and_then(|i| text.get(i)).map_or(GATE_BREAK, |b| class(*b));
+    let octets = text.get(begin..finish).unwrap_or_default();
+    for (&octet, at) in octets.iter().zip(begin..) {
+        let this = class(octet);
+        let act = this & (GATE_FREE | GATE_KEY | GATE_ANCHOR)
+            | this & GATE_START & !(before << 1)
+            | this & GATE_LINE & (before << 1);
+        before = this;
+        if act == 0 {
+            continue;
+        }
+        let mut acts = 0;
+        if act & (GATE_START | GATE_FREE | GATE_LINE) != 0 {
+            let permitted = if act & GATE_START != 0 { PAIR_WORDS | PAIR_WEAK | PAIR_STARTING } else { 0 }
+                | if act & GATE_FREE != 0 { PAIR_FREE } else { 0 }
+                | if act & GATE_LINE != 0 { PAIR_LINES } else { 0 };
+            // At the text's end every octet may follow.
+            let pair = text.get(at + 1).map(|next| usize::from(octet) << 8 | usize::from(*next));
+            acts = permitted & pair.map_or(u8::MAX, |pair| catalogue.pairs.get(pair).copied().unwrap_or(0));
+            if octet.is_ascii_digit() && acts != 0 {
+                let run = text.get(at..).unwrap_or_default().iter().take(RUN_DIGITS_MAX + 1);
+                let digits = run.take_while(|b| b.is_ascii_digit()).count();
+                if let (Some(row), Some(next)) = (catalogue.runs.get(digits), text.get(at + digits)) {
+                    acts &= row.get(usize::from(*next)).copied().unwrap_or(u8::MAX);
+                }
+            }
+        }
+        acts |= if act & GATE_ANCHOR != 0 { ACT_ANCHOR } else { 0 } | if act & GATE_KEY != 0 { ACT_KEY } else { 0 };
+        if acts != 0 {
+            passed.push((at as u32, acts));
+        }
     }
-}
-
-/// `start..end` without spaces at either side.
-fn trimmed(text: &[u8], start: usize, end: usize) -> (usize, usize) {
-    let value = text.get(start..end).unwrap_or_default();
-    let left = value.len() - value.trim_ascii_start().len();
-    (start + left, start + left + value.trim_ascii().len())
-}
-
-/// Whether the text between a label and a value holds nothing but punctuation and words that say nothing.
-fn is_filler(between: &[u8]) -> bool {
-    between
-        .split(|b| !b.is_ascii_alphanumeric() && *b < 0x80)
-        .filter(|word| !word.is_empty())
-        .all(|word| FILLERS.iter().any(|f| f.eq_ignore_ascii_case(word)))
 }

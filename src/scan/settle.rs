@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashSet;
+
 use super::catalogue::Catalogue;
 use super::document::{DocumentScan, Pending};
 use super::signature::Edge;
@@ -45,9 +47,41 @@ impl Kept {
 /// Decides a block's candidates and turns those that stay into pending findings.
 pub(super) fn settle(
     catalogue: &Catalogue,
-    digester: &Digester,
+    digester: &mut Digester,
     document: &mut DocumentScan,
     candidates: &mut Vec<Candidate>,
+) {
+    candidates.sort_by_key(|c| (c.start, c.end, c.signature));
+    let before = document.pending.iter().map(|p| p.end).max().unwrap_or(0);
+    let mut rest = candidates.as_mut_slice();
+    while let Some(first) = rest.first() {
+        // Candidates that overlap, directly or through others, are decided together. Most stand alone.
+        let start = first.start;
+        let mut end = first.end;
+        let mut count = 1;
+        while let Some(next) = rest.get(count).filter(|next| next.start < end) {
+            end = end.max(next.end);
+            count += 1;
+        }
+        let (together, others) = rest.split_at_mut(count);
+        if count == 1 && start >= before {
+            together.iter().for_each(|c| keep(catalogue, digester, document, c));
+        } else {
+            choose(catalogue, digester, document, together, (start, end));
+        }
+        rest = others;
+    }
+    candidates.clear();
+    document.pending.sort_by_key(|p| (p.start, p.end, p.signature));
+}
+
+/// Decides candidates that overlap each other, or what was kept before.
+fn choose(
+    catalogue: &Catalogue,
+    digester: &mut Digester,
+    document: &mut DocumentScan,
+    candidates: &mut [Candidate],
+    (start, end): (u64, u64),
 ) {
     candidates.sort_by(|a, b| {
         let length = |c: &Candidate| c.end - c.start;
@@ -58,22 +92,21 @@ pub(super) fn settle(
             .then(a.signature.cmp(&b.signature))
     });
     let (mut shaped, mut keyed) = (Kept::default(), Kept::default());
-    for pending in &document.pending {
+    for pending in document.pending.iter().filter(|p| p.start < end && p.end > start) {
         if let Some((signature, _)) = catalogue.at(pending.signature).filter(|(s, _)| !s.container) {
             let kept = if signature.edge == Edge::Key { &mut keyed } else { &mut shaped };
             kept.0.insert(pending.start, (pending.end, signature.class));
         }
     }
-    let mut containers: Vec<(u16, u64)> = Vec::new();
-    for candidate in candidates.drain(..) {
+    let mut containers: HashSet<(u16, u64)> = HashSet::new();
+    for candidate in candidates {
         let Some((signature, _)) = catalogue.at(candidate.signature) else {
             continue;
         };
         if signature.container {
-            if containers.contains(&(candidate.signature, candidate.start)) {
+            if !containers.insert((candidate.signature, candidate.start)) {
                 continue;
             }
-            containers.push((candidate.signature, candidate.start));
         } else {
             let (own, other) = if signature.edge == Edge::Key { (&mut keyed, &shaped) } else { (&mut shaped, &keyed) };
             if own.overlaps(candidate.start, candidate.end, None)
@@ -83,33 +116,40 @@ pub(super) fn settle(
             }
             own.0.insert(candidate.start, (candidate.end, signature.class));
         }
-        let from = (candidate.start - document.base) as usize;
-        let to = (candidate.end - document.base) as usize;
-        let value = document.text.get(from..to).unwrap_or_default();
-        let (offset, length) = document.source(candidate.start, candidate.end);
-        let finding = Finding {
-            signature: signature.id.clone(),
-            class: signature.class,
-            confidence: Confidence(0),
-            offset,
-            length,
-            masked: masked(value, signature.class),
-            digest: digester.digest(&signature.id, value, signature.normalise),
-            field: document.field(candidate.start).map(|f| f.path.to_string()),
-            document: document.path.clone(),
-            test_value: candidate.test,
-            subject: subject(signature, value),
-            watch: None,
-        };
-        document.pending.push(Pending {
-            start: candidate.start,
-            end: candidate.end,
-            signature: candidate.signature,
-            score: candidate.score,
-            finding: Some(finding),
-        });
+        keep(catalogue, digester, document, candidate);
     }
-    document.pending.sort_by_key(|p| (p.start, p.end, p.signature));
+}
+
+/// Makes a pending finding of a candidate.
+fn keep(catalogue: &Catalogue, digester: &mut Digester, document: &mut DocumentScan, candidate: &Candidate) {
+    let Some((signature, _)) = catalogue.at(candidate.signature) else {
+        return;
+    };
+    let from = (candidate.start - document.base) as usize;
+    let to = (candidate.end - document.base) as usize;
+    let value = document.text.get(from..to).unwrap_or_default();
+    let (offset, length) = document.source(candidate.start, candidate.end);
+    let finding = Finding {
+        signature: signature.id.clone(),
+        class: signature.class,
+        confidence: Confidence(0),
+        offset,
+        length,
+        masked: masked(value, signature.class),
+        digest: digester.digest_of(candidate.signature, &signature.id, value, signature.normalise),
+        field: document.field(candidate.start).map(|f| f.path.to_string()),
+        document: document.path.clone(),
+        test_value: candidate.test,
+        subject: subject(signature, value),
+        watch: None,
+    };
+    document.pending.push(Pending {
+        start: candidate.start,
+        end: candidate.end,
+        signature: candidate.signature,
+        score: candidate.score,
+        finding: Some(finding),
+    });
 }
 
 /// Gives out the pending findings that lie far enough before `to` for all their neighbours to be known. Returns their

@@ -15,6 +15,17 @@ const MASKED_CHARACTERS_MAX: usize = 40;
 /// spaces. Of credentials nothing but the length (to 40) is shown.
 pub(super) fn masked(value: &[u8], class: DataClass) -> String {
     let hidden = class == DataClass::Credential || class == DataClass::Image;
+    if value.is_ascii() {
+        let shown = value.iter().take(MASKED_CHARACTERS_MAX).map(|b| match b {
+            _ if hidden => '*',
+            b if b.is_ascii_punctuation() || *b == b' ' => char::from(*b),
+            b if b.is_ascii_control() => ' ',
+            _ => '*',
+        });
+        let mut masked = String::with_capacity(value.len().min(MASKED_CHARACTERS_MAX));
+        masked.extend(shown);
+        return masked;
+    }
     String::from_utf8_lossy(value.get(..value.len().min(4 * MASKED_CHARACTERS_MAX)).unwrap_or_default())
         .chars()
         .take(MASKED_CHARACTERS_MAX)
@@ -27,10 +38,23 @@ pub(super) fn masked(value: &[u8], class: DataClass) -> String {
         .collect()
 }
 
-/// HMAC-SHA-256 under one key.
-#[derive(Clone)]
+/// Values that a digester remembers, and octets of the longest of them.
+const KNOWN: usize = 512;
+const KNOWN_OCTETS_MAX: usize = 64;
+
+/// HMAC-SHA-256 under one key. It remembers some of the last values: users' data comes again and again.
 pub(super) struct Digester {
     mac: Hmac<Sha256>,
+    known: Vec<Known>,
+}
+
+/// A value and its digest. Holds payload: no `Debug`.
+#[derive(Clone)]
+struct Known {
+    signature: u16,
+    value: [u8; KNOWN_OCTETS_MAX],
+    length: usize,
+    digest: [u8; 32],
 }
 
 impl Digester {
@@ -40,7 +64,27 @@ impl Digester {
         for (to, from) in block.iter_mut().zip(key) {
             *to = *from;
         }
-        Self { mac: Hmac::new(&block) }
+        let empty = Known { signature: u16::MAX, value: [0; KNOWN_OCTETS_MAX], length: 0, digest: [0; 32] };
+        Self { mac: Hmac::new(&block), known: vec![empty; KNOWN] }
+    }
+
+    /// The [digest](Self::digest) of a value of the signature with an index.
+    pub(super) fn digest_of(&mut self, index: u16, signature: &str, value: &[u8], normalise: Normalise) -> String {
+        let hash = value.iter().fold(u64::from(index), |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+        let slot = (hash ^ hash >> 29) as usize % KNOWN;
+        let known = self.known.get(slot).filter(|k| k.signature == index && k.value.get(..k.length) == Some(value));
+        if let Some(digest) = known.and_then(|k| std::str::from_utf8(&k.digest).ok()) {
+            return digest.to_string();
+        }
+        let digest = self.digest(signature, value, normalise);
+        if let Some(known) = self.known.get_mut(slot)
+            && let Some(to) = known.value.get_mut(..value.len())
+        {
+            to.copy_from_slice(value);
+            (known.signature, known.length) = (index, value.len());
+            known.digest.iter_mut().zip(digest.bytes()).for_each(|(to, from)| *to = from);
+        }
+        digest
     }
 
     /// The first 16 octets, in hex, of the digest of `signature 00 value`.
@@ -57,7 +101,12 @@ impl Digester {
         mac.update(value);
         let tag = mac.finalize().into_bytes();
         let digit = |n: u8| HEX.get(usize::from(n)).copied().map_or('0', char::from);
-        tag.iter().take(16).flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
+        let mut text = String::with_capacity(32);
+        for octet in tag.iter().take(16) {
+            text.push(digit(octet >> 4));
+            text.push(digit(octet & 15));
+        }
+        text
     }
 }
 

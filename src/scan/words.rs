@@ -9,8 +9,45 @@ use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Number of a word list within a catalogue.
+/// Number of a word list within a catalogue: below [`CONCEPTS_MAX`] a concept's, else one signature's labels.
 pub(super) type ListId = u16;
+
+/// Lists of concepts that a catalogue may have; labels' lists are numbered from here.
+pub(super) const CONCEPTS_MAX: ListId = 64;
+
+/// Lists that a catalogue may have: concepts, and one for the labels of each signature that has some.
+pub(super) const LISTS_MAX: ListId = 512;
+
+/// A set of lists.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Lists([u64; LISTS_MAX as usize / 64]);
+
+impl Lists {
+    /// Adds a list.
+    pub(super) fn insert(&mut self, list: ListId) {
+        if let Some(bits) = self.0.get_mut(usize::from(list / 64)) {
+            *bits |= 1 << (list % 64);
+        }
+    }
+
+    /// Adds others.
+    #[inline]
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(to, from)| *to |= from);
+    }
+
+    /// Whether one is in both.
+    #[inline]
+    pub(super) fn meet(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).fold(0, |common, (a, b)| common | a & b) != 0
+    }
+
+    /// Whether a list is in it.
+    #[inline]
+    pub(super) fn contains(&self, list: ListId) -> bool {
+        self.0.get(usize::from(list / 64)).is_some_and(|bits| bits >> (list % 64) & 1 == 1)
+    }
+}
 
 /// Words in the longest phrase.
 const PHRASE_WORDS_MAX: usize = 5;
@@ -41,27 +78,38 @@ pub(super) struct Lexicon {
     phrases: HashMap<[u16; PHRASE_WORDS_MAX], u32>,
     /// Words of scripts without spaces, looked for as substrings.
     unspaced: HashMap<Box<str>, u32>,
-    /// Lengths, in characters, of those.
-    unspaced_lengths: Vec<usize>,
-    /// Lists of an entry, sorted.
-    entries: Vec<Vec<ListId>>,
-    /// Bit `n` of row `c`: some word begins with octet `c` and has `n` octets. Spares most hash look-ups.
-    shapes: Vec<u64>,
+    /// First characters of those, each with a bit for every length in characters.
+    unspaced_first: HashMap<char, u64>,
+    /// Lists of an entry.
+    entries: Vec<Lists>,
+    /// Bit for each [`shape`] that some word has: spares most hash look-ups.
+    shapes: Box<[u64]>,
+}
+
+/// Bits of [`Lexicon::shapes`].
+const SHAPES: usize = 1 << 16;
+
+/// A number below [`SHAPES`] that is the same for equal words, and seldom for others: of their first two and last two
+/// octets and their length.
+#[inline]
+fn shape(word: &[u8]) -> usize {
+    let octet = |at: usize| word.get(at).copied().map_or(0, usize::from);
+    let last = word.len().wrapping_sub(1);
+    let mixed = octet(0) | octet(1) << 8 | octet(last) << 16 | octet(last.wrapping_sub(1)) << 24 | word.len() << 32;
+    mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48
 }
 
 impl Lexicon {
     /// Adds a word or phrase to a list.
     pub(super) fn add(&mut self, text: &str, list: ListId) {
         if self.shapes.is_empty() {
-            self.shapes = vec![0; 256];
+            self.shapes = vec![0; SHAPES / 64].into_boxed_slice();
         }
         let folded = fold(text);
         if folded.chars().any(is_unspaced) {
             let key: String = folded.chars().filter(|c| !c.is_whitespace()).collect();
-            let length = key.chars().count();
-            if !self.unspaced_lengths.contains(&length) {
-                self.unspaced_lengths.push(length);
-                self.unspaced_lengths.sort_unstable();
+            if let Some(first) = key.chars().next() {
+                *self.unspaced_first.entry(first).or_default() |= 1 << key.chars().count().min(63);
             }
             let next = self.entries.len() as u32;
             let entry = *self.unspaced.entry(key.into_boxed_str()).or_insert(next);
@@ -96,10 +144,9 @@ impl Lexicon {
 
     fn word(&mut self, word: &str) -> &mut Word {
         let octets = word.as_bytes();
-        if let (Some(&first), true) = (octets.first(), octets.len() <= WORD_OCTETS_MAX)
-            && let Some(row) = self.shapes.get_mut(usize::from(first))
-        {
-            *row |= 1 << octets.len();
+        let shape = shape(octets);
+        if let Some(bits) = self.shapes.get_mut(shape / 64) {
+            *bits |= 1 << (shape % 64);
         }
         // Identifiers start at 1: 0 pads short phrases.
         let id = self.words.len() as u16 + 1;
@@ -109,18 +156,16 @@ impl Lexicon {
     fn put(&mut self, entry: u32, list: ListId) {
         let entry = entry as usize;
         if entry >= self.entries.len() {
-            self.entries.resize_with(entry + 1, Vec::new);
+            self.entries.resize_with(entry + 1, Lists::default);
         }
-        if let Some(lists) = self.entries.get_mut(entry)
-            && let Err(at) = lists.binary_search(&list)
-        {
-            lists.insert(at, list);
+        if let Some(lists) = self.entries.get_mut(entry) {
+            lists.insert(list);
         }
     }
 
-    /// The lists that a hit's word belongs to, sorted.
-    pub(super) fn lists(&self, hit: Hit) -> &[ListId] {
-        self.entries.get(hit.entry as usize).map_or(&[], Vec::as_slice)
+    /// The lists that a hit's word belongs to.
+    pub(super) fn lists(&self, hit: Hit) -> Option<&Lists> {
+        self.entries.get(hit.entry as usize)
     }
 
     /// Finds the words of `text[from..to]`, in order of their ends.
@@ -128,46 +173,52 @@ impl Lexicon {
         let to = to.min(text.len());
         let mut recent = Recent::default();
         let mut at = from;
-        while at < to {
+        let telling = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80;
+        while let Some(next) = text.get(at..to).and_then(|rest| rest.iter().position(telling)) {
+            at += next;
             let Some(&octet) = text.get(at) else { return };
             if octet.is_ascii_alphabetic() {
                 let end = word_end(text, at, to);
-                self.ascii(text, at, end, &mut recent, hits);
-                at = end;
+                at = self.ascii(text, at, end, &mut recent, hits);
             } else if octet >= 0x80 {
                 let end = run_end(text, at, to);
                 self.unicode(text.get(at..end).unwrap_or_default(), at, &mut recent, hits);
                 at = end;
             } else {
-                if octet.is_ascii_digit() {
-                    recent.clear();
-                }
-                at += 1;
+                recent.clear();
+                at += text.get(at..to).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
             }
         }
     }
 
-    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
+    /// Looks up an ASCII word; returns where the next may begin.
+    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) -> usize {
         let word = text.get(start..end).unwrap_or_default();
         // An ASCII word that runs into letters beyond ASCII ("naïve") is looked up with them.
         if text.get(end).is_some_and(|&b| b >= 0xc0) {
-            recent.clear();
             let run = run_end(text, start, text.len().min(end + WORD_OCTETS_MAX));
-            return self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
+            self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
+            return run;
         }
         if word.len() > WORD_OCTETS_MAX {
-            return recent.clear();
+            recent.clear();
+            return end;
+        }
+        if word.iter().all(u8::is_ascii_lowercase) {
+            self.look_up(word, start, end, recent, hits);
+            return end;
         }
         let mut folded = [0; WORD_OCTETS_MAX];
         for (to, from) in folded.iter_mut().zip(word) {
             *to = from.to_ascii_lowercase();
         }
         self.look_up(folded.get(..word.len()).unwrap_or_default(), start, end, recent, hits);
+        end
     }
 
     fn look_up(&self, folded: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
-        let likely = folded.first().and_then(|&c| self.shapes.get(usize::from(c))).copied().unwrap_or(0);
-        if folded.len() >= 64 || likely & (1 << folded.len()) == 0 {
+        let shape = shape(folded);
+        if self.shapes.get(shape / 64).is_none_or(|bits| bits >> (shape % 64) & 1 == 0) {
             return recent.clear();
         }
         let Some(word) = self.words.get(folded) else {
@@ -195,25 +246,25 @@ impl Lexicon {
         };
         if run.chars().any(is_unspaced) {
             // Folded characters, each with the octets it came from.
-            let folded: Vec<(char, usize, usize)> = run
-                .char_indices()
-                .flat_map(|(i, c)| {
-                    let end = i + c.len_utf8();
-                    c.nfkc().flat_map(char::to_lowercase).map(move |f| (f, at + i, at + end)).collect::<Vec<_>>()
-                })
-                .collect();
+            let mut folded: Vec<(char, usize, usize)> = Vec::with_capacity(run.len() / 2);
+            for (i, c) in run.char_indices() {
+                let (start, end) = (at + i, at + i + c.len_utf8());
+                if is_folded(c) {
+                    folded.push((c, start, end));
+                } else {
+                    folded.extend(c.nfkc().flat_map(char::to_lowercase).map(|f| (f, start, end)));
+                }
+            }
             let mut key = String::new();
-            for start in 0..folded.len() {
-                for &length in &self.unspaced_lengths {
-                    let Some(part) = folded.get(start..start + length) else {
-                        break;
-                    };
+            for (i, first) in folded.iter().enumerate() {
+                let mut lengths = self.unspaced_first.get(&first.0).copied().unwrap_or(0);
+                while lengths != 0 {
+                    let length = lengths.trailing_zeros() as usize;
+                    lengths &= lengths - 1;
+                    let Some(part) = folded.get(i..i + length) else { break };
                     key.clear();
                     key.extend(part.iter().map(|p| p.0));
-                    let (Some(first), Some(last)) = (part.first(), part.last()) else {
-                        break;
-                    };
-                    if let Some(&entry) = self.unspaced.get(key.as_str()) {
+                    if let (Some(&entry), Some(last)) = (self.unspaced.get(key.as_str()), part.last()) {
                         hits.push(Hit { start: first.1, end: last.2, entry });
                     }
                 }
@@ -294,7 +345,9 @@ impl Recent {
 /// The end of the word that begins at `start`: letters as far as a change of case.
 pub(super) fn word_end(text: &[u8], start: usize, to: usize) -> usize {
     let letter = |i: usize| text.get(i).copied().filter(|b| i < to && b.is_ascii_alphabetic());
-    let mut at = start + 1;
+    let rest = text.get(start..to).unwrap_or_default();
+    // Small letters, as most words are, have no change of case before they end.
+    let mut at = start + rest.iter().take_while(|b| b.is_ascii_lowercase()).count().max(1);
     while let Some(this) = letter(at) {
         let before = letter(at - 1).unwrap_or(b'a');
         let after = letter(at + 1).unwrap_or(b'A');
@@ -315,6 +368,11 @@ fn run_end(text: &[u8], start: usize, to: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Characters that folding leaves as they are: kana, the usual ideographs, Hangul syllables.
+fn is_folded(c: char) -> bool {
+    matches!(u32::from(c), 0x3041..=0x3096 | 0x30a1..=0x30fa | 0x4e00..=0x9fff | 0xac00..=0xd7a3)
 }
 
 /// Scripts that are written without spaces between words (or, in Hangul, with particles attached to them).
@@ -365,9 +423,20 @@ mod tests {
 
     #[test]
     fn words_are_whole_folded_and_split_at_case() {
-        let words =
-            ["driver license", "ssn", "cédula", "身份证", "straße", "tên", "IP地址", "дата рождения", "주민등록번호"];
-        let cases: [(&str, &[&str]); 12] = [
+        let words = [
+            "driver license",
+            "ssn",
+            "cédula",
+            "身份证",
+            "straße",
+            "tên",
+            "IP地址",
+            "дата рождения",
+            "주민등록번호",
+            "cartão de cidadão",
+            "numéro d'assurance sociale",
+        ];
+        let cases: [(&str, &[&str]); 14] = [
             ("driverLicenseNo", &["driverLicense"]),
             ("DRIVER_LICENSE", &["DRIVER_LICENSE"]),
             ("driverlicense", &["driverlicense"]),
@@ -380,6 +449,8 @@ mod tests {
             ("дата  рождения", &["дата  рождения"]),
             ("홍길동의 주민등록번호는", &["주민등록번호"]),
             ("driver's blue license", &[]),
+            ("o cartão de cidadão é", &["cartão de cidadão"]),
+            ("le numéro d'assurance sociale", &["numéro d'assurance sociale"]),
         ];
         for (text, expected) in cases {
             assert_eq!(found(&words, text), expected, "{text}");

@@ -186,6 +186,35 @@ pub(super) fn validator(name: &str) -> Option<Validator> {
     FAMILIES.iter().flat_map(|f| f.iter()).find(|(n, _)| *n == name).map(|(_, v)| *v)
 }
 
+/// The most that a validator adds to a signature's score, for those that add something.
+const BONUSES: &[(&str, i8)] = &[
+    ("aamva-element", 70),
+    ("aamva-header", 5),
+    ("aamva-header-escaped", 5),
+    ("card-pan", 10),
+    ("cn-mobile", 20),
+    ("exif-gps", 70),
+    ("fastq", 20),
+    ("heif", 50),
+    ("hk-id", 20),
+    ("hl7v2", 30),
+    ("icd10", 10),
+    ("imei", 20),
+    ("in-pan", 10),
+    ("jpeg", 40),
+    ("jwt", 10),
+    ("phone-nanp", 25),
+    ("png", 25),
+    ("se-personnummer", 15),
+    ("us-dl-number", 20),
+    ("us-passport", 15),
+];
+
+/// The most that the validator of a name adds to a signature's score.
+pub(super) fn bonus_max(name: &str) -> i8 {
+    BONUSES.iter().find(|(n, _)| *n == name).map_or(0, |(_, bonus)| *bonus)
+}
+
 /// All names, sorted.
 pub(super) fn names() -> Vec<&'static str> {
     let mut names: Vec<_> = FAMILIES.iter().flat_map(|f| f.iter()).map(|(n, _)| *n).collect();

@@ -1,0 +1,213 @@
+//! Context: what the words around a value, and its field, say for and against a signature.
+
+use super::catalogue::{Catalogue, Compiled, KEY_OCTETS_MAX};
+use super::document::{DocumentScan, Field};
+use super::matcher::PATTERN_OCTETS_MAX;
+use super::scanner::{Place, Scanner};
+use super::signature::Signature;
+use super::words::Lists;
+
+/// Octets between a value and a context word.
+const CONTEXT_OCTETS: usize = 40;
+
+/// Octets past what is asked for in which words are looked for too.
+const COVER_OCTETS: usize = 256;
+
+/// Octets between a label and its value.
+const LABEL_OCTETS: usize = 24;
+
+/// Words that may stand between a label and its value.
+const FILLERS: [&str; 28] = [
+    "no", "nr", "num", "number", "is", "id", "value", "code", "and", "the", "address", "amp", "es", "est", "ist",
+    "lautet", "\u{e9}", "\u{e8}", "to", "jest", "my", "n\u{ba}", "n\u{b0}", "quot", "list", "text", "field", "input",
+];
+
+/// Score for a label.
+pub(super) const LABEL: i16 = 60;
+/// Score for a context word.
+const CONTEXT: i16 = 30;
+/// Score for a word that speaks against, on signatures that are not certain by themselves.
+const AGAINST: i16 = -30;
+const CERTAIN: i16 = 70;
+
+/// What stands around a position.
+#[derive(Default)]
+pub(super) struct Around {
+    pub(super) known: bool,
+    /// Lists with a word near; lists with a word directly before.
+    pub(super) near: Lists,
+    labels: Lists,
+}
+
+impl Scanner {
+    /// What the surroundings say: a score.
+    pub(super) fn context(
+        &mut self,
+        document: &DocumentScan,
+        catalogue: &Catalogue,
+        (signature, compiled): (&Signature, &Compiled),
+        place: Place,
+        field: Option<&Field>,
+    ) -> i16 {
+        if !self.scratch.around.known {
+            self.look_around(document, catalogue, place, field);
+        }
+        let around = &self.scratch.around;
+        let label = compiled
+            .labels
+            .is_some_and(|l| around.labels.contains(l) || field.is_some_and(|f| f.last_lists.contains(l)));
+        if label {
+            return LABEL;
+        }
+        let near = |lists: &Lists| around.near.meet(lists) || field.is_some_and(|f| f.lists.meet(lists));
+        let mut score = if near(&compiled.context) { CONTEXT } else { 0 };
+        if i16::from(signature.score) < CERTAIN && near(&catalogue.negative) {
+            score += AGAINST;
+        }
+        score
+    }
+
+    /// Whether a word near `start`, or the field there, may speak for a signature that is nothing without context. Says
+    /// yes too often rather than too seldom. Positions come in rising order.
+    pub(super) fn speaks_for_weak(&mut self, document: &DocumentScan, catalogue: &Catalogue, start: usize) -> bool {
+        let field = document.field(document.base + start as u64);
+        if self.probe.is_some() || field.is_some_and(|f| f.lists.meet(&catalogue.speaks_for_weak)) {
+            return true;
+        }
+        let last = start + PATTERN_OCTETS_MAX + CONTEXT_OCTETS;
+        self.cover(catalogue, &document.text, start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX), last);
+        let scratch = &mut self.scratch;
+        while scratch.weak_hits.get(scratch.weak_next).is_some_and(|(_, end)| end + CONTEXT_OCTETS < start) {
+            scratch.weak_next += 1;
+        }
+        scratch.weak_hits.get(scratch.weak_next).is_some_and(|(begin, _)| *begin <= last)
+    }
+
+    /// Finds the lists whose words stand near a value.
+    #[inline(never)]
+    pub(super) fn look_around(
+        &mut self,
+        document: &DocumentScan,
+        catalogue: &Catalogue,
+        place: Place,
+        field: Option<&Field>,
+    ) {
+        let text = &document.text;
+        let from = place.start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX);
+        let to = (place.end + CONTEXT_OCTETS).min(text.len());
+        self.cover(catalogue, text, from, to);
+        let around = &mut self.scratch.around;
+        around.known = true;
+        around.near = Lists::default();
+        around.labels = Lists::default();
+        let own = field.is_some();
+        let first = self.scratch.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
+        for &hit in self.scratch.hits.get(first..).unwrap_or_default() {
+            if hit.start > place.end + CONTEXT_OCTETS {
+                break;
+            }
+            let inside = hit.start < place.end && hit.end > place.start;
+            let speaks = !inside && (!own || document.speaks(hit, document.field(document.base + place.start as u64)));
+            if !speaks {
+                continue;
+            }
+            let between = if hit.end <= place.start { hit.end..place.start } else { place.end..hit.start };
+            if has_blank_line(text.get(between).unwrap_or_default()) {
+                continue;
+            }
+            let Some(lists) = catalogue.lexicon.lists(hit) else { continue };
+            around.near.extend(lists);
+            if hit.end <= place.start
+                && hit.end + LABEL_OCTETS >= place.start
+                && is_filler(text.get(hit.end..place.start).unwrap_or_default())
+            {
+                around.labels.extend(lists);
+            }
+        }
+    }
+
+    /// Makes sure that the context words of `text[from..to]` are known.
+    fn cover(&mut self, catalogue: &Catalogue, text: &[u8], from: usize, to: usize) {
+        let scratch = &mut self.scratch;
+        if to <= scratch.covered {
+            return;
+        }
+        let part_of_word = |i: usize| text.get(i).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80);
+        // Some words more than asked for, back to where a phrase may begin, so that phrases are not cut.
+        let known = scratch.covered;
+        let mut begin = if from > known { from } else { known.saturating_sub(CONTEXT_OCTETS) };
+        for _ in 0..CONTEXT_OCTETS {
+            if begin == 0 || !part_of_word(begin - 1) {
+                break;
+            }
+            begin -= 1;
+        }
+        let mut until = (to + COVER_OCTETS).min(text.len());
+        for _ in 0..CONTEXT_OCTETS {
+            if !part_of_word(until) {
+                break;
+            }
+            until += 1;
+        }
+        scratch.new_hits.clear();
+        catalogue.lexicon.find(text, begin, until, &mut scratch.new_hits);
+        scratch.new_hits.sort_by_key(|h| (h.end, h.start));
+        for hit in scratch.new_hits.iter().filter(|h| h.end > known) {
+            scratch.hits.push(*hit);
+            if catalogue.lexicon.lists(*hit).is_some_and(|l| l.meet(&catalogue.speaks_for_weak)) {
+                scratch.weak_hits.push((hit.start, hit.end));
+            }
+        }
+        scratch.covered = until;
+    }
+}
+
+/// Whether the text between a label and a value holds nothing but punctuation, markup, the digits of a key (`phone2`) and
+/// words that say nothing.
+pub(super) fn is_filler(between: &[u8]) -> bool {
+    let mut in_tag = false;
+    let outside = |b: &u8| {
+        in_tag = *b == b'<' || in_tag && *b != b'>';
+        in_tag
+    };
+    between
+        .split(outside)
+        .flat_map(|text| text.split(|b| !b.is_ascii_alphanumeric() && *b < 0x80))
+        .filter(|word| !word.is_empty() && !(word.len() <= 2 && word.iter().all(u8::is_ascii_digit)))
+        .all(|word| FILLERS.iter().any(|f| f.as_bytes().eq_ignore_ascii_case(word)))
+}
+
+/// Whether a blank line stands in a text: what is on either side of one says nothing about the other.
+fn has_blank_line(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', text).any(|at| {
+        let rest = text.get(at + 1..).unwrap_or_default();
+        matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fillers_say_nothing() {
+        for (text, filler) in [
+            (": ", true),
+            (" No. ", true),
+            ("</td><td class=\"number\">", true),
+            ("10\":\"", true),
+            (" is not ", false),
+            (" 2026 ", false),
+            (" \u{e9} ", true),
+        ] {
+            assert_eq!(is_filler(text.as_bytes()), filler, "{text}");
+        }
+    }
+
+    #[test]
+    fn blank_lines_part() {
+        for (text, parts) in [("a\nb", false), ("a\n\nb", true), ("a\r\n\r\nb", true), ("", false), ("\n", false)] {
+            assert_eq!(has_blank_line(text.as_bytes()), parts, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Values that their key names: whole fields, and `key: value`, `key=value` in text.
+
+use std::sync::Arc;
+
+use super::catalogue::{Catalogue, KEY_OCTETS_MAX};
+use super::context::LABEL;
+use super::document::{DocumentScan, Field};
+use super::matcher::PATTERN_OCTETS_MAX;
+use super::scanner::{Place, Scanner};
+
+/// Score for a label that may be prose ("Login: click here").
+const LOOSE_LABEL: i16 = 35;
+
+impl Scanner {
+    /// Weighs the whole value of a field.
+    pub(super) fn value(&mut self, document: &mut DocumentScan, start: usize, end: usize, field: &Field) {
+        let catalogue = Arc::clone(&self.catalogue);
+        let (start, end) = trimmed(&document.text, start, end);
+        self.scratch.keyed.clone_from(&field.keyed);
+        self.walk_value(document, &catalogue, start, end, LABEL, false);
+    }
+
+    /// Looks for a key before a `:` or `=` and weighs the value after it.
+    pub(super) fn key(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, at: usize) {
+        let text = &document.text;
+        let octet = |i: usize| text.get(i).copied().unwrap_or(0);
+        let mut end = at;
+        for _ in 0..2 {
+            end -= usize::from(end > 0 && octet(end - 1) == b' ');
+        }
+        let key_quoted = end > 0 && matches!(octet(end - 1), b'"' | b'\'');
+        if key_quoted {
+            end -= 1;
+            end -= usize::from(end > 0 && octet(end - 1) == b'\\');
+        }
+        if end == 0 || !(octet(end - 1).is_ascii_alphanumeric() || octet(end - 1) >= 0x80 || octet(end - 1) == b']') {
+            return;
+        }
+        if !catalogue.may_end_key(text.get(..end).unwrap_or_default()) {
+            return;
+        }
+        let least = end.saturating_sub(KEY_OCTETS_MAX);
+        let mut begin = end;
+        while begin > least {
+            let before = octet(begin - 1);
+            if !(before.is_ascii_alphanumeric()
+                || before >= 0x80
+                || matches!(before, b'_' | b'-' | b'.' | b' ' | b'[' | b']'))
+            {
+                break;
+            }
+            begin -= 1;
+        }
+        self.scratch.keyed.clear();
+        catalogue.keyed_by(text.get(begin..end).unwrap_or_default(), &mut self.scratch.keyed);
+        if self.scratch.keyed.is_empty() {
+            return;
+        }
+        let mut start = at + 1;
+        let mut spaces = 0;
+        while spaces < 3 && matches!(octet(start), b' ' | b'\t') {
+            start += 1;
+            spaces += 1;
+        }
+        start += usize::from(octet(start) == b'[');
+        start += usize::from(octet(start) == b'\\' && octet(start + 1) == b'"');
+        let quote = octet(start);
+        let quoted = matches!(quote, b'"' | b'\'');
+        start += usize::from(quoted);
+        if document.field(document.base + start as u64).is_some() {
+            // The text is structured: its fields say what their values are.
+            return;
+        }
+        let rest = text.get(start..).unwrap_or_default();
+        let stop = rest.iter().take(PATTERN_OCTETS_MAX).position(|b| match quoted {
+            true => *b == quote || *b == b'\\' || *b < b' ',
+            false => {
+                *b < b' ' || matches!(b, b',' | b';' | b'&' | b'|' | b')' | b']' | b'}' | b'<' | b'>' | b'"' | b'\'')
+            }
+        });
+        let stop = start + stop.unwrap_or(rest.len().min(PATTERN_OCTETS_MAX));
+        let (start, stop) = trimmed(text, start, stop);
+        let sure = quoted || key_quoted || octet(at) == b'=' && spaces == 0;
+        self.walk_value(document, catalogue, start, stop, if sure { LABEL } else { LOOSE_LABEL }, !quoted);
+    }
+
+    /// Weighs the patterns of `scratch.keyed` on a value. It must match as a whole, or (`loose`) as far as a space.
+    fn walk_value(
+        &mut self,
+        document: &mut DocumentScan,
+        catalogue: &Catalogue,
+        start: usize,
+        end: usize,
+        score: i16,
+        loose: bool,
+    ) {
+        if start >= end {
+            return;
+        }
+        let mut ends = std::mem::take(&mut self.scratch.ends);
+        ends.clear();
+        let value = document.text.get(..end).unwrap_or_default();
+        catalogue.keyed.walk(&mut self.keyed, value, start, &mut ends);
+        self.scratch.accepted.clear();
+        for &(signature, to) in ends.iter().rev() {
+            let whole = to == end || loose && document.text.get(to).is_some_and(|b| matches!(b, b' ' | b'\t'));
+            if whole && self.scratch.keyed.contains(&signature) && !self.scratch.accepted.contains(&signature) {
+                self.scratch.accepted.push(signature);
+                self.consider(document, catalogue, Place { signature, start, end: to }, Some(score));
+            }
+        }
+        ends.clear();
+        self.scratch.ends = ends;
+    }
+}
+
+/// `start..end` without spaces at either side.
+fn trimmed(text: &[u8], start: usize, end: usize) -> (usize, usize) {
+    let value = text.get(start..end).unwrap_or_default();
+    let left = value.len() - value.trim_ascii_start().len();
+    (start + left, start + left + value.trim_ascii().len())
+}

@@ -1,0 +1,210 @@
+//! Weighing: a match becomes a candidate if its edges, its validator and its context say so.
+
+use super::catalogue::{Catalogue, REPORTED};
+use super::document::{DocumentScan, same_field};
+use super::matcher::is_word;
+use super::scanner::{Place, Scanner};
+use super::settle::Candidate;
+use super::signature::Edge;
+use super::validate::{Check, Value, elements, image_end};
+use crate::model::DataClass;
+
+/// Octets that `extend` may add.
+const EXTENSION_OCTETS_MAX: usize = 1536;
+
+impl Scanner {
+    /// Weighs the matches that begin at `start`, the longest of each signature first.
+    #[inline]
+    pub(super) fn weigh(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize) {
+        if self.scratch.ends.is_empty() {
+            return;
+        }
+        self.scratch.around.known = false;
+        self.scratch.accepted.clear();
+        let mut ends = std::mem::take(&mut self.scratch.ends);
+        for &(signature, end) in ends.iter().rev() {
+            if self.is_hopeless(document, catalogue, Place { signature, start, end }) {
+                continue;
+            }
+            if !self.scratch.accepted.contains(&signature)
+                && self.consider(document, catalogue, Place { signature, start, end }, None)
+            {
+                self.scratch.accepted.push(signature);
+            }
+        }
+        ends.clear();
+        self.scratch.ends = ends;
+    }
+
+    /// Whether a match is nothing without context and has none. Most matches are of that kind, so it is asked first.
+    #[inline]
+    fn is_hopeless(&mut self, document: &DocumentScan, catalogue: &Catalogue, place: Place) -> bool {
+        let Some((_, compiled)) = catalogue.at(place.signature).filter(|(_, c)| c.weak && self.probe.is_none()) else {
+            return false;
+        };
+        let field = document.field(document.base + place.start as u64).map(|f| &**f);
+        if !self.scratch.around.known {
+            self.look_around(document, catalogue, place, field);
+        }
+        !self.scratch.around.near.meet(&compiled.context)
+            && !field.is_some_and(|f| f.lists.meet(&compiled.context) || f.last_lists.meet(&compiled.context))
+    }
+
+    /// Weighs one match; `key_score` is what its key says, where that is known. Returns whether other ends of the
+    /// same match need no look.
+    pub(super) fn consider(
+        &mut self,
+        document: &mut DocumentScan,
+        catalogue: &Catalogue,
+        place: Place,
+        key_score: Option<i16>,
+    ) -> bool {
+        let Some((signature, compiled)) = catalogue.at(place.signature) else {
+            return true;
+        };
+        let Place { start, mut end, .. } = place;
+        if let Some(probe) = &self.probe
+            && probe.signature != place.signature
+        {
+            return true;
+        }
+        if !begins_right(signature.edge, &document.text, start) {
+            return true;
+        }
+        if signature.edge == Edge::Word && is_in_number(&document.text, start, end) {
+            return false;
+        }
+        let base = document.base;
+        let frames = signature.container || compiled.extend.is_some();
+        if frames && document.taken.iter().any(|(s, until)| *s == place.signature && base + (start as u64) < *until) {
+            return true;
+        }
+        let field = document.field(base + start as u64).cloned();
+        if !frames
+            && signature.edge != Edge::Document
+            && !same_field(document.field(base + end as u64 - 1), field.as_ref())
+        {
+            return false;
+        }
+        self.counts.candidates += 1;
+        if let Some(watcher) = &mut self.watcher {
+            watcher.candidate(document, place.signature, start, end);
+        }
+        let mut score = i16::from(signature.score);
+        // Most numbers are nothing without context: that is asked first, being cheaper.
+        let mut around = key_score;
+        if compiled.weak && self.probe.is_none() {
+            let says = around
+                .unwrap_or_else(|| self.context(document, catalogue, (signature, compiled), place, field.as_deref()));
+            if says <= 0 {
+                return true;
+            }
+            around = Some(says);
+        }
+        if let (Some(exact), Some(Some(cache))) = (&compiled.exact, self.exact.get_mut(usize::from(place.signature)))
+            && !exact.accepts(cache, document.text.get(start..end).unwrap_or_default())
+        {
+            return false;
+        }
+        if let Some(extend) = &compiled.extend {
+            let more = document.text.get(end..).unwrap_or_default().iter().take(EXTENSION_OCTETS_MAX);
+            end += more.take_while(|b| extend.get(usize::from(**b)).copied().unwrap_or(false)).count();
+            // Nothing that begins within it is looked at again: the work stays linear whatever the validator says.
+            document.take(place.signature, end);
+        }
+        let check = compiled.validator.map_or(Check::Accept { bonus: 0, test: false }, |validator| {
+            validator(Value::new(&document.text, start, end))
+        });
+        if let Some(probe) = &mut self.probe {
+            probe.accepted = Some(probe.accepted == Some(true) || check != Check::Refuse);
+        }
+        let Check::Accept { bonus, test } = check else {
+            return false;
+        };
+        debug_assert!(bonus <= compiled.bonus_max, "{}: bonus {bonus}", signature.id);
+        score += i16::from(bonus);
+        score += match around {
+            Some(says) => says,
+            None if score >= 100 => 0,
+            None => self.context(document, catalogue, (signature, compiled), place, field.as_deref()),
+        };
+        let part = |part: Option<u16>| part == Some(place.signature);
+        if signature.class == DataClass::Image {
+            end = start + image_end(document.text.get(start..).unwrap_or_default()).max(end - start);
+            // An image that begins a field or document is one; its magic within other data is less sure.
+            let begins = start == 0 && base == 0
+                || !same_field(document.field((base + start as u64).saturating_sub(1)), field.as_ref());
+            score += if begins { 15 } else { 0 };
+        }
+        let barcode = &*signature.id == "us-aamva-header" || &*signature.id == "us-aamva-header-escaped";
+        if (barcode || (part(catalogue.parts.element) && score >= 60)) && self.probe.is_none() {
+            end = self.barcode(document, catalogue, start, end).max(end);
+        }
+        if frames {
+            document.take(place.signature, end);
+        }
+        self.push(document, Place { end, ..place }, score, test);
+        true
+    }
+
+    fn push(&mut self, document: &DocumentScan, place: Place, score: i16, test: bool) {
+        if score < REPORTED || self.probe.is_some() {
+            return;
+        }
+        self.scratch.candidates.push(Candidate {
+            signature: place.signature,
+            start: document.base + place.start as u64,
+            end: document.base + place.end.min(document.text.len()) as u64,
+            score: score.min(100),
+            test,
+        });
+    }
+
+    /// Reports the parts of a licence's barcode that name or number a person; returns where the barcode ends.
+    fn barcode(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize, end: usize) -> usize {
+        let parts = &catalogue.parts;
+        if let Some(watcher) = &mut self.watcher {
+            watcher.barcode(document, parts.number, start);
+        }
+        let mut until = end;
+        for element in elements(document.text.get(start..).unwrap_or_default()) {
+            let (from, to) = (start + element.start, start + element.end);
+            until = until.max(to);
+            let signature = match &element.id {
+                b"DAQ" => parts.number,
+                b"DCS" | b"DAC" | b"DCT" | b"DAA" => parts.name,
+                b"DBB" => parts.birth,
+                b"DAG" => parts.street,
+                _ => None,
+            };
+            if let Some(signature) = signature {
+                self.push(document, Place { signature, start: from, end: to }, 95, false);
+            }
+        }
+        if let Some(element) = parts.element {
+            document.take(element, until);
+        }
+        until
+    }
+}
+
+/// Whether a match is a part of a decimal number or version: `0.354819359535`, `1774172455.25`.
+fn is_in_number(text: &[u8], start: usize, end: usize) -> bool {
+    let digit = |at: Option<usize>| at.and_then(|i| text.get(i)).is_some_and(u8::is_ascii_digit);
+    let point = |at: Option<usize>| at.and_then(|i| text.get(i)) == Some(&b'.');
+    let before = digit(Some(start)) && point(start.checked_sub(1)) && digit(start.checked_sub(2));
+    before || digit(end.checked_sub(1)) && point(Some(end)) && digit(Some(end + 1))
+}
+
+/// Whether a match may begin at `start`.
+fn begins_right(edge: Edge, text: &[u8], start: usize) -> bool {
+    let Some(&before) = start.checked_sub(1).and_then(|i| text.get(i)) else {
+        return true;
+    };
+    match edge {
+        Edge::Free | Edge::Key => true,
+        Edge::Word | Edge::Start => !is_word(before),
+        Edge::Line => before < b' ' || before == b'"',
+        Edge::Document => !is_word(before) && before != b'<',
+    }
+}

@@ -1,0 +1,237 @@
+//! Measures the scanner: throughput on several texts beside the same patterns in other engines, and findings in noise.
+//! `cargo run --release --example measure-scan [MEGABYTES OF NOISE]`; results: docs/performance-scan.md.
+
+#![allow(clippy::expect_used, clippy::print_stdout, missing_docs, reason = "a measurement")]
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use borderpost::model::{Finding, Level, Text};
+use borderpost::scan::{Catalogue, DocumentScan, Scanner};
+use regex_automata::hybrid::dfa::DFA;
+use regex_automata::util::syntax;
+use regex_automata::{Input, MatchKind, hybrid::dfa::OverlappingState, nfa::thompson};
+
+#[path = "mod.rs"]
+mod corpus;
+
+use corpus::numbers::Numbers;
+
+/// Octets of each text.
+const OCTETS: usize = 4 << 20;
+
+/// Seconds that this thread was running: the machine may be shared. Wall time where the system does not say.
+fn seconds(since: Instant) -> f64 {
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat");
+    let spent = spent.ok().and_then(|s| s.split(' ').next().and_then(|n| n.parse::<f64>().ok()));
+    spent.map_or_else(|| since.elapsed().as_secs_f64(), |ns| ns / 1e9)
+}
+
+fn filled(octets: usize, mut piece: impl FnMut() -> String) -> Vec<u8> {
+    let mut text = String::with_capacity(octets + 4096);
+    while text.len() < octets {
+        text.push_str(&piece());
+    }
+    text.into_bytes()
+}
+
+fn json(n: &mut Numbers) -> String {
+    let (a, b) = (n.within(1, 10_000_000_000), n.within(1_600_000_000_000, 1_800_000_000_000));
+    format!(
+        "{{\"seq\":{a},\"ts\":{b},\"v\":[{},{},{}.{}],\"ratio\":0.{},\"hash\":\"{}\",\"state\":\"ready\",\"shard\":{},\"offset\":{},\
+         \"size\":{},\"trace\":\"{}-{}\",\"sku\":\"{}\"}},\n",
+        n.within(0, 100_000),
+        n.digits(9),
+        n.within(0, 99),
+        n.digits(5),
+        n.digits(12),
+        n.hex(40),
+        n.within(0, 512),
+        n.digits(11),
+        n.digits(7),
+        n.hex(16),
+        n.hex(8),
+        n.digits(13)
+    )
+}
+
+fn script(n: &mut Numbers) -> String {
+    let name = |n: &mut Numbers| {
+        let length = n.within(1, 4) as usize;
+        n.of("abcdefghijklmnopqrstuvwxyz", length)
+    };
+    let (a, b, c) = (name(n), name(n), name(n));
+    format!(
+        "function {a}({b},{c}){{var e={b}.{}|{c}<<{};return e>{}?{a}({b}-{},\"{}\"):[{},{},.{}],{c}[{}]^0x{}}}",
+        n.of("abcdefghijklmnopqrstuvwxyzABC", 6),
+        n.within(1, 31),
+        n.digits(4),
+        n.within(1, 9),
+        n.of("abcdefghijklmnopqrstuvwxyz-_ ", 11),
+        n.digits(9),
+        n.digits(5),
+        n.digits(3),
+        n.within(0, 90),
+        n.hex(8)
+    )
+}
+
+fn base64(n: &mut Numbers) -> String {
+    format!("{}\n", n.of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 76))
+}
+
+fn html(n: &mut Numbers) -> String {
+    const WORDS: [&str; 12] =
+        ["the", "privacy", "Policy", "of", "Region", "data", "and", "Transfer", "services", "under", "which", "People"];
+    let words: Vec<&str> = (0..30).map(|_| n.one(&WORDS)).collect();
+    format!(
+        "<div class=\"row r{}\"><p style=\"margin:0 auto\">{}</p><a href=\"/articles/index.html?page=2\">more</a></div>\n",
+        n.within(0, 100),
+        words.join(" ")
+    )
+}
+
+fn log(n: &mut Numbers) -> String {
+    format!(
+        "2026-11-05T12:{:02}:{:02}.{}Z INFO worker[{}]: GET /api/v1/items/{} 200 {}us req={}\n",
+        n.within(0, 60),
+        n.within(0, 60),
+        n.digits(6),
+        n.within(0, 64),
+        n.within(0, 100_000),
+        n.within(0, 10_000),
+        n.hex(16)
+    )
+}
+
+/// JSON of a service about its users: every record is full of user data.
+fn users(n: &mut Numbers) -> String {
+    let v = |n: &mut Numbers, id: &str| corpus::numbers::value(n, id);
+    format!(
+        "{{\"user_id\":{},\"email\":\"{}\",\"phone\":\"{}\",\"client_ip\":\"{}\",\"dob\":\"{}\",\"card_number\":\"{}\",\
+         \"lat\":{},\"ssn\":\"{}\"}},\n",
+        v(n, "user-id-keyed"),
+        v(n, "email"),
+        v(n, "phone-e164"),
+        v(n, "ipv4-datum"),
+        v(n, "dob-iso"),
+        v(n, "card-pan"),
+        v(n, "lat-keyed"),
+        v(n, "us-ssn")
+    )
+}
+
+fn scan(scanner: &mut Scanner, text: &[u8], see: &mut dyn FnMut(Finding)) -> f64 {
+    let started = Instant::now();
+    let before = seconds(started);
+    let mut document = DocumentScan::new("measure");
+    let mut at = 0;
+    for piece in text.chunks(1400) {
+        scanner.text(&mut document, Text { octets: piece, at, field: None }, see);
+        at += piece.len() as u64;
+    }
+    scanner.end(&mut document, see);
+    seconds(started) - before
+}
+
+/// The usual way: one lazy automaton for all patterns that is run over all octets, reporting every match.
+fn unanchored(patterns: &[&str]) -> impl FnMut(&[u8]) -> f64 {
+    let dfa = DFA::builder()
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .thompson(thompson::Config::new().utf8(false).nfa_size_limit(Some(64 << 20)))
+        .configure(DFA::config().match_kind(MatchKind::All).cache_capacity(64 << 20).skip_cache_capacity_check(true))
+        .build_many(patterns)
+        .expect("the patterns compile");
+    let mut cache = dfa.create_cache();
+    move |text| {
+        let started = Instant::now();
+        let before = seconds(started);
+        let mut state = OverlappingState::start();
+        let input = Input::new(text);
+        while dfa.try_search_overlapping_fwd(&mut cache, &input, &mut state).is_ok() && state.get_match().is_some() {}
+        seconds(started) - before
+    }
+}
+
+/// All matches of all patterns, one after the other, as programs with a list of patterns do.
+fn one_by_one(patterns: &[&str]) -> impl FnMut(&[u8]) -> f64 {
+    let builder = || {
+        regex_automata::meta::Builder::new()
+            .syntax(syntax::Config::new().unicode(false).utf8(false))
+            .configure(regex_automata::meta::Config::new().utf8_empty(false))
+            .clone()
+    };
+    let all: Vec<_> = patterns.iter().map(|p| builder().build(p).expect("the patterns compile")).collect();
+    move |text| {
+        let started = Instant::now();
+        let before = seconds(started);
+        let count: usize = all.iter().map(|r| r.find_iter(text).count()).sum();
+        std::hint::black_box(count);
+        seconds(started) - before
+    }
+}
+
+fn main() {
+    let megabytes: usize = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(64);
+    let catalogue = Arc::new(Catalogue::built_in().expect("the built-in catalogue is right"));
+    let patterns: Vec<&str> = catalogue.signatures().map(|s| s.pattern.as_str()).collect();
+    let mut lazy = unanchored(&patterns);
+    let mut single = one_by_one(&patterns);
+    let mut n = Numbers::new(7);
+    println!("MB/s of one thread      scanner  lazy-dfa  one-by-one  findings");
+    let of = |n: &mut Numbers, f: fn(&mut Numbers) -> String| filled(OCTETS, || f(n));
+    let texts = [
+        ("json, many digits", of(&mut n, json)),
+        ("json of users", of(&mut n, users)),
+        ("html", of(&mut n, html)),
+        ("log", of(&mut n, log)),
+        ("minified script", of(&mut n, script)),
+        ("base64", of(&mut n, base64)),
+        ("random octets", (0..OCTETS).map(|_| n.next() as u8).collect()),
+        ("hostile: A-Z <", filled(OCTETS, || n.of("ABCDEFGHIJKLMNOPQRSTUVWXYZ<", 64))),
+    ];
+    for (name, text) in &texts {
+        let mut scanner = Scanner::new(Arc::clone(&catalogue), [0; 32]);
+        let mut count = 0;
+        let own = (0..3).map(|_| {
+            count = 0;
+            scan(&mut scanner, text, &mut |_| count += 1)
+        });
+        let own = own.fold(f64::MAX, f64::min);
+        let part = text.get(..OCTETS / 8).unwrap_or_default();
+        let others = [lazy(part), single(part)].map(|s| part.len() as f64 / s / 1e6);
+        println!("{name:22}{:>9.1}{:>10.1}{:>12.2}{count:>10}", text.len() as f64 / own / 1e6, others[0], others[1]);
+    }
+    println!("\nfindings in noise, per GB");
+    let kinds: [(&str, fn(&mut Numbers) -> String); 3] = [("json", json), ("script", script), ("base64", base64)];
+    for (name, make) in kinds {
+        let mut scanner = Scanner::new(Arc::clone(&catalogue), [0; 32]);
+        let mut levels = [0_u64; 3];
+        let mut seen = std::collections::BTreeMap::new();
+        let mut octets = 0;
+        let mut spent = 0.0;
+        while octets < megabytes << 20 {
+            let text = filled(OCTETS, || make(&mut n));
+            octets += text.len();
+            spent += scan(&mut scanner, &text, &mut |f| {
+                let level = f
+                    .confidence
+                    .level()
+                    .map_or(0, |l| [Level::Low, Level::Medium, Level::High].iter().position(|x| *x == l).unwrap_or(0));
+                levels[level] += 1;
+                if level > 0 {
+                    *seen.entry(f.signature.to_string()).or_insert(0_u64) += 1;
+                }
+            });
+        }
+        let per = |count: u64| count as f64 * 1e9 / octets as f64;
+        println!(
+            "{name:8} {:>7} MB: high {:.0}, medium {:.0}, low {:.0}; {:.1} MB/s; {seen:?}",
+            octets >> 20,
+            per(levels[2]),
+            per(levels[1]),
+            per(levels[0]),
+            octets as f64 / spent / 1e6
+        );
+    }
+}
