@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Destination, FindingKey, Inspection, Jurisdiction, Place, UninspectedReason, Verdict, ViolationKey,
+    Destination, EvidenceSource, FindingKey, Inspection, Jurisdiction, Place, UninspectedReason, Verdict, ViolationKey,
 };
 
 /// The jurisdiction of a flow's remote end under one name, resolved once.
@@ -18,6 +18,11 @@ pub(super) struct Judged {
 impl Judged {
     pub(super) fn to(&self) -> Jurisdiction {
         Jurisdiction { location: self.place.location, control: self.place.control }
+    }
+
+    /// Whether the speed of light ruled a location out.
+    pub(super) fn is_struck(&self) -> bool {
+        self.destination.evidence.iter().any(|piece| piece.source == EvidenceSource::Light)
     }
 }
 
