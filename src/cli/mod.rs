@@ -4,6 +4,7 @@ mod args;
 mod cases;
 mod catalogues;
 mod check;
+mod diff;
 mod explain;
 mod replay;
 mod rules;
@@ -49,6 +50,7 @@ pub fn run() -> ExitCode {
         args::Command::Replay(args) => replay::replay(&args),
         args::Command::Check(args) => check::check(&args),
         args::Command::Test(args) => cases::test(&args),
+        args::Command::Diff(args) => diff::diff(&args),
         args::Command::Explain(args) => explain::explain(args),
         args::Command::Signatures { action } => catalogues::signatures(action),
         args::Command::Policies { action } => catalogues::policies(action),
