@@ -25,6 +25,8 @@ pub(super) enum Command {
     Check(CommonArgs),
     /// Run cases: folders with captures, configuration and expectation (case.toml); prints TAP or JUnit XML, exits with 1 if one fails
     Test(TestArgs),
+    /// Compare two policies, or two databases, on captures: which verdicts change
+    Diff(DiffArgs),
     /// Show every piece of evidence for the jurisdiction of an address or host name
     Explain(ExplainArgs),
     /// The signatures of user data: what is built in or loaded
@@ -88,6 +90,17 @@ pub(super) struct CommonArgs {
 }
 
 impl CommonArgs {
+    /// The same without what is compared.
+    pub(super) fn without_lists(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            local: self.local.clone(),
+            home: self.home.clone(),
+            signatures: self.signatures.clone(),
+            ..Self::default()
+        }
+    }
+
     /// As the configuration understands it.
     pub(super) fn flags(&self) -> RawConfig {
         fn all<T: Clone>(values: &[T]) -> Vec<Written<T>> {
@@ -182,6 +195,16 @@ impl ReplayArgs {
 pub(super) enum FailOn {
     /// Any violation
     Violation,
+}
+
+#[derive(Args)]
+pub(super) struct DiffArgs {
+    /// Captures; several are merged in time order
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub(super) captures: Vec<PathBuf>,
+    // `--policy A --policy B`, or `--geoip A --geoip B`; several files for one side are joined by `+`.
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
 }
 
 #[derive(Args)]

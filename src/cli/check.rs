@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use super::args::CommonArgs;
 use super::rules::{self, Loaded};
-use super::{Done, Failure, print};
+use super::{Done, Failure, print, say};
+use crate::model::Timestamp;
+use crate::policy::PolicySet;
 
 pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
     let settings = rules::settings(args.flags(), args.config.as_deref())?;
@@ -34,5 +36,14 @@ pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
     }
     let _ = writeln!(text, "all valid");
     print(&text)?;
+    for remark in PolicySet::remarks(&loaded.settings.policies, loaded.settings.home, today()) {
+        say(&remark.to_string());
+    }
     Ok(Done::Well)
+}
+
+/// Today, for what is over. Verdicts know only the time of packets.
+fn today() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_parts(since.as_secs(), 0)
 }

@@ -5,6 +5,7 @@ mod bench;
 mod cases;
 mod catalogues;
 mod check;
+mod diff;
 mod explain;
 mod fingerprint;
 mod replay;
@@ -49,6 +50,7 @@ pub fn run() -> ExitCode {
         args::Command::Replay(args) => replay::replay(&args),
         args::Command::Check(args) => check::check(&args),
         args::Command::Test(args) => cases::test(&args),
+        args::Command::Diff(args) => diff::diff(&args),
         args::Command::Explain(args) => explain::explain(args),
         args::Command::Signatures { action } => catalogues::signatures(action),
         args::Command::Fingerprint(args) => fingerprint::fingerprint(args),

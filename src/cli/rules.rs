@@ -134,6 +134,7 @@ fn geo_settings(settings: &Settings) -> GeoSettings {
             })
             .collect(),
         local: settings.local.clone(),
+        site: settings.site,
         ..GeoSettings::default()
     }
 }

@@ -54,6 +54,9 @@ impl Settings {
             line("fail-on", text("violation"));
         }
         line("quiet", self.quiet.to_string());
+        if let Some(site) = self.site {
+            line("site", format!("{{ latitude = {:?}, longitude = {:?} }}", site.latitude, site.longitude));
+        }
         if let Some(state) = &self.state {
             line("state", text(&path(state)));
         }

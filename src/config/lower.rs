@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::raw::{RawConfig, RawOverride, RawService, Written, parse_overrides};
 use super::settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
 use crate::model::operator_file::{country_code, nearest_hint, quote};
-use crate::model::{Country, KeyLog, Limits, Problem};
+use crate::model::{Country, KeyLog, Limits, Problem, Site};
 
 /// What is monitored if nothing else is said: RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3 (loopback), RFC
 /// 4193, RFC 4291 (link-local, loopback).
@@ -159,6 +159,7 @@ impl Lowering {
             json: raw.json.unwrap_or(false),
             fail_on_violation: raw.fail_on.is_some(),
             quiet: raw.quiet.unwrap_or(false),
+            site: raw.site.as_ref().and_then(|word| self.site(word)),
             state: path(raw.state),
             limits,
             digest_key,
@@ -178,6 +179,16 @@ impl Lowering {
                 .with_hint("an address with prefix length such as 192.0.2.0/24 or 2001:db8::/32"),
         };
         self.problems.push(problem);
+        None
+    }
+
+    fn site(&mut self, word: &Written<(f64, f64)>) -> Option<Site> {
+        let (latitude, longitude) = word.value;
+        if latitude.abs() <= 90.0 && longitude.abs() <= 180.0 {
+            return Some(Site { latitude, longitude });
+        }
+        let problem = word.problem(format!("`site`: {latitude}, {longitude} is no place on the earth"));
+        self.problems.push(problem.with_hint("degrees: latitude -90 to 90, longitude -180 to 180"));
         None
     }
 

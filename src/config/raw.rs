@@ -68,7 +68,7 @@ pub struct RawWatch {
 }
 
 /// Everything that can be configured, as typed. Absent is `None` or empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawConfig {
     /// Monitored networks, CIDR.
     pub local: Vec<Written<String>>,
@@ -108,6 +108,8 @@ pub struct RawConfig {
     pub services: Vec<RawService>,
     /// File whose octets key the digests of findings.
     pub digest_key_file: Option<Written<PathBuf>>,
+    /// Where the sensor stands: latitude and longitude.
+    pub site: Option<Written<(f64, f64)>>,
     /// File that keeps what thresholds count.
     pub state: Option<Written<PathBuf>>,
     /// Limits by name.
@@ -167,6 +169,7 @@ impl RawConfig {
             overrides: list(flags.overrides, file.overrides),
             services: list(flags.services, file.services),
             digest_key_file: flags.digest_key_file.or(file.digest_key_file),
+            site: flags.site.or(file.site),
             state: flags.state.or(file.state),
             limits,
         }
@@ -233,6 +236,7 @@ impl Reader<'_> {
             overrides: if inline { self.overrides(root) } else { Vec::new() },
             services: self.services(root),
             digest_key_file: self.path(root.string("digest-key-file")),
+            site: self.site(root),
             state: self.path(root.string("state")),
             limits: self.limits(root),
         }
@@ -293,6 +297,17 @@ impl Reader<'_> {
             }));
         }
         services
+    }
+
+    fn site(&self, root: &mut Table<'_, '_>) -> Option<Written<(f64, f64)>> {
+        let mut table = root.table("site")?;
+        let line = table.line();
+        let (latitude, longitude) = (table.number("latitude"), table.number("longitude"));
+        if !table.has("latitude") || !table.has("longitude") {
+            table.file().problem(line, "`site` needs `latitude` and `longitude`");
+        }
+        table.finish();
+        Some(self.written(At { value: (latitude?.value, longitude?.value), line }))
     }
 
     fn limits(&self, root: &mut Table<'_, '_>) -> Vec<(&'static str, Written<String>)> {

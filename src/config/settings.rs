@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use zeroize::ZeroizeOnDrop;
 
-use crate::model::{Country, KeyLog, Limits};
+use crate::model::{Country, KeyLog, Limits, Site};
 
 /// The key of the digests of findings. Has no `Debug`; wiped when dropped.
 #[derive(ZeroizeOnDrop)]
@@ -94,6 +94,8 @@ pub struct Settings {
     pub fail_on_violation: bool,
     /// No progress and no hints.
     pub quiet: bool,
+    /// Where the sensor stands, if said.
+    pub site: Option<Site>,
     /// File that keeps what thresholds count.
     pub state: Option<PathBuf>,
     /// Budgets.

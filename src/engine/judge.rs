@@ -12,6 +12,7 @@ use super::names::Names;
 use super::tally::{CountedFinding, LaneEvent, counts_for};
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
+use crate::geo::LIGHT_CONFLICT;
 use crate::model::{
     AppProto, Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event,
     EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, KeyLog, Limits, NameSource, Packet, Scope,
@@ -280,14 +281,14 @@ impl Judge {
     fn judged(&self, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
         let locator = &self.rules.locator;
         let remote = remote_addr(flow, out);
-        let place = locator.locate(remote, name.map(AsRef::as_ref));
+        let (place, evidence) = locator.judge(remote, name.map(AsRef::as_ref), flow.round_trip(out.reverse()));
         let destination = Destination {
             location: place.location,
             control: place.control,
             asn: place.asn,
             as_org: place.as_org.clone(),
             operator: place.operator.clone(),
-            evidence: locator.evidence(remote, name.map(AsRef::as_ref)),
+            evidence,
         };
         Judged { name: name.cloned(), place, destination: Arc::new(destination) }
     }
@@ -403,6 +404,9 @@ impl Judge {
             && let Some(pair) = self.rules.locator.conflict(remote_addr(flow, out))
         {
             *self.counts.jurisdiction_conflicts.entry(pair).or_default() += 1;
+        }
+        if live.judged.as_ref().is_some_and(|judged| judged.is_struck()) {
+            *self.counts.jurisdiction_conflicts.entry(LIGHT_CONFLICT).or_default() += 1;
         }
         if let Some(ledger) = live.ledger.as_deref_mut() {
             for entry in &mut ledger.findings {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    Destination, EgressCounts, FindingKey, Inspection, Jurisdiction, Place, Tally, UninspectedReason, Verdict,
-    ViolationKey,
+    Destination, EgressCounts, EvidenceSource, FindingKey, Inspection, Jurisdiction, Place, Tally, UninspectedReason,
+    Verdict, ViolationKey,
 };
 
 /// The jurisdiction of a flow's remote end under one name, resolved once.
@@ -19,6 +19,11 @@ pub(super) struct Judged {
 impl Judged {
     pub(super) fn to(&self) -> Jurisdiction {
         Jurisdiction { location: self.place.location, control: self.place.control }
+    }
+
+    /// Whether the speed of light ruled a location out.
+    pub(super) fn is_struck(&self) -> bool {
+        self.destination.evidence.iter().any(|piece| piece.source == EvidenceSource::Light)
     }
 }
 

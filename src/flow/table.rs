@@ -300,6 +300,7 @@ impl<H: Handler> FlowTable<H> {
         self.tag_bytes += flow.record.tags.heap_bytes() - tag_bytes;
         match &packet.segment {
             Segment::Tcp(segment) => {
+                flow.record.time_handshake(dir, segment, packet.time);
                 if segment.flags.has(TcpFlags::SYN) {
                     flow.record.flags |= SYN_SEEN << dir.index();
                 }

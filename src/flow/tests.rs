@@ -4,5 +4,6 @@ mod captures;
 mod floods;
 mod identity;
 mod recorder;
+mod round_trip;
 mod situations;
 mod streams;

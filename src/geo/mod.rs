@@ -23,11 +23,16 @@
 //! the list of monitored networks names them. An address that a database marks as anycast stands in many places: its
 //! location is unknown.
 //!
+//! Where the sensor stands being known, the speed of light is heard last: a country that whoever answered cannot be in is struck
+//! from what ranges, names, databases and registries say of the location, and the next piece decides; if none is left, the location
+//! is unknown. The operator's own word is not struck.
+//!
 //! Nothing here changes after [`Locator::load`]; a reload makes a new [`Locator`].
 
 mod catalogue;
 mod codes;
 mod database;
+mod light;
 mod prefix;
 mod ranges;
 mod region;
@@ -39,6 +44,7 @@ mod tests;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -46,6 +52,7 @@ pub use catalogue::SERVICE_CLASSES;
 use catalogue::{Catalogue, Operator, Service};
 pub use database::DatabaseInfo;
 use database::{Answer, Database};
+use light::Light;
 use prefix::PrefixMap;
 use ranges::Range;
 use region::{NamedRegion, Regions};
@@ -60,7 +67,9 @@ pub const ATTRIBUTION: &str = "IP Geolocation by DB-IP";
 pub const ATTRIBUTION_URL: &str = "https://db-ip.com";
 
 /// Between what sources can disagree: the values of [`Locator::conflict`], a closed set.
-pub const CONFLICTS: [&str; 3] = ["range-database", "database-database", "database-registry"];
+pub const CONFLICTS: [&str; 4] = ["range-database", "database-database", "database-registry", LIGHT_CONFLICT];
+/// Between the speed of light and any of the others: told by [`Locator::judge`].
+pub const LIGHT_CONFLICT: &str = "light-location";
 
 /// Percent of confidence by kind of evidence (services reference, section 7).
 mod confidence {
@@ -85,6 +94,7 @@ pub struct Locator {
     /// In order of loading, the embedded one first.
     databases: Vec<Database>,
     infos: Vec<DatabaseInfo>,
+    light: Option<Light>,
 }
 
 impl Locator {
@@ -128,6 +138,7 @@ impl Locator {
                 ranges,
                 infos: databases.iter().map(|database| database.info().clone()).collect(),
                 databases,
+                light: settings.site.map(Light::new),
             }),
             _ => Err(problems),
         }
@@ -150,6 +161,46 @@ impl Locator {
         self.gather(addr, name, &mut clues);
         let as_org = clues.asn.and_then(|_| self.as_org(special::judged(addr)));
         Place { as_org, ..place(&clues) }
+    }
+
+    /// As [`Locator::locate`], knowing within what time the remote end answered: its place, and the evidence.
+    pub fn judge(&self, addr: IpAddr, name: Option<&str>, round_trip: Option<Duration>) -> (Place, Vec<Evidence>) {
+        let mut clues = Clues::default();
+        self.gather(addr, name, &mut clues);
+        let struck = self.strike(&mut clues, round_trip);
+        let as_org = clues.asn.and_then(|_| self.as_org(special::judged(addr)));
+        let mut evidence = self.tell_all(&clues, special::judged(addr));
+        evidence.extend(struck);
+        (Place { as_org, ..place(&clues) }, evidence)
+    }
+
+    /// Strikes locations that light rules out; a piece of evidence for each country that it did.
+    fn strike(&self, clues: &mut Clues<'_>, round_trip: Option<Duration>) -> Vec<Evidence> {
+        let (Some(light), Some(round_trip)) = (&self.light, round_trip) else { return Vec::new() };
+        let mut struck: Vec<Evidence> = Vec::new();
+        for clue in &mut clues.list {
+            let own_word = matches!(clue.source, EvidenceSource::Override | EvidenceSource::SpecialPurpose);
+            if clue.facet != Facet::Location || own_word || !light.rules_out(clue.country, round_trip) {
+                continue;
+            }
+            clue.struck = true;
+            if struck.iter().all(|known| known.country != clue.country) {
+                let km = light.km(clue.country).unwrap_or_default();
+                let (ms, reach) = (round_trip.as_secs_f64() * 1000.0, light::reach_km(round_trip));
+                struck.push(Evidence {
+                    facet: Facet::Location,
+                    source: EvidenceSource::Light,
+                    origin: format!(
+                        "impossible: {km:.0} km away, and light reaches {reach:.0} km in {ms:.2} ms there and back"
+                    ),
+                    country: clue.country,
+                    matched: format!("{ms:.2} ms"),
+                    confidence: confidence::CERTAIN,
+                    deciding: false,
+                });
+            }
+        }
+        struck
     }
 
     /// What a name says without an address.
@@ -179,7 +230,7 @@ impl Locator {
         let mut decided: Vec<Facet> = Vec::new();
         let mut evidence = Vec::with_capacity(clues.list.len());
         for clue in &clues.list {
-            let deciding = !decided.contains(&clue.facet);
+            let deciding = !clue.struck && !decided.contains(&clue.facet);
             if deciding {
                 decided.push(clue.facet);
             }
@@ -343,8 +394,10 @@ impl Locator {
 
 /// What the strongest clues say.
 fn place(clues: &Clues<'_>) -> Place {
-    let country =
-        |facet| clues.list.iter().find(|clue| clue.facet == facet).map_or(Country::UNKNOWN, |clue| clue.country);
+    let country = |facet| {
+        let stands = |clue: &&Clue<'_>| clue.facet == facet && !clue.struck;
+        clues.list.iter().find(stands).map_or(Country::UNKNOWN, |clue| clue.country)
+    };
     let service = clues.service;
     let operator = service.map(|service| &service.operator).or(clues.operator.map(|operator| &operator.name));
     Place {
@@ -393,6 +446,8 @@ struct Clue<'a> {
     country: Country,
     confidence: u8,
     origin: Origin<'a>,
+    /// Whether the speed of light rules it out.
+    struck: bool,
 }
 
 #[derive(Clone)]
@@ -419,7 +474,7 @@ struct Clues<'a> {
 
 impl<'a> Clues<'a> {
     fn push(&mut self, facet: Facet, source: EvidenceSource, country: Country, confidence: u8, origin: Origin<'a>) {
-        self.list.push(Clue { facet, source, country, confidence, origin });
+        self.list.push(Clue { facet, source, country, confidence, origin, struck: false });
     }
 
     fn push_local(&mut self, facets: &[Facet], source: EvidenceSource, origin: &Origin<'a>) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
-use crate::model::Country;
+use crate::model::{Country, Site};
 
 /// Everything the geo room is set up with. The default is the embedded data and the default local networks.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +19,8 @@ pub struct GeoSettings {
     pub local: Vec<IpNet>,
     /// Published address ranges of providers, and geofeeds.
     pub ranges: Vec<PathBuf>,
+    /// Where the sensor stands, for the speed of light.
+    pub site: Option<Site>,
 }
 
 /// A network that the operator places. What one override leaves open is inherited from the next shorter prefix that

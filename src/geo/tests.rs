@@ -351,3 +351,27 @@ fn a_region_in_a_name_needs_the_network_of_the_provider() {
     assert_eq!(locator.locate(addr("1.0.0.1"), name).location, country("CH"));
     assert_ne!(locator.locate(addr("1.1.1.1"), name).location, country("CH"));
 }
+
+#[test]
+fn light_strikes_what_cannot_be_and_the_next_piece_decides() {
+    let site = crate::model::Site { latitude: 39.04, longitude: -77.49 };
+    let mut settings = GeoSettings { site: Some(site), ..GeoSettings::default() };
+    let locator = load(&settings);
+    let (tsinghua, ms) = (addr("166.111.4.100"), |ms| Some(std::time::Duration::from_millis(ms)));
+    for (round_trip, location) in [(None, "CN"), (ms(200), "CN"), (ms(3), "ZZ")] {
+        let (place, evidence) = locator.judge(tsinghua, None, round_trip);
+        assert_eq!(place.location, country(location), "{round_trip:?}");
+        let light: Vec<_> = evidence.iter().filter(|piece| piece.source == EvidenceSource::Light).collect();
+        assert_eq!(light.len(), usize::from(location == "ZZ"), "{evidence:?}");
+        assert!(light.iter().all(|piece| piece.country == country("CN") && !piece.deciding));
+        let decided = evidence.iter().any(|piece| piece.facet == Facet::Location && piece.deciding);
+        assert_eq!(decided, location == "CN");
+    }
+    assert_eq!(locator.judge(tsinghua, None, None).0, locator.locate(tsinghua, None));
+    assert_eq!(locator.judge(tsinghua, None, None).1, locator.evidence(tsinghua, None));
+    // The operator's word stands.
+    settings.overrides = vec![overriding("166.111.0.0/16", Some("CN"), None)];
+    assert_eq!(load(&settings).judge(tsinghua, None, ms(3)).0.location, country("CN"));
+    // Without a site nothing is struck.
+    assert_eq!(load(&GeoSettings::default()).judge(tsinghua, None, ms(3)).0.location, country("CN"));
+}

@@ -225,6 +225,20 @@ impl<'d, 'i> Table<'d, 'i> {
         }
     }
 
+    /// A finite number, with or without a fraction.
+    pub fn number(&mut self, key: &'static str) -> Option<At<f64>> {
+        let (line, value) = self.value(key)?;
+        let number = match value {
+            DeValue::Float(digits) => digits.as_str().parse().ok().filter(|number: &f64| number.is_finite()),
+            DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix()).ok().map(|n| n as f64),
+            _ => None,
+        };
+        if number.is_none() {
+            self.wrong_type(line, key, value, "a number");
+        }
+        number.map(|value| At { value, line })
+    }
+
     /// A string, or a whole number as its digits: for sizes and times, which are written either way.
     pub fn quantity(&mut self, key: &'static str) -> Option<At<String>> {
         match self.value(key)? {

@@ -33,7 +33,18 @@ names! {
         Database = "database",
         /// The registry (RIR) that the block is registered with.
         Registry = "registry",
+        /// The speed of light: rules a country out, never in.
+        Light = "light",
     }
+}
+
+/// A place on the earth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Site {
+    /// Degrees north, -90 to 90.
+    pub latitude: f64,
+    /// Degrees east, -180 to 180.
+    pub longitude: f64,
 }
 
 /// One piece of evidence for a jurisdiction.

@@ -75,6 +75,16 @@ pub(super) struct Span {
 impl Span {
     pub(super) const ALWAYS: Self = Self { from: 0, until: u64::MAX };
 
+    /// Whether all of it lies before a time.
+    pub(super) const fn is_over(self, nanos: u64) -> bool {
+        self.until != u64::MAX && self.until <= nanos
+    }
+
+    /// Whether all of another span lies within this one.
+    pub(super) const fn covers(self, other: Self) -> bool {
+        self.from <= other.from && other.until <= self.until
+    }
+
     pub(super) const fn contains(self, nanos: u64) -> bool {
         // The last nanosecond that a timestamp can hold is never outside an open span.
         self.from <= nanos && (nanos < self.until || self.until == u64::MAX)
@@ -109,6 +119,7 @@ pub(super) struct CountSpec {
 
 /// A declared legal basis, `[[basis]]`.
 pub(super) struct Basis {
+    pub(super) line: usize,
     pub(super) code: String,
     pub(super) span: Span,
     pub(super) to: Places,
@@ -348,9 +359,11 @@ impl Reader<'_, '_> {
     }
 
     fn basis(&mut self, mut table: Table<'_, '_>) {
+        let line = table.line();
         let code = table.required_string("code");
         let to = table.strings("to");
         let basis = Basis {
+            line,
             span: self.span(&mut table),
             to: self.sets.place_list(self.file, "a basis", &to).places(),
             classes: values(table.choices("classes", DataClass::ALL, DataClass::as_str)),

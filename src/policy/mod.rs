@@ -55,6 +55,7 @@
 
 mod decide;
 mod file;
+mod remarks;
 mod sets;
 #[cfg(test)]
 mod tests;
@@ -67,7 +68,7 @@ use file::{Basis, Exception, Mention, Pattern};
 use sets::{CountrySet, Sets};
 
 use crate::model::operator_file::{nearest_hint, quote};
-use crate::model::{Country, Crossing, Decision, Problem, RuleRef, Verdict};
+use crate::model::{Country, Crossing, Decision, Problem, RuleRef, Timestamp, Verdict};
 
 /// The built-in policies: name and TOML text, by name.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -260,6 +261,14 @@ impl PolicySet {
             }
         }
         notices
+    }
+
+    /// What is odd about the operator's files without being wrong, with line: rules that never decide, and rules, bases and
+    /// exceptions whose days are over `now`. Built-in policies keep what is over for captures of those days; their own tests
+    /// look for the rest.
+    pub fn remarks(files: &[(String, String)], home: Option<Country>, now: Timestamp) -> Vec<Problem> {
+        let own = |(_, text): &&(String, String)| !BUILT_IN.iter().any(|(_, known)| known == text);
+        remarks::remarks(&files.iter().filter(own).cloned().collect::<Vec<_>>(), home, now)
     }
 
     /// The rules that can appear in a violation, sorted: for metric series that exist before anything happens.

@@ -88,6 +88,15 @@ impl Places {
     /// Anywhere, known or not.
     pub(super) const ANYWHERE: Self = Self(None);
 
+    /// Whether all of these places are among others.
+    pub(super) fn is_within(&self, others: &Self) -> bool {
+        match (&self.0, &others.0) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(all)) => own.0.iter().zip(all.0).all(|(part, whole)| part & !whole == 0),
+        }
+    }
+
     /// Whether a place is one of them. An unknown place may be any, unless the set names `ZZ` itself.
     pub(super) fn hold(&self, country: Country) -> Holds {
         match &self.0 {

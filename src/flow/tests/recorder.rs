@@ -27,6 +27,7 @@ pub(super) struct Told {
     pub(super) bytes: [u64; 2],
     pub(super) datagrams: u64,
     pub(super) closed: Option<EndReason>,
+    pub(super) round_trips: [Option<std::time::Duration>; 2],
 }
 
 /// Keeps everything (`flows`) and a readable trace.
@@ -142,6 +143,7 @@ impl Handler for Recorder {
         let told = self.flows.get_mut(&flow.flow_id).expect("the flow was opened");
         assert!(told.halves.iter().all(|half| half.ended), "both directions end before the close");
         assert!(told.closed.replace(reason).is_none(), "closes once");
+        told.round_trips = [Direction::Forward, Direction::Backward].map(|dir| flow.round_trip(dir));
         if self.quiet {
             self.flows.remove(&flow.flow_id);
         }
