@@ -6,6 +6,7 @@ mod check;
 mod explain;
 mod replay;
 mod rules;
+mod run;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ pub fn run() -> ExitCode {
     let cli = args::Cli::parse();
     let result = match cli.command {
         args::Command::Replay(args) => replay::replay(&args),
+        args::Command::Run(args) => run::run(args),
         args::Command::Check(args) => check::check(&args),
         args::Command::Explain(args) => explain::explain(args),
         args::Command::Signatures { action } => catalogues::signatures(action),

@@ -45,6 +45,7 @@ impl Settings {
             line("fail-on", text("violation"));
         }
         line("quiet", self.quiet.to_string());
+        self.live.dump(&mut line);
         let key = if self.digest_key.is_some() { "given, not shown" } else { "none: taken from the input" };
         let _ = writeln!(out, "# digest key: {key}");
         let _ = writeln!(out, "\n[limits]");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::live::RawLive;
 use crate::model::Problem;
 use crate::model::operator_file::{At, OperatorFile, Table, beside};
 
@@ -97,6 +98,8 @@ pub struct RawConfig {
     pub digest_key_file: Option<Written<PathBuf>>,
     /// Limits by name.
     pub limits: Vec<(&'static str, Written<String>)>,
+    /// What only the daemon needs.
+    pub live: RawLive,
 }
 
 impl RawConfig {
@@ -144,6 +147,7 @@ impl RawConfig {
             services: list(flags.services, file.services),
             digest_key_file: flags.digest_key_file.or(file.digest_key_file),
             limits,
+            live: RawLive::merge(flags.live, file.live),
         }
     }
 }
@@ -158,7 +162,7 @@ pub(super) fn parse_overrides(name: &str, text: &str) -> (Vec<RawOverride>, Vec<
     (overrides, file.into_problems())
 }
 
-struct Reader<'n> {
+pub(super) struct Reader<'n> {
     name: &'n str,
 }
 
@@ -167,11 +171,11 @@ impl Reader<'_> {
         Written { value: at.value, file: self.name.to_owned(), line: Some(at.line) }
     }
 
-    fn text(&self, text: Option<At<String>>) -> Option<Written<String>> {
+    pub(super) fn text(&self, text: Option<At<String>>) -> Option<Written<String>> {
         text.map(|text| self.written(text))
     }
 
-    fn texts(&self, texts: Vec<At<String>>) -> Vec<Written<String>> {
+    pub(super) fn texts(&self, texts: Vec<At<String>>) -> Vec<Written<String>> {
         texts.into_iter().map(|text| self.written(text)).collect()
     }
 
@@ -207,6 +211,7 @@ impl Reader<'_> {
             services: self.services(root),
             digest_key_file: self.path(root.string("digest-key-file")),
             limits: self.limits(root),
+            live: RawLive::read(self, root),
         }
     }
 

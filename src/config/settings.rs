@@ -90,6 +90,8 @@ pub struct Settings {
     pub quiet: bool,
     /// Budgets.
     pub limits: Limits,
+    /// What only the daemon needs.
+    pub live: super::LiveSettings,
     /// Key of the digests of findings, if the operator gave one.
     pub digest_key: Option<DigestKey>,
 }

@@ -61,7 +61,9 @@ fn the_example_names_every_option() {
         services,
         digest_key_file,
         limits,
+        live,
     } = raw;
+    live::assert_complete(&live);
     assert_eq!(
         (local.len(), policy.len(), geoip.len(), signatures.len(), overrides.len(), services.len()),
         (2, 2, 2, 1, 1, 1)
