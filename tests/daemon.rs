@@ -125,7 +125,11 @@ impl Net {
     fn within(&self, namespace: &str, program: &str) -> Command {
         let mut command = Command::new("ip");
         // `ip netns exec` becomes the program: signals reach it.
-        command.args(["netns", "exec", namespace, program]).stderr(Stdio::null()).current_dir(self.dir.path()).env("NO_COLOR", "1");
+        command
+            .args(["netns", "exec", namespace, program])
+            .stderr(Stdio::null())
+            .current_dir(self.dir.path())
+            .env("NO_COLOR", "1");
         command
     }
 
@@ -380,6 +384,52 @@ fn an_interface_that_returns_is_followed() {
     net.until("the second is counted", || daemon.metric("borderpost_violations_total") == 2.0);
     daemon.stop();
     assert!(net.log().contains("interface-lost"));
+}
+
+/// What systemd does: passes a listening socket and a socket for notifications, and prints what it is told.
+const SYSTEMD: &str = r#"
+import os, signal, socket, sys, time
+told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+told.bind('notify')
+web = socket.create_server(('127.0.0.1', 9477))
+pid = os.fork()
+if pid == 0:
+    os.dup2(web.fileno(), 3)
+    os.set_inheritable(3, True)
+    os.environ.update(NOTIFY_SOCKET=os.path.abspath('notify'), WATCHDOG_USEC='600000', LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
+    os.execv(sys.argv[1], sys.argv[1:])
+end = time.time() + 5
+reloaded = False
+while time.time() < end:
+    told.settimeout(max(0.01, end - time.time()))
+    try:
+        text = told.recv(4096).decode().replace('\n', ' ')
+    except TimeoutError:
+        break
+    print(text, flush=True)
+    if text.startswith('READY=1') and not reloaded:
+        reloaded = True
+        os.kill(pid, signal.SIGHUP)
+    elif text.startswith('READY=1'):
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGTERM)
+    elif text.startswith('STOPPING=1'):
+        break
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"#;
+
+#[test]
+fn systemd_is_told_how_it_goes() {
+    let Some(net) = Net::new() else { return };
+    let program = env!("CARGO_BIN_EXE_borderpost");
+    let args = ["run", "-c", "c.toml", "-i", "mon0", "--allow-root", "--web.systemd-socket"];
+    let out = net.within(&net.here, "python3").args(["-c", SYSTEMD, program]).args(args).output().expect("python3");
+    let told = common::text(&out.stdout);
+    assert!(out.status.success(), "{told}");
+    let position = |what: &str| told.lines().position(|line| line.starts_with(what));
+    let (ready, reloading) = (position("READY=1"), position("RELOADING=1 MONOTONIC_USEC="));
+    assert!(ready.is_some() && ready < reloading && reloading < position("STOPPING=1"), "{told}");
+    assert!(position("WATCHDOG=1").is_some() && position("STATUS=").is_some(), "{told}");
 }
 
 #[test]
