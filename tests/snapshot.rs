@@ -19,12 +19,12 @@ fn rules() -> Arc<Rules> {
     let home = PolicySet::named("home").expect("built in");
     let local = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].iter().map(|net| net.parse().expect("a network"));
     Arc::new(Rules {
-        catalogue: Arc::new(Catalogue::load(&[]).ok().expect("built in")),
+        catalogue: Arc::new(Catalogue::load(&[]).expect("built in")),
         locator: Arc::new(
-            Locator::load(&GeoSettings { local: local.collect(), ..GeoSettings::default() }).ok().expect("built in"),
+            Locator::load(&GeoSettings { local: local.collect(), ..GeoSettings::default() }).expect("built in"),
         ),
         policy: Arc::new(
-            PolicySet::load(&[("home".to_owned(), home.to_owned())], "US".parse().ok()).ok().expect("built in"),
+            PolicySet::load(&[("home".to_owned(), home.to_owned())], "US".parse().ok()).expect("built in"),
         ),
         digest_key: [7; 32],
     })

@@ -177,7 +177,8 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     reload::notify(&shared, &[NotifyState::Stopping]);
     log.say(Level::Info, "stopping", &[]);
     limit_stop(log.clone());
-    let saw_local = path.finish();
+    // An engine that lost a worker cannot end its flows; what is in the queue is written.
+    let saw_local = result.is_ok() && path.finish();
     sink.finish();
     control.finish();
     result?;
