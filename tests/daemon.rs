@@ -336,6 +336,11 @@ fn reloads_under_load_lose_nothing_and_refuse_what_is_broken() {
     net.until("the new rules hold", || {
         daemon.metric("borderpost_findings_total{data_class=\"government-id\",dst_location=\"SG\"") == 2.0
     });
+    let status = fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).expect("readable");
+    // Of all capabilities only CAP_NET_RAW is left, for interfaces that come later.
+    for line in ["CapPrm:\t0000000000002000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1"] {
+        assert!(status.contains(line), "{line} in {status}");
+    }
     daemon.stop();
     let (events, broken) = net.events();
     assert_eq!((of_type(&events, "violation").len(), broken), (2, 0));

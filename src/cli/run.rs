@@ -39,6 +39,7 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
             rotate_after: live.rotate_after,
             rotate_keep: live.rotate_keep,
         },
+        outputs: settings.events.iter().chain(&settings.metrics).cloned().collect(),
         log: Arc::new(Log::new(live.log_format)),
         limits: settings.limits.clone(),
         threads: settings.threads.unwrap_or(1),

@@ -18,6 +18,7 @@ mod control;
 mod log;
 mod privileges;
 mod reload;
+mod sandbox;
 mod shared;
 mod sink;
 mod web;
@@ -84,6 +85,8 @@ pub struct Setup {
     pub follow_interfaces: bool,
     /// Where events go.
     pub sink: SinkOptions,
+    /// Files that are written, now or when it stops: nothing outside their folders can be.
+    pub outputs: Vec<PathBuf>,
     /// Where diagnostics go.
     pub log: Arc<Log>,
     /// Budgets.
@@ -153,6 +156,8 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     let listener = listen(setup.listen)?;
     let mut live = LiveCapture::open(setup.capture)?;
     privileges::give_up(setup.follow_interfaces).map_err(fault("giving up privileges"))?;
+    let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>())
+        .map_err(|error| fault("entering the sandbox")(std::io::Error::other(error)))?;
 
     let sink_state = Arc::new(SinkState::default());
     let path = setup.sink.path.clone().unwrap_or_default();
@@ -170,7 +175,8 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     let mut path = PacketPath { live, engine, sink: &sink, shared: &shared, follow: setup.follow_interfaces };
     path.publish();
     let control = Control::start(shared.clone(), listener).map_err(fault("starting the control plane"))?;
-    log.say(Level::Info, "ready", &[("listening", &address), ("interfaces", &shared.status().open)]);
+    let open = shared.status().open;
+    log.say(Level::Info, "ready", &[("listening", &address), ("interfaces", &open), ("sandbox", &sandbox)]);
     reload::notify(&shared, &[NotifyState::Ready]);
 
     let result = path.turn_until_stopped();
