@@ -447,6 +447,24 @@ fn systemd_is_told_how_it_goes() {
 }
 
 #[test]
+fn the_doctor_names_what_is_wrong_and_the_fix() {
+    let Some(net) = Net::new() else { return };
+    let doctor = |args: &[&str]| {
+        let mut command = net.within(&net.here, env!("CARGO_BIN_EXE_borderpost"));
+        let out = command.args(["doctor", "-c", "c.toml"]).args(args).output().expect("the program starts");
+        (out.status.code(), common::text(&out.stdout))
+    };
+    let (status, text) = doctor(&["-i", "mon0", "--allow-root"]);
+    assert_eq!(status, Some(0), "{text}");
+    assert!(text.contains("ok       1 interfaces can be captured") && text.contains("127.0.0.1:9477"), "{text}");
+    let (status, text) = doctor(&["-i", "nosuch0", "--web.listen-address", "0.0.0.0:9478"]);
+    assert_eq!(status, Some(1), "{text}");
+    for told in ["PROBLEM  runs as root", "PROBLEM  there is no interface nosuch0", "neither TLS nor a password"] {
+        assert!(text.contains(told), "{told} in {text}");
+    }
+}
+
+#[test]
 fn what_cannot_start_says_why() {
     let code = |args: &[&str]| {
         let out = common::run(std::iter::once("run").chain(args.iter().copied()));

@@ -23,6 +23,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Watch interfaces until told to stop (SIGTERM, SIGINT); SIGHUP reloads the configuration
     Run(RunArgs),
+    /// Whether `run` with these options would work here, and how to mend what would not
+    Doctor(RunArgs),
     /// Validate configuration, policies, signatures and databases, and print what is loaded
     Check(CommonArgs),
     /// Show every piece of evidence for the jurisdiction of an address or host name

@@ -3,6 +3,7 @@
 mod args;
 mod catalogues;
 mod check;
+mod doctor;
 mod explain;
 mod replay;
 mod rules;
@@ -45,6 +46,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         args::Command::Replay(args) => replay::replay(&args),
         args::Command::Run(args) => run::run(args),
+        args::Command::Doctor(args) => doctor::doctor(&args),
         args::Command::Check(args) => check::check(&args),
         args::Command::Explain(args) => explain::explain(args),
         args::Command::Signatures { action } => catalogues::signatures(action),

@@ -25,13 +25,7 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
     let (json, metrics_path) = (settings.json, settings.metrics.clone());
     let live = &settings.live;
     let setup = Setup {
-        capture: LiveOptions {
-            interfaces: live.interfaces.clone(),
-            filter: settings.filter.clone(),
-            ring_bytes: live.ring_bytes,
-            snaplen: live.snaplen,
-            promiscuous: live.promiscuous,
-        },
+        capture: capture_options(settings),
         follow_interfaces: live.follow_interfaces,
         sink: SinkOptions {
             path: settings.events.clone(),
@@ -64,8 +58,20 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
+/// What to capture.
+pub(super) fn capture_options(settings: &Settings) -> LiveOptions {
+    let live = &settings.live;
+    LiveOptions {
+        interfaces: live.interfaces.clone(),
+        filter: settings.filter.clone(),
+        ring_bytes: live.ring_bytes,
+        snaplen: live.snaplen,
+        promiscuous: live.promiscuous,
+    }
+}
+
 /// Settings and rules as they are on disk now.
-fn load(args: &RunArgs) -> Result<Loaded, Failure> {
+pub(super) fn load(args: &RunArgs) -> Result<Loaded, Failure> {
     let settings = rules::settings(args.flags(), args.common.config.as_deref())?;
     let mut problems = Vec::new();
     let file = args.common.config.as_ref().map_or("command line".into(), |path| path.display().to_string());
