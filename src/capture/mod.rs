@@ -1,4 +1,5 @@
-//! The capture room: files, and what comes through standard input, become frames in time order.
+//! The capture room: files, and what comes through standard input, become frames in time order; interfaces become frames
+//! as they come (`live`).
 //!
 //! ```text
 //! paths ─▶ input ─▶ compressed ─▶ pcap │ pcapng ─▶ filter ─▶ merge ─▶ Frame
@@ -14,6 +15,7 @@
 mod compressed;
 mod filter;
 mod input;
+mod live;
 mod merge;
 mod pcap;
 mod pcapng;
@@ -24,6 +26,7 @@ pub mod write;
 #[cfg(test)]
 mod tests;
 
+pub use live::{Change, LiveCapture, LiveError, LiveOptions, interfaces};
 pub use merge::{Captures, OpenError};
 pub use pcapng_blocks::{ResolvedName, Secrets};
 pub use source::RECORD_BYTES_MAX;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::{RawConfig, RawWatch, Written};
+use crate::config::{RawConfig, RawLive, RawWatch, Written};
 
 /// Watches what leaves data-centre hosts: which user data, to which jurisdiction, under which rule.
 #[derive(Parser)]
@@ -21,6 +21,10 @@ was counted); 2 usage; 3 configuration, policy or database invalid; 10 violation
 pub(super) enum Command {
     /// Read captures (pcap or pcapng, also .gz and .zst; '-' is standard input) and say what left, to where, with which data
     Replay(ReplayArgs),
+    /// Watch interfaces until told to stop (SIGTERM, SIGINT); SIGHUP reloads the configuration
+    Run(RunArgs),
+    /// Whether `run` with these options would work here, and how to mend what would not
+    Doctor(RunArgs),
     /// Validate configuration, policies, signatures and databases, and print what is loaded
     Check(CommonArgs),
     /// Run cases: folders with captures, configuration and expectation (case.toml); prints TAP or JUnit XML, exits with 1 if one fails
@@ -186,6 +190,71 @@ impl ReplayArgs {
             json: self.json.then_some(true),
             fail_on: self.fail_on.map(|FailOn::Violation| Written::flag("violation".to_owned())),
             quiet: self.quiet.then_some(true),
+            ..self.common.flags()
+        }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    /// An interface, a pattern such as 'veth*', or 'any'; repeatable
+    #[arg(short, long, value_name = "NAME")]
+    pub(super) interface: Vec<String>,
+    /// Only frames that this pcap filter accepts (pcap-filter(7))
+    #[arg(long, value_name = "BPF")]
+    pub(super) filter: Option<String>,
+    /// Write events as JSON lines, rotated
+    #[arg(long, value_name = "FILE")]
+    pub(super) events: Option<PathBuf>,
+    /// Write the last metrics as Prometheus text when stopping
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics: Option<PathBuf>,
+    /// Worker threads [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<String>,
+    /// See frames that are for other hosts
+    #[arg(long)]
+    pub(super) promiscuous: bool,
+    /// Address and port of /metrics and the rest [default: 127.0.0.1:9477]
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// Serve at the socket that systemd opened
+    #[arg(long = "web.systemd-socket")]
+    pub(super) systemd_socket: bool,
+    /// Serve POST /-/reload and /-/quit
+    #[arg(long = "web.enable-lifecycle")]
+    pub(super) lifecycle: bool,
+    /// Diagnostics as lines for people or as JSON: text or json
+    #[arg(long = "log.format", value_name = "FORMAT")]
+    pub(super) log_format: Option<String>,
+    /// Print the summary as one JSON document when stopping
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Run as root, without its capabilities
+    #[arg(long)]
+    pub(super) allow_root: bool,
+}
+
+impl RunArgs {
+    /// As the configuration understands it.
+    pub(super) fn flags(&self) -> RawConfig {
+        RawConfig {
+            filter: self.filter.clone().map(Written::flag),
+            events: self.events.clone().map(Written::flag),
+            metrics: self.metrics.clone().map(Written::flag),
+            threads: self.threads.clone().map(Written::flag),
+            json: self.json.then_some(true),
+            live: RawLive {
+                interface: self.interface.iter().cloned().map(Written::flag).collect(),
+                log_format: self.log_format.clone().map(Written::flag),
+                promiscuous: self.promiscuous.then_some(true),
+                web_listen_address: self.listen.clone().map(Written::flag),
+                web_systemd_socket: self.systemd_socket.then_some(true),
+                web_enable_lifecycle: self.lifecycle.then_some(true),
+                ..RawLive::default()
+            },
             ..self.common.flags()
         }
     }

@@ -6,11 +6,13 @@ mod cases;
 mod catalogues;
 mod check;
 mod diff;
+mod doctor;
 mod explain;
 mod fingerprint;
 mod replay;
 mod rules;
 mod state;
+mod run;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
@@ -48,6 +50,8 @@ pub fn run() -> ExitCode {
     let cli = args::Cli::read();
     let result = match cli.command {
         args::Command::Replay(args) => replay::replay(&args),
+        args::Command::Run(args) => run::run(args),
+        args::Command::Doctor(args) => doctor::doctor(&args),
         args::Command::Check(args) => check::check(&args),
         args::Command::Test(args) => cases::test(&args),
         args::Command::Diff(args) => diff::diff(&args),

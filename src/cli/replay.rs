@@ -200,6 +200,7 @@ fn write_metrics(
         limit_names: &crate::engine::limit_names(),
         conflicts: &crate::geo::CONFLICTS,
         config_time_seconds: (first.nanos() / 1_000_000) as f64 / 1000.0,
+        live: None,
     })
     .map_err(|error| Failure::Runtime(format!("metrics: {error}")))?;
     sink.write_all(text.as_bytes())

@@ -60,6 +60,7 @@ impl Settings {
         if let Some(state) = &self.state {
             line("state", text(&path(state)));
         }
+        self.live.dump(&mut line);
         let key = if self.digest_key.is_some() { "given, not shown" } else { "none: taken from the input" };
         let _ = writeln!(out, "# digest key: {key}");
         let _ = writeln!(out, "\n[limits]");

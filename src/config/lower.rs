@@ -35,7 +35,7 @@ const DIGEST_KEY_BYTES_MIN: usize = 32;
 /// Octets of a file named in the configuration that are read at most: a policy is not a video.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Longest timeout. Packet time wraps nothing before it, and a year of idleness is a mistake.
-const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 86_400);
+pub(super) const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 86_400);
 
 /// A limit as configuration knows it.
 pub(super) struct LimitKey {
@@ -139,6 +139,7 @@ impl Lowering {
             self.problems.push(problem.with_hint("name a file of 32 octets or more that stays"));
         }
         let limits = self.limits(&raw.limits);
+        let live = super::live::lower(raw.live, &mut self.problems);
         let path = |path: Option<Written<PathBuf>>| path.map(|path| path.value);
         Settings {
             local,
@@ -163,6 +164,7 @@ impl Lowering {
             state: path(raw.state),
             limits,
             digest_key,
+            live,
         }
     }
 
@@ -461,7 +463,7 @@ fn is_readable_by_all(_: &fs::File) -> io::Result<bool> {
 }
 
 /// Octets from `4096`, `64KiB`, `1.5 GiB` is not one: whole numbers with KiB, MiB, GiB, TiB or kB, MB, GB, TB.
-fn bytes_from_text(text: &str) -> Option<usize> {
+pub(super) fn bytes_from_text(text: &str) -> Option<usize> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits)?;
     let factor: u64 = match unit.trim_start() {

@@ -11,11 +11,13 @@
 //! Every key is told in `docs/borderpost.example.toml`.
 
 mod dump;
+mod live;
 mod lower;
 mod raw;
 mod settings;
 #[cfg(test)]
 mod tests;
 
+pub use live::{LiveSettings, LogFormat, RawLive};
 pub use raw::{RawConfig, RawOverride, RawService, RawWatch, Written};
 pub use settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};

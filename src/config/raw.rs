@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::live::RawLive;
 use crate::model::Problem;
 use crate::model::operator_file::{At, OperatorFile, Table, beside};
 
@@ -114,6 +115,8 @@ pub struct RawConfig {
     pub state: Option<Written<PathBuf>>,
     /// Limits by name.
     pub limits: Vec<(&'static str, Written<String>)>,
+    /// What only the daemon needs.
+    pub live: RawLive,
 }
 
 impl RawConfig {
@@ -172,6 +175,7 @@ impl RawConfig {
             site: flags.site.or(file.site),
             state: flags.state.or(file.state),
             limits,
+            live: RawLive::merge(flags.live, file.live),
         }
     }
 }
@@ -186,7 +190,7 @@ pub(super) fn parse_overrides(name: &str, text: &str) -> (Vec<RawOverride>, Vec<
     (overrides, file.into_problems())
 }
 
-struct Reader<'n> {
+pub(super) struct Reader<'n> {
     name: &'n str,
 }
 
@@ -195,11 +199,11 @@ impl Reader<'_> {
         Written { value: at.value, file: self.name.to_owned(), line: Some(at.line) }
     }
 
-    fn text(&self, text: Option<At<String>>) -> Option<Written<String>> {
+    pub(super) fn text(&self, text: Option<At<String>>) -> Option<Written<String>> {
         text.map(|text| self.written(text))
     }
 
-    fn texts(&self, texts: Vec<At<String>>) -> Vec<Written<String>> {
+    pub(super) fn texts(&self, texts: Vec<At<String>>) -> Vec<Written<String>> {
         texts.into_iter().map(|text| self.written(text)).collect()
     }
 
@@ -239,6 +243,7 @@ impl Reader<'_> {
             site: self.site(root),
             state: self.path(root.string("state")),
             limits: self.limits(root),
+            live: RawLive::read(self, root),
         }
     }
 

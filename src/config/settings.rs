@@ -100,6 +100,8 @@ pub struct Settings {
     pub state: Option<PathBuf>,
     /// Budgets.
     pub limits: Limits,
+    /// What only the daemon needs.
+    pub live: super::LiveSettings,
     /// Key of the digests of findings, if the operator gave one.
     pub digest_key: Option<DigestKey>,
 }

@@ -65,8 +65,10 @@ fn the_example_names_every_option() {
         site,
         state,
         limits,
+        live,
     } = raw;
     assert_eq!(watch[0].file.value.to_str(), Some("etc/watch/journalists.watch"));
+    live::assert_complete(&live);
     assert_eq!(
         (local.len(), policy.len(), geoip.len(), signatures.len(), overrides.len(), services.len()),
         (2, 2, 2, 1, 1, 1)

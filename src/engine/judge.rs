@@ -56,7 +56,7 @@ struct Live {
 }
 
 /// Open flows younger than this are not counted yet: their names may still come.
-const SETTLE_AGE: Duration = Duration::from_secs(2);
+const SETTLE_AGE: Duration = Duration::from_secs(1);
 /// Octets past which an open flow without payload is counted; before, it is not worth the memory.
 const SETTLE_BARE_BYTES: u64 = 1 << 16;
 

@@ -161,7 +161,7 @@ impl Engine {
     }
 
     /// What the run came to so far, open flows included. Sums never shrink from one snapshot to the next: what is counted of
-    /// an open flow stays where it was counted. Flows younger than two seconds, and those without payload, are counted later.
+    /// an open flow stays where it was counted. Flows younger than a second, and those without payload, are counted later.
     pub fn snapshot(&mut self, out: &mut dyn FnMut(Event)) -> Snapshot {
         self.turn(true, out);
         let Self { workers, tallies, .. } = self;
@@ -170,6 +170,11 @@ impl Engine {
         counts.merge(tallies.counts());
         holdings.fragment_bytes = self.decoder.held_bytes();
         Snapshot { counts, holdings, saw_local: self.saw_local }
+    }
+
+    /// Whether all workers are alive. A replay need not ask: its end passes a panic on.
+    pub fn is_sound(&self) -> bool {
+        self.workers.are_alive()
     }
 
     /// Ends all flows and returns the counts of the run.

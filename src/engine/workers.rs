@@ -180,6 +180,13 @@ impl Workers {
         }
     }
 
+    pub(super) fn are_alive(&self) -> bool {
+        match self {
+            Self::Inline(_) => true,
+            Self::Threads(workers, _) => workers.iter().all(|worker| !worker.thread.is_finished()),
+        }
+    }
+
     /// Waits for all work, ends all flows, and sums up.
     pub(super) fn finish(self, out: &mut dyn FnMut(Event)) -> Counts {
         match self {

@@ -25,7 +25,7 @@ impl<W: Write> EventWriter<W> {
     /// # Errors
     /// Whatever the output says.
     pub fn write(&mut self, event: &Event) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, &Line { event, captures: &self.captures })?;
+        serde_json::to_writer(&mut self.out, &Line { event, captures: &self.captures, source: "pcap_filename" })?;
         self.written += 1;
         self.out.write_all(b"\n")
     }
@@ -40,9 +40,21 @@ impl<W: Write> EventWriter<W> {
     }
 }
 
+/// One event of a live capture as a line with its line feed; `interfaces` are the names by index.
+///
+/// # Errors
+/// Only when memory does not suffice.
+pub fn live_event_line(event: &Event, interfaces: &[String]) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(&Line { event, captures: interfaces, source: "in_iface" })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
 struct Line<'a> {
     event: &'a Event,
     captures: &'a [String],
+    /// The key that names the capture or interface.
+    source: &'static str,
 }
 
 impl Serialize for Line<'_> {
@@ -51,7 +63,7 @@ impl Serialize for Line<'_> {
         map.serialize_entry("timestamp", &self.event.time.to_string())?;
         map.serialize_entry("event_type", self.event.body.type_name())?;
         if let Some(flow) = &self.event.flow {
-            flow_fields(&mut map, flow, self.captures)?;
+            flow_fields(&mut map, flow, self.captures, self.source)?;
         }
         match &self.event.body {
             EventBody::Flow => {}
@@ -68,12 +80,17 @@ impl Serialize for Line<'_> {
     }
 }
 
-fn flow_fields<M: SerializeMap>(map: &mut M, flow: &FlowView, captures: &[String]) -> Result<(), M::Error> {
+fn flow_fields<M: SerializeMap>(
+    map: &mut M,
+    flow: &FlowView,
+    captures: &[String],
+    source: &'static str,
+) -> Result<(), M::Error> {
     map.serialize_entry("flow_id", &flow.flow_id)?;
     map.serialize_entry("community_id", &flow.community_id)?;
     map.serialize_entry("scope", &flow.scope)?;
     if let Some(path) = captures.get(usize::from(flow.capture)) {
-        map.serialize_entry("pcap_filename", path)?;
+        map.serialize_entry(source, path)?;
     }
     if flow.vlan != 0 {
         map.serialize_entry("vlan", &flow.vlan)?;

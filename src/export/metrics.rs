@@ -7,7 +7,9 @@ use std::sync::Arc;
 use prometheus::core::{AtomicU64, GenericCounter, GenericCounterVec};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
-use crate::model::{CaptureSummary, Country, Counts, DataClass, Limits, RuleRef, UninspectedReason, Verdict};
+use crate::model::{
+    CaptureSummary, Country, Counts, DataClass, InterfaceCounts, Limits, RuleRef, UninspectedReason, Verdict,
+};
 
 /// Series one family may have before new label values are folded into `other`.
 pub(super) const SERIES_MAX: usize = 10_000;
@@ -38,6 +40,22 @@ pub struct MetricsInput<'a> {
     pub conflicts: &'a [&'static str],
     /// When the configuration was taken up, seconds since the epoch on the packet clock.
     pub config_time_seconds: f64,
+    /// What only a daemon has.
+    pub live: Option<LiveMetrics<'a>>,
+}
+
+/// What a daemon tells beside the counts.
+pub struct LiveMetrics<'a> {
+    /// Interfaces that are or were captured.
+    pub interfaces: &'a [InterfaceCounts],
+    /// Open flows.
+    pub flows_active: usize,
+    /// Octets held, by pool.
+    pub memory_used: [(&'static str, usize); 3],
+    /// Events that were dropped, by sink.
+    pub sinks: &'a [(&'static str, u64)],
+    /// Whether the last reload was taken up.
+    pub reload_successful: bool,
 }
 
 /// A counter family with a cap on its series.
@@ -116,7 +134,8 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
     ] {
         budget.with_label_values(&[pool]).set(max as f64);
         // A replay that has ended holds nothing.
-        used.with_label_values(&[pool]).set(0.0);
+        let held = input.live.as_ref().and_then(|live| live.memory_used.iter().find(|(name, _)| *name == pool));
+        used.with_label_values(&[pool]).set(held.map_or(0.0, |(_, octets)| *octets as f64));
     }
     let built = families.gauge(
         "geo_database_build_timestamp_seconds",
@@ -128,7 +147,8 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
     }
     let reload =
         families.gauge("config_last_reload_successful", "Whether the last configuration was taken up.", &[])?;
-    reload.with_label_values::<&str>(&[]).set(1.0);
+    let successful = input.live.as_ref().is_none_or(|live| live.reload_successful);
+    reload.with_label_values::<&str>(&[]).set(f64::from(u8::from(successful)));
     let reload = families.gauge(
         "config_last_reload_success_timestamp_seconds",
         "When the configuration was last taken up, seconds since the epoch; in a replay on the packet clock.",
@@ -136,7 +156,19 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
     )?;
     reload.with_label_values::<&str>(&[]).set(input.config_time_seconds);
     let active = families.gauge("flows_active", "Flows tracked now.", &[])?;
-    active.with_label_values::<&str>(&[]).set(0.0);
+    let flows_active = input.live.as_ref().map_or(0, |live| live.flows_active);
+    active.with_label_values::<&str>(&[]).set(flows_active as f64);
+    if let Some(live) = &input.live {
+        let mut dropped = families.counter(
+            "event_sink_dropped_total",
+            "Events that a sink did not take in time, or could not write.",
+            &["sink"],
+        )?;
+        for (sink, count) in live.sinks {
+            dropped.add(&[sink], *count);
+        }
+        families.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    }
     Ok(())
 }
 
@@ -154,6 +186,11 @@ fn traffic(families: &Families, input: &MetricsInput<'_>) -> Result<(), promethe
         let interface = format!("file{index}");
         packets.add(&[&interface], capture.packets);
         dropped.add(&[&interface, "damaged"], u64::from(!capture.complete));
+    }
+    for interface in input.live.iter().flat_map(|live| live.interfaces) {
+        packets.add(&[&interface.name], interface.packets);
+        dropped.add(&[&interface.name, "ring-full"], interface.dropped_ring);
+        dropped.add(&[&interface.name, "interface"], interface.dropped_interface);
     }
     let mut errors = families.counter(
         "decode_errors_total",

@@ -10,7 +10,7 @@ mod summary;
 mod tables;
 
 pub use csv::{FLOW_COLUMNS, FlowTableWriter};
-pub use events::EventWriter;
-pub use metrics::{MetricsInput, render_metrics};
+pub use events::{EventWriter, live_event_line};
+pub use metrics::{LiveMetrics, MetricsInput, render_metrics};
 pub use summary::summary_json;
 pub use tables::{TableInput, Trail, render_tables};

@@ -25,6 +25,23 @@ pub struct CaptureSummary {
     pub error: Option<String>,
 }
 
+/// What came from one interface of a live capture.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceCounts {
+    /// Its name.
+    pub name: String,
+    /// Frames read.
+    pub packets: u64,
+    /// Their lengths on the wire.
+    pub bytes: u64,
+    /// Frames the kernel dropped because the ring was full.
+    pub dropped_ring: u64,
+    /// Frames the interface or its driver dropped.
+    pub dropped_interface: u64,
+    /// Time of the earliest and latest frame.
+    pub span: Option<(super::Timestamp, super::Timestamp)>,
+}
+
 /// Frames by what became of them. `total = ip + non_ip + malformed`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameCounts {

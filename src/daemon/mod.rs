@@ -1,0 +1,317 @@
+//! The daemon: live capture for months, on hosts that must not suffer from it.
+//!
+//! ```text
+//! main thread: rings ─▶ engine (and its workers) ─▶ queue ─▶ events thread ─▶ file
+//!                 │ ▲                                             └─ latest events ─┐
+//!    counts, once │ │ rules, stop                                                   ▼
+//!      a second   ▼ │                                                             (web)
+//! control thread (tokio): signals, web, watchdog, reload, files that change
+//! ```
+//!
+//! The packet path waits for nobody: rules and the wish to stop are looked at between reads, counts are handed over as one
+//! pointer, and an event that finds its queue full is dropped and counted.
+//!
+//! **Time.** The engine's clock is the frames'. Only while no frames come the wall clock moves it, half a second behind, so that flows end
+//! on a quiet link too.
+
+mod control;
+mod log;
+mod privileges;
+mod reload;
+mod sandbox;
+mod shared;
+mod sink;
+mod web;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use sd_notify::NotifyState;
+
+pub use log::{Level, Log};
+pub use shared::{Loader, Status};
+pub use sink::SinkOptions;
+
+use crate::capture::{Change, LiveCapture, LiveError, LiveOptions};
+use crate::engine::{Engine, EngineOptions, Rules};
+use crate::model::{Country, Limits, Timestamp};
+use control::Control;
+use shared::Shared;
+use sink::{EventSink, SinkState, lock};
+
+/// How long the packet path waits for frames before it looks around.
+const WAIT: Duration = Duration::from_millis(100);
+/// Events of a quiet link come out after this time, those of a busy one when a batch is full.
+const TURN_EVERY: Duration = Duration::from_millis(100);
+/// How often counts are published and interfaces are looked for.
+const PUBLISH_EVERY: Duration = Duration::from_secs(1);
+/// Frames may come this much later than the wall clock says: the kernel holds blocks that are not full.
+const CLOCK_BEHIND: Duration = Duration::from_millis(500);
+/// What is still in the rings when the daemon stops is read for at most this time.
+const DRAIN: Duration = Duration::from_secs(2);
+/// Stopping takes at most this time; then the process ends with what is written.
+pub const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Rules with what is known of where they came from.
+pub struct Ruleset {
+    /// For the engine.
+    pub rules: Arc<Rules>,
+    /// The home jurisdiction, for series that are there from the start.
+    pub home: Option<Country>,
+    /// What an operator should know of the policies.
+    pub notices: Vec<String>,
+    /// Databases whose change on disk means a reload.
+    pub databases: Vec<PathBuf>,
+    /// What of the configuration needs a restart, as text to compare.
+    pub fixed: String,
+}
+
+/// Where the web is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// At an address of this host.
+    Address(SocketAddr),
+    /// At the socket that systemd opened (sd_listen_fds(3)).
+    Systemd,
+}
+
+/// Everything a daemon is started with.
+pub struct Setup {
+    /// What to capture.
+    pub capture: LiveOptions,
+    /// Whether to keep the right to open interfaces that come later.
+    pub follow_interfaces: bool,
+    /// Where events go.
+    pub sink: SinkOptions,
+    /// Files that are written, now or when it stops: nothing outside their folders can be.
+    pub outputs: Vec<PathBuf>,
+    /// Where diagnostics go.
+    pub log: Arc<Log>,
+    /// Budgets.
+    pub limits: Limits,
+    /// Worker threads; 1 works in the thread that captures.
+    pub threads: usize,
+    /// Where to serve.
+    pub listen: Listen,
+    /// Whether reload and quit are served.
+    pub lifecycle: bool,
+    /// Whether running as root is wanted.
+    pub allow_root: bool,
+    /// The rules to begin with.
+    pub ruleset: Ruleset,
+    /// Where other rules come from.
+    pub loader: Loader,
+}
+
+/// What a run came to.
+pub struct Final {
+    /// All counts, interfaces included.
+    pub status: Arc<Status>,
+    /// The last metrics.
+    pub metrics: String,
+    /// Whether any packet had a local end.
+    pub saw_local: bool,
+}
+
+/// Why a daemon did not start, or ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// Capturing is not possible as asked.
+    #[error(transparent)]
+    Capture(#[from] LiveError),
+    /// The system refused something.
+    #[error("{what}: {source}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Rights that nobody should have.
+    #[error(
+        "refuses to run as root: start it as a user with CAP_NET_RAW (systemd/borderpost.service does), or say --allow-root"
+    )]
+    Root,
+    /// A worker died of a fault of ours.
+    #[error("a worker thread ended: counts would be wrong from here on")]
+    Worker,
+}
+
+fn fault(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Fault {
+    let what = what.into();
+    move |source| Fault::System { what, source }
+}
+
+/// Captures until it is told to stop, by SIGTERM, SIGINT or `/-/quit`.
+///
+/// # Errors
+/// When it cannot start, or a worker dies. What was counted until then is written.
+pub fn run(setup: Setup) -> Result<Final, Fault> {
+    if privileges::is_root() && !setup.allow_root {
+        return Err(Fault::Root);
+    }
+    let log = setup.log;
+    let listener = listen(setup.listen)?;
+    let mut live = LiveCapture::open(setup.capture)?;
+    privileges::give_up(setup.follow_interfaces).map_err(fault("giving up privileges"))?;
+    let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>())
+        .map_err(|error| fault("entering the sandbox")(std::io::Error::other(error)))?;
+
+    let sink_state = Arc::new(SinkState::default());
+    let path = setup.sink.path.clone().unwrap_or_default();
+    let sink = EventSink::start(setup.sink, sink_state.clone(), log.clone())
+        .map_err(fault(format!("events to {}", path.display())))?;
+    for notice in &setup.ruleset.notices {
+        log.say(Level::Warning, "policy", &[("notice", notice)]);
+    }
+    let options = EngineOptions { threads: setup.threads, flow_events: true };
+    let engine = Engine::new(setup.ruleset.rules.clone(), &setup.limits, options);
+    let shared =
+        Arc::new(Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset));
+    let address = listener.local_addr().map_err(fault("listening"))?;
+    tell_changes(&mut live, &shared);
+    let mut path = PacketPath { live, engine, sink: &sink, shared: &shared, follow: setup.follow_interfaces };
+    path.publish();
+    let control = Control::start(shared.clone(), listener).map_err(fault("starting the control plane"))?;
+    let open = shared.status().open;
+    log.say(Level::Info, "ready", &[("listening", &address), ("interfaces", &open), ("sandbox", &sandbox)]);
+    reload::notify(&shared, &[NotifyState::Ready]);
+
+    let result = path.turn_until_stopped();
+    reload::notify(&shared, &[NotifyState::Stopping]);
+    log.say(Level::Info, "stopping", &[]);
+    limit_stop(log.clone());
+    // An engine that lost a worker cannot end its flows; what is in the queue is written.
+    let saw_local = result.is_ok() && path.finish();
+    sink.finish();
+    control.finish();
+    result?;
+    let metrics = shared.metrics().map_err(|error| fault("metrics")(std::io::Error::other(error)))?;
+    log.say(Level::Info, "stopped", &[]);
+    Ok(Final { status: shared.status(), metrics, saw_local })
+}
+
+fn listen(at: Listen) -> Result<TcpListener, Fault> {
+    match at {
+        Listen::Address(address) => TcpListener::bind(address).map_err(fault(format!("listening at {address}"))),
+        Listen::Systemd => {
+            let none = || std::io::Error::other("it passed no TCP socket: start it through borderpost.socket");
+            let socket = listenfd::ListenFd::from_env().take_tcp_listener(0);
+            socket.and_then(|socket| socket.ok_or_else(none)).map_err(fault("listening at the socket of systemd"))
+        }
+    }
+}
+
+/// Ends the process when stopping takes too long: a sink may hang in the kernel for ever.
+fn limit_stop(log: Arc<Log>) {
+    std::thread::spawn(move || {
+        std::thread::sleep(STOP_LIMIT);
+        log.say(Level::Error, "stop-limit", &[("seconds", &STOP_LIMIT.as_secs())]);
+        std::process::exit(1);
+    });
+}
+
+/// What turns: see the module.
+struct PacketPath<'a> {
+    live: LiveCapture,
+    engine: Engine,
+    sink: &'a EventSink,
+    shared: &'a Shared,
+    follow: bool,
+}
+
+impl PacketPath<'_> {
+    fn turn_until_stopped(&mut self) -> Result<(), Fault> {
+        let (mut turned, mut published) = (Instant::now(), Instant::now());
+        while !self.shared.is_stopping() {
+            self.shared.turn();
+            if let Some(ruleset) = self.shared.take_rules() {
+                self.engine.adopt(ruleset.rules.clone(), &mut |event| self.sink.push(event));
+            }
+            let (engine, sink) = (&mut self.engine, self.sink);
+            let frames = self.live.read(&mut |frame| engine.feed(frame, &mut |event| sink.push(event)));
+            if frames == 0 {
+                if self.live.open_count() == 0 {
+                    std::thread::sleep(WAIT);
+                } else {
+                    self.live.wait(WAIT).map_err(fault("waiting for frames"))?;
+                }
+            }
+            if turned.elapsed() >= TURN_EVERY {
+                let now = if frames == 0 { wall_clock() } else { Timestamp::default() };
+                self.engine.advance(now, &mut |event| self.sink.push(event));
+                turned = Instant::now();
+            }
+            if published.elapsed() >= PUBLISH_EVERY {
+                if !self.engine.is_sound() {
+                    return Err(Fault::Worker);
+                }
+                if self.follow {
+                    self.live.look();
+                }
+                tell_changes(&mut self.live, self.shared);
+                self.publish();
+                published = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self) {
+        let snapshot = self.engine.snapshot(&mut |event| self.sink.push(event));
+        self.shared.publish(Status {
+            counts: snapshot.counts,
+            holdings: snapshot.holdings,
+            interfaces: self.live.counts().to_vec(),
+            open: self.live.open_count(),
+        });
+    }
+
+    /// Reads what the rings still hold, ends all flows, and publishes what it all came to.
+    fn finish(mut self) -> bool {
+        let (sink, until) = (self.sink, Instant::now() + DRAIN);
+        let deadline = Instant::now() + STOP_LIMIT / 2;
+        // A block that is not full is handed over when its time is up.
+        let _ = self.live.wait(WAIT);
+        let engine = &mut self.engine;
+        while Instant::now() < until
+            && self.live.read(&mut |frame| engine.feed(frame, &mut |event| sink.push_until(event, deadline))) > 0
+        {
+        }
+        let outcome = self.engine.finish(&mut |event| sink.push_until(event, deadline));
+        self.shared.publish(Status {
+            counts: outcome.counts,
+            interfaces: self.live.counts().to_vec(),
+            ..Status::default()
+        });
+        outcome.saw_local
+    }
+}
+
+fn wall_clock() -> Timestamp {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default().after(now.saturating_sub(CLOCK_BEHIND))
+}
+
+/// Says what happened to interfaces, and names them to the writer of events.
+fn tell_changes(live: &mut LiveCapture, shared: &Shared) {
+    let changes = live.take_changes();
+    if changes.is_empty() {
+        return;
+    }
+    for change in &changes {
+        match change {
+            Change::Opened(name) => shared.log.say(Level::Info, "interface-opened", &[("interface", name)]),
+            Change::Lost(name, why) => {
+                shared.log.say(Level::Warning, "interface-lost", &[("interface", name), ("reason", why)]);
+            }
+            Change::Refused(name, why) => {
+                shared.log.say(Level::Warning, "interface-refused", &[("interface", name), ("reason", why)]);
+            }
+        }
+    }
+    let names = live.counts().iter().map(|counts| counts.name.clone()).collect();
+    *lock(&shared.sink.interfaces) = names;
+}

@@ -1,0 +1,199 @@
+//! What the packet path and the control plane see of each other: counts go one way, rules and the wish to stop the other. Each is a
+//! pointer swapped under a lock that is held for the swap only.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+
+use super::Ruleset;
+use super::log::Log;
+use super::sink::{SinkState, lock};
+use crate::engine::Holdings;
+use crate::export::{LiveMetrics, MetricsInput, render_metrics};
+use crate::model::{Country, Counts, InterfaceCounts, Limits};
+
+/// The packet path stands still if it did not turn for so long. It turns at least ten times a second.
+const STANDSTILL: Duration = Duration::from_secs(5);
+
+/// Builds rules from the configuration as it is on disk now, or says what is wrong with it.
+pub type Loader = Box<dyn Fn() -> Result<Ruleset, Vec<String>> + Send + Sync>;
+
+/// What was counted up to a moment.
+#[derive(Default)]
+pub struct Status {
+    /// All counts.
+    pub counts: Counts,
+    /// What the engine holds.
+    pub holdings: Holdings,
+    /// By interface.
+    pub interfaces: Vec<InterfaceCounts>,
+    /// Interfaces captured now.
+    pub open: usize,
+}
+
+/// See the module.
+pub(super) struct Shared {
+    pub(super) log: Arc<Log>,
+    pub(super) limits: Limits,
+    pub(super) lifecycle: bool,
+    pub(super) sink: Arc<SinkState>,
+    pub(super) loader: Loader,
+    /// Held while rules are built, so that reloads do not overtake each other.
+    pub(super) reloading: tokio::sync::Mutex<()>,
+    stop: AtomicBool,
+    turns: AtomicU64,
+    last_turn: Mutex<(u64, Instant)>,
+    status: Mutex<Arc<Status>>,
+    rules: Mutex<Arc<Ruleset>>,
+    rules_are_new: AtomicBool,
+    reload: Mutex<(bool, SystemTime)>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        log: Arc<Log>,
+        limits: Limits,
+        lifecycle: bool,
+        sink: Arc<SinkState>,
+        loader: Loader,
+        rules: Ruleset,
+    ) -> Self {
+        Self {
+            log,
+            limits,
+            lifecycle,
+            sink,
+            loader,
+            reloading: tokio::sync::Mutex::default(),
+            stop: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            last_turn: Mutex::new((0, Instant::now())),
+            status: Mutex::default(),
+            rules: Mutex::new(Arc::new(rules)),
+            rules_are_new: AtomicBool::new(false),
+            reload: Mutex::new((true, SystemTime::now())),
+        }
+    }
+
+    /// Asks the packet path to end.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Said by the packet path each time it comes round.
+    pub(super) fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the packet path came round lately. Asked at least every few seconds, by the watchdog's clock or by whoever looks.
+    pub(super) fn is_moving(&self) -> bool {
+        let turns = self.turns.load(Ordering::Relaxed);
+        let mut last = lock(&self.last_turn);
+        if last.0 != turns {
+            *last = (turns, Instant::now());
+        }
+        last.1.elapsed() < STANDSTILL
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.status().open > 0
+    }
+
+    pub(super) fn publish(&self, status: Status) {
+        *lock(&self.status) = Arc::new(status);
+    }
+
+    pub(super) fn status(&self) -> Arc<Status> {
+        lock(&self.status).clone()
+    }
+
+    /// Hands new rules to the packet path, which takes them up at its next turn.
+    pub(super) fn offer(&self, rules: Ruleset) {
+        *lock(&self.rules) = Arc::new(rules);
+        self.rules_are_new.store(true, Ordering::Release);
+    }
+
+    pub(super) fn rules(&self) -> Arc<Ruleset> {
+        lock(&self.rules).clone()
+    }
+
+    /// Rules that were offered since the last call.
+    pub(super) fn take_rules(&self) -> Option<Arc<Ruleset>> {
+        if self.rules_are_new.load(Ordering::Relaxed) && self.rules_are_new.swap(false, Ordering::AcqRel) {
+            return Some(self.rules());
+        }
+        None
+    }
+
+    /// Notes how a reload ended.
+    pub(super) fn note_reload(&self, successful: bool) {
+        let mut state = lock(&self.reload);
+        state.0 = successful;
+        if successful {
+            state.1 = SystemTime::now();
+        }
+    }
+
+    /// Metrics as Prometheus text.
+    pub(super) fn metrics(&self) -> Result<String, prometheus::Error> {
+        let (status, ruleset) = (self.status(), self.rules());
+        let (reload_successful, reload_time) = *lock(&self.reload);
+        let rules = &ruleset.rules;
+        let signatures: Vec<_> = rules.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
+        let policies: Vec<_> = rules.policy.rules().cloned().collect();
+        let databases: Vec<_> =
+            rules.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
+        let mut locations = vec![Country::UNKNOWN];
+        locations.extend(ruleset.home);
+        render_metrics(&MetricsInput {
+            captures: &[],
+            counts: &status.counts,
+            signatures: &signatures,
+            rules: &policies,
+            locations: &locations,
+            databases: &databases,
+            limits: &self.limits,
+            decode_errors: crate::wire::WireCounts::ERROR_SERIES,
+            limit_names: &crate::engine::limit_names(),
+            conflicts: &crate::geo::CONFLICTS,
+            config_time_seconds: reload_time.duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64()),
+            live: Some(LiveMetrics {
+                interfaces: &status.interfaces,
+                flows_active: status.holdings.flows,
+                memory_used: [
+                    ("reassembly", status.holdings.reassembly_bytes),
+                    ("fragments", status.holdings.fragment_bytes),
+                    ("documents", status.holdings.document_bytes),
+                ],
+                sinks: &[("file", self.sink.dropped.load(Ordering::Relaxed))],
+                reload_successful,
+            }),
+        })
+    }
+
+    /// Jurisdictions by octets, the largest first.
+    pub(super) fn destinations(&self, limit: usize) -> Vec<u8> {
+        let status = self.status();
+        let mut rows: Vec<_> = status.counts.egress.iter().collect();
+        rows.sort_by_key(|(to, egress)| (std::cmp::Reverse(egress.bytes), **to));
+        let rows: Vec<_> = rows
+            .into_iter()
+            .take(limit)
+            .map(|(to, c)| {
+                json!({
+                    "location": to.location, "control": to.control, "flows": c.flows, "packets": c.packets,
+                    "bytes": c.bytes, "inspected_bytes": c.inspected_bytes, "opaque_bytes": c.opaque_bytes,
+                    "missed_bytes": c.missed_bytes,
+                })
+            })
+            .collect();
+        format!("{}\n", serde_json::Value::Array(rows)).into_bytes()
+    }
+}
