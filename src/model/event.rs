@@ -51,6 +51,10 @@ names! {
         Ipsec = "ipsec",
         /// OpenVPN.
         OpenVpn = "openvpn",
+        /// MQTT, all versions.
+        Mqtt = "mqtt",
+        /// AMQP 0-9-1.
+        Amqp = "amqp",
         /// Redis and what speaks like it.
         Redis = "redis",
         /// MySQL and MariaDB.

@@ -26,6 +26,7 @@ use std::net::IpAddr;
 
 use crate::model::{AppProto, Direction, DocumentStart, NameSource, UninspectedReason};
 
+mod amqp;
 mod assembler;
 mod decoder;
 mod dns;
@@ -34,6 +35,7 @@ mod framed;
 mod http1;
 mod http2;
 mod inspector;
+mod mqtt;
 mod mysql;
 mod postgres;
 mod prelude;
