@@ -51,6 +51,8 @@ names! {
         Ipsec = "ipsec",
         /// OpenVPN.
         OpenVpn = "openvpn",
+        /// MongoDB.
+        MongoDb = "mongodb",
         /// MQTT, all versions.
         Mqtt = "mqtt",
         /// AMQP 0-9-1.

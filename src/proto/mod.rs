@@ -35,6 +35,7 @@ mod framed;
 mod http1;
 mod http2;
 mod inspector;
+mod mongodb;
 mod mqtt;
 mod mysql;
 mod postgres;

@@ -4,7 +4,7 @@
 use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
-use super::{amqp, dns, dtls, http1, http2, mqtt, mysql, postgres, prelude, quic, redis, sealed, tls};
+use super::{amqp, dns, dtls, http1, http2, mongodb, mqtt, mysql, postgres, prelude, quic, redis, sealed, tls};
 
 /// The two ports of a flow: originator's, responder's.
 pub(crate) type Ports = [u16; 2];
@@ -48,6 +48,7 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Postgres, postgres::PORTS,    postgres::probe,        postgres::decoder;
     Mqtt,    mqtt::PORTS,         mqtt::probe,            mqtt::decoder;
     Amqp,    amqp::PORTS,         amqp::probe,            amqp::decoder;
+    MongoDb, mongodb::PORTS,      mongodb::probe,         mongodb::decoder;
     Redis,   redis::PORTS,        redis::probe,           redis::decoder;
     MySql,   mysql::PORTS,        mysql::probe,           mysql::decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;

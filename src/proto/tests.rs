@@ -323,6 +323,7 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
     ];
     samples.extend(postgres::tests::samples());
     samples.extend(amqp::tests::samples());
+    samples.extend(mongodb::tests::samples());
     samples.extend(mqtt::tests::samples());
     samples.extend(mysql::tests::samples());
     samples.extend(redis::tests::samples());

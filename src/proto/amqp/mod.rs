@@ -29,20 +29,41 @@ const HEARTBEAT: u8 = 8;
 /// Octet after every frame.
 const FRAME_END: u8 = 0xce;
 
-/// Looks at the first octets of a half-stream: the greeting, or Connection.Start.
+/// Looks at the first octets of a half-stream: the greeting, or a whole frame of a connection under way.
 pub(crate) fn probe(octets: &[u8]) -> Probe {
     if octets.starts_with(GREETING) {
         return Probe::Yes(Role::Client);
     }
-    match octets {
-        octets if GREETING.starts_with(octets) => Probe::More,
-        [METHOD, 0, 0, _, _, _, _, 0, 10, 0, 10, ..] => Probe::Yes(Role::Server),
-        octets if octets.len() < 11 && octets.starts_with(octets.get(..3.min(octets.len())).unwrap_or_default()) => {
-            let start: [Option<u8>; 11] =
-                [Some(1), Some(0), Some(0), None, None, None, None, Some(0), Some(10), Some(0), Some(10)];
-            let fits = octets.iter().zip(start).all(|(octet, wanted)| wanted.is_none_or(|wanted| wanted == *octet));
-            if fits { Probe::More } else { Probe::No }
-        }
+    if GREETING.starts_with(octets) || octets == [METHOD] || octets == [HEARTBEAT] {
+        return Probe::More;
+    }
+    let mut reader = Reader::new(octets);
+    let (Some(kind @ (METHOD | HEARTBEAT)), Some(channel)) = (reader.u8(), reader.u16()) else {
+        return if octets.len() < 3 && matches!(octets, [METHOD | HEARTBEAT, ..]) { Probe::More } else { Probe::No };
+    };
+    let role = match (kind, reader.u32()) {
+        (_, None) => return Probe::More,
+        (HEARTBEAT, Some(0)) if channel == 0 => Role::Either,
+        (METHOD, Some(len @ 4..=4096)) => match (reader.u16(), reader.u16()) {
+            (Some(10 | 20 | 40 | 50 | 60 | 85 | 90), Some(method)) => {
+                if reader.take(len as usize - 4).is_none() {
+                    return Probe::More;
+                }
+                // Odd methods of a connection's beginning are answers, and deliveries come from the server.
+                match (octets.get(8), method) {
+                    (Some(10), 10 | 30 | 41 | 51) | (Some(60), 60 | 71 | 50) => Role::Server,
+                    (Some(10), 11 | 31 | 40) | (Some(60), 40 | 70) => Role::Client,
+                    _ => Role::Either,
+                }
+            }
+            (None, _) | (Some(10 | 20 | 40 | 50 | 60 | 85 | 90), None) => return Probe::More,
+            _ => return Probe::No,
+        },
+        _ => return Probe::No,
+    };
+    match reader.u8() {
+        Some(FRAME_END) => Probe::Yes(role),
+        None => Probe::More,
         _ => Probe::No,
     }
 }
