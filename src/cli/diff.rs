@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::args::{CommonArgs, DiffArgs};
 use super::rules::{self, Loaded};
 use super::{Done, Failure, print};
 use crate::capture::Captures;
-use crate::engine::{Engine, EngineOptions, Rules};
+use crate::engine::{Engine, EngineOptions};
 use crate::model::{Event, EventBody, FlowView, Problem, Verdict};
 
 /// What a replay under one of the two came to.
@@ -71,12 +70,7 @@ fn replay(common: &CommonArgs, paths: &[PathBuf]) -> Result<Side, Failure> {
     let settings = &loaded.settings;
     let mut captures =
         Captures::open(paths, settings.filter.as_deref()).map_err(|error| Failure::Runtime(error.to_string()))?;
-    let rules = Arc::new(Rules {
-        catalogue: loaded.catalogue.clone(),
-        locator: loaded.locator.clone(),
-        policy: loaded.policy.clone(),
-        digest_key: settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
-    });
+    let rules = loaded.rules_for(&captures);
     let options = EngineOptions { threads: settings.threads.unwrap_or(1), flow_events: true };
     let mut engine = Engine::new(rules, &settings.limits, options);
     let mut side = Side::default();

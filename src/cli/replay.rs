@@ -69,7 +69,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     let loaded = Loaded::load(settings)?;
     let settings = &loaded.settings;
     let mut captures = Captures::open(&args.captures, settings.filter.as_deref()).map_err(|error| refused(&error))?;
-    let rules = loaded.rules(&captures);
+    let rules = loaded.rules_for(&captures);
     let digest_key = rules.digest_key;
     let tallies = settings.state.as_deref().map(|path| state::load(path, &digest_key)).transpose()?;
     let paths = args.captures.iter().map(|path| path.display().to_string()).collect();

@@ -79,13 +79,18 @@ impl Loaded {
     }
 
     /// The rules to replay captures under. Without a key of the operator's, the digests' key comes from the first capture.
-    pub(super) fn rules(&self, captures: &Captures) -> Arc<Rules> {
+    pub(super) fn rules_for(&self, captures: &Captures) -> Arc<Rules> {
+        self.rules(|| captures.key_material())
+    }
+
+    /// The rules, with this key for digests where the operator gave none.
+    pub(super) fn rules(&self, digest_key: impl FnOnce() -> [u8; 32]) -> Arc<Rules> {
         Arc::new(Rules {
             catalogue: self.catalogue.clone(),
             watch: self.watch.clone(),
             locator: self.locator.clone(),
             policy: self.policy.clone(),
-            digest_key: self.settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
+            digest_key: self.settings.digest_key.as_ref().map_or_else(digest_key, |key| *key.octets()),
         })
     }
 }

@@ -11,7 +11,6 @@ use super::{Done, Failure, print};
 use crate::capture::{LiveError, LiveOptions};
 use crate::config::Settings;
 use crate::daemon::{self, Fault, Listen, Log, Ruleset, Setup, SinkOptions, Status};
-use crate::engine::Rules;
 use crate::export::summary_json;
 use crate::model::{CaptureSummary, Problem};
 
@@ -95,12 +94,7 @@ fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Ruleset {
         notices.push("no policy: verdicts stay undetermined; give --home CC or --policy".to_owned());
     }
     Ruleset {
-        rules: Arc::new(Rules {
-            catalogue: loaded.catalogue.clone(),
-            locator: loaded.locator.clone(),
-            policy: loaded.policy.clone(),
-            digest_key: settings.digest_key.as_ref().map_or(random_key, |key| *key.octets()),
-        }),
+        rules: loaded.rules(|| random_key),
         home: settings.home,
         notices,
         databases: settings.geoip.clone(),

@@ -19,6 +19,7 @@
 
 mod base64;
 mod brotli;
+mod bson;
 mod budget;
 mod charset;
 mod coded;

@@ -5,6 +5,7 @@ use crate::model::{Coding, DocumentKind};
 
 use super::base64::Base64;
 use super::brotli::Brotli;
+use super::bson::Bson;
 use super::charset::{self, Charset};
 use super::coded::{Coded, Decoder};
 use super::command::Command;
@@ -95,7 +96,12 @@ pub(super) fn knows_at_once(hint: &Hint) -> bool {
                 | DocumentKind::SipHead
                 | DocumentKind::MailMessage
         )
-    )
+    ) || hint.kind.is_some_and(is_binary_format)
+}
+
+/// Formats that the protocol announces, whatever the octets look like.
+const fn is_binary_format(kind: DocumentKind) -> bool {
+    matches!(kind, DocumentKind::Bson | DocumentKind::MongoMessage)
 }
 
 /// Decides. `complete` tells that `head` is the whole document.
@@ -114,6 +120,8 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         Some(DocumentKind::Fields) => return Found::Plain(Box::new(HttpHead::of_fields())),
         Some(DocumentKind::Command) => return Found::Plain(Box::new(Command::default())),
         Some(DocumentKind::MailMessage) => return Found::Plain(Box::new(Mail::new())),
+        Some(DocumentKind::Bson) => return Found::Plain(Box::new(Bson::new(false))),
+        Some(DocumentKind::MongoMessage) => return Found::Plain(Box::new(Bson::new(true))),
         _ => {}
     }
     if let Some((_, Some(layer))) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {
@@ -183,7 +191,7 @@ fn coded(layer: Layer, mut hint: Hint) -> Found {
         }
     };
     // What is inside begins anew: the head of a message is not coded.
-    hint.kind = None;
+    hint.kind = hint.kind.filter(|kind| is_binary_format(*kind));
     Found::Nested(label, Box::new(Coded::new(decoder, Document::new(hint))))
 }
 

@@ -1,7 +1,7 @@
 //! Values that come with their field's name from the protocol itself: rows of databases, arguments, attributes.
 //!
-//! Values of fields that follow each other directly are parted by a line end, so that what stands near a value is visible and
-//! nothing runs together; offsets count it. A value that begins like a compressed file or like XML is a document of its own
+//! Values, and structure that would run into them, are parted by a line end, so that what stands near a value is visible and
+//! words stay whole; offsets count it. A value that begins like a compressed file or like XML is a document of its own
 //! (`value`), any other is [text](super::value) that may be JSON or hold base64.
 
 use std::sync::Arc;
@@ -22,11 +22,13 @@ pub(super) struct Record {
     head: Option<Vec<u8>>,
     value: Value,
     inner: Option<Box<Document>>,
+    /// The octet before.
+    last: u8,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { at: 0, field: None, head: None, value: Value::new(), inner: None }
+        Self { at: 0, field: None, head: None, value: Value::new(), inner: None, last: 0 }
     }
 }
 
@@ -59,6 +61,7 @@ impl Record {
 impl Reader for Record {
     fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
         let mut octets = octets;
+        self.last = octets.last().copied().unwrap_or(self.last);
         if let Some(mut head) = self.head.take() {
             let (first, rest) = octets.split_at(octets.len().min(HEAD_LEN - head.len()));
             head.extend_from_slice(first);
@@ -79,9 +82,11 @@ impl Reader for Record {
 
     fn begin_field(&mut self, field: Option<&str>, cx: &mut Cx<'_>) {
         self.close(cx);
-        if self.field.is_some() && field.is_some() {
+        let runs_on = self.last.is_ascii_alphanumeric() || self.last >= 0x80;
+        if runs_on || (self.field.is_some() && field.is_some()) {
             cx.text(b"\n", self.at, None);
             self.at += 1;
+            self.last = b'\n';
         }
         if self.field.as_deref() != field {
             self.field = field.map(Arc::from);

@@ -165,6 +165,63 @@ fn read(media_type: &str, codings: &[Coding], octets: &[u8]) -> Collected {
     read_pieces(&start(DocumentKind::HttpRequestBody, media_type, codings), &Limits::default(), [octets])
 }
 
+/// A BSON document of its elements.
+fn bson_of(elements: &[u8]) -> Vec<u8> {
+    [&(elements.len() as u32 + 5).to_le_bytes()[..], elements, &[0]].concat()
+}
+
+/// `{a: "899-45-6789", list: [{b: "x"}], n: -7, t: <time>, tags: ["y", "z"]}`
+fn bson() -> Vec<u8> {
+    let inner = [&b"\x030\0"[..], &bson_of(b"\x02b\0\x02\0\0\0x\0")].concat();
+    let tags = b"\x020\0\x02\0\0\0y\0\x021\0\x02\0\0\0z\0";
+    bson_of(
+        &[
+            &b"\x02a\0\x0c\0\0\x00899-45-6789\0\x04list\0"[..],
+            &bson_of(&inner),
+            b"\x10n\0\xf9\xff\xff\xff\x04tags\0",
+            &bson_of(tags),
+        ]
+        .concat(),
+    )
+}
+
+/// A document, and a section with two more.
+fn mongo_message() -> Vec<u8> {
+    let one = |n: u8| bson_of(&[b"\x10c\0", &[n, 0, 0, 0][..]].concat());
+    let section = [&b"documents\0"[..], &one(1), &one(2)].concat();
+    [&[0; 5][..], &bson(), &[1], &(section.len() as u32 + 4).to_le_bytes(), &section].concat()
+}
+
+/// A record's values in pieces: fields, text.
+#[test]
+fn records_name_their_values() {
+    let json = br#"{"ssn":"1"}"#;
+    let packed = gzip(b"zipped");
+    let parts: [(Option<&str>, &[u8]); 7] = [
+        (Some("name"), b"Alex"),
+        (Some("ssn"), b"899-45-6789"),
+        (None, b" and "),
+        (Some("profile"), json),
+        (Some("blob"), &packed),
+        (Some("page"), b"<a>b</a>"),
+        (None, b"end"),
+    ];
+    let expected = "«name=Alex»\n«ssn=899-45-6789»\n and <json:profile|{\"ssn\":\"«profile.ssn=1»\"}>\n<value:blob|<gzip|«blob=zipped»>>\n\
+        <value:page|<xml|<a>«page.a=b»</a>>>end";
+    for len in 1..64 {
+        let mut collected = Collected::default();
+        let mut unwrapper = Unwrapper::new(&start(DocumentKind::SqlRows, "", &[]), &Limits::default());
+        for (field, value) in parts {
+            unwrapper.field(field, &mut collected);
+            for piece in value.chunks(len) {
+                unwrapper.octets(piece, &mut collected);
+            }
+        }
+        unwrapper.end(&mut collected);
+        assert_eq!(collected.render(), expected, "by {len}");
+    }
+}
+
 /// Documents of all kinds: name, start, octets, what is read.
 fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
     let body = |media_type: &str, codings: &[Coding]| start(DocumentKind::HttpRequestBody, media_type, codings);
@@ -194,6 +251,25 @@ fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
             b"{\"a\":1}\n{\"a\":2}\n".to_vec(),
             "<json|{\"a\":«a=1»}\n{\"a\":«a=2»}\n>".into(),
         ),
+        (
+            "bson",
+            start(DocumentKind::Bson, "", &[]),
+            bson(),
+            "a«a=899-45-6789»list,b«list[].b=x»n«n=-7»tags,«tags[]=y»,«tags[]=z»".into(),
+        ),
+        (
+            "mongodb message",
+            start(DocumentKind::MongoMessage, "", &[]),
+            mongo_message(),
+            "a«a=899-45-6789»list,b«list[].b=x»n«n=-7»tags,«tags[]=y»,«tags[]=z»c«c=1»c«c=2»".into(),
+        ),
+        (
+            "mongodb message, compressed",
+            start(DocumentKind::MongoMessage, "", &[Coding::Deflate]),
+            zlib(&mongo_message()),
+            "<deflate|a«a=899-45-6789»list,b«list[].b=x»n«n=-7»tags,«tags[]=y»,«tags[]=z»c«c=1»c«c=2»>".into(),
+        ),
+        ("bson, not really", start(DocumentKind::Bson, "", &[]), b"\x09\0\0\0\x99a\0rest".to_vec(), "arest".into()),
         ("json array", body("", &[]), b"[1, 2]".to_vec(), "<json|[«[]=1», «[]=2»]>".into()),
         ("log line", body("", &[]), b"[2026-01-02 10:00] x".to_vec(), "[2026-01-02 10:00] x".into()),
         ("json unquoted", json.clone(), b"{a:1,b:x}}]z".to_vec(), "<json|{a:«a=1»,b:«b=x»}}]z>".into()),

@@ -44,16 +44,14 @@ names! {
         RedisCommand = "redis-command",
         /// A Redis reply. Has fields.
         RedisReply = "redis-reply",
-        /// BSON documents of a MongoDB message, one after the other.
+        /// BSON documents, one after the other, as MongoDB's older messages carry them.
         Bson = "bson",
-        /// Records of a Kafka batch.
-        KafkaRecords = "kafka-records",
+        /// Flags and sections of a MongoDB message (OP_MSG).
+        MongoMessage = "mongodb-message",
         /// A message given to or by a broker (MQTT, AMQP): `name` is its topic or routing key, and the field of its payload.
         Message = "message",
         /// What stands around a message: topic, keys, properties. Has fields.
         MessageHead = "message-head",
-        /// An LDAP operation, its values named by their attributes. Has fields.
-        LdapMessage = "ldap-message",
         /// Lines of a text dialogue that a client sends: a verb and its argument (SMTP, POP3, IMAP, FTP).
         Command = "command",
         /// Lines that a server answers with.
@@ -85,7 +83,6 @@ impl DocumentKind {
                 | Self::RedisCommand
                 | Self::RedisReply
                 | Self::MessageHead
-                | Self::LdapMessage
         )
     }
 }

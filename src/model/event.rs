@@ -51,6 +51,12 @@ names! {
         Ipsec = "ipsec",
         /// OpenVPN.
         OpenVpn = "openvpn",
+        /// MongoDB.
+        MongoDb = "mongodb",
+        /// MQTT, all versions.
+        Mqtt = "mqtt",
+        /// AMQP 0-9-1.
+        Amqp = "amqp",
         /// Redis and what speaks like it.
         Redis = "redis",
         /// MySQL and MariaDB.

@@ -27,6 +27,7 @@ use std::net::IpAddr;
 
 use crate::model::{AppProto, Direction, DocumentStart, KeyLog, NameSource, UninspectedReason};
 
+mod amqp;
 mod assembler;
 mod counted;
 mod decoder;
@@ -48,6 +49,8 @@ mod kdf;
 mod ldap;
 mod lines;
 mod msrp;
+mod mongodb;
+mod mqtt;
 mod mysql;
 mod nfs;
 mod pop3;

@@ -328,6 +328,9 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
         (AppProto::Unknown, vec![(Forward, vec![0; 3000]), (Backward, b"\x16\x03".to_vec())]),
     ]);
     samples.extend(postgres::tests::samples());
+    samples.extend(amqp::tests::samples());
+    samples.extend(mongodb::tests::samples());
+    samples.extend(mqtt::tests::samples());
     samples.extend(mysql::tests::samples());
     samples.extend(redis::tests::samples());
     samples

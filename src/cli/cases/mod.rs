@@ -98,7 +98,7 @@ fn run(folder: &Path, title: &mut String) -> Result<Vec<String>, Failure> {
     let settings = &loaded.settings;
     let mut captures = Captures::open(&case.captures, settings.filter.as_deref())
         .map_err(|error| Failure::Runtime(error.to_string()))?;
-    let rules = loaded.rules(&captures);
+    let rules = loaded.rules_for(&captures);
     let options = EngineOptions { threads: settings.threads.unwrap_or(1), flow_events: false };
     let mut engine = Engine::new(rules, &settings.limits, options);
     let mut replayed = Replayed::default();

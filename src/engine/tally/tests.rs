@@ -105,6 +105,7 @@ impl Counter {
                 document: String::new(),
                 test_value: false,
                 watch: None,
+                subject: None,
             }),
         };
         let Self { tallies, notices, violations, .. } = self;
