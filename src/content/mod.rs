@@ -39,6 +39,7 @@ mod plain;
 mod probe;
 mod quoted_printable;
 mod record;
+mod structured;
 mod tar;
 mod value;
 mod xml;
