@@ -380,6 +380,18 @@ fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
                 .into(),
         ),
         (
+            "csv without header",
+            body("text/csv", &[]),
+            b"Jane,a@b.c,2001-02-03\nJoe,d@e.f,2002-03-04\n".to_vec(),
+            "<csv|Jane,a@b.c,2001-02-03\nJoe,d@e.f,2002-03-04\n>".into(),
+        ),
+        (
+            "lines of json, as bulk requests have them",
+            body("application/x-ndjson", &[]),
+            b"{\"index\":{}}\n{\"ssn\":\"1\"}\n{\"index\":{}}\n{\"ssn\":\"2\"}\n".to_vec(),
+            "<json|{\"index\":{}}\n{\"ssn\":\"«ssn=1»\"}\n{\"index\":{}}\n{\"ssn\":\"«ssn=2»\"}\n>".into(),
+        ),
+        (
             "hl7",
             start(DocumentKind::MessageBody, "", &[]),
             b"MSH|^~\\&|APP|FAC\rPID|1||77^^^A||DOE^JOE\r".to_vec(),
