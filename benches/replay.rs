@@ -123,6 +123,7 @@ fn replay(c: &mut Criterion) {
         catalogue: Arc::new(Catalogue::built_in().map_err(|p| format!("{p:?}")).unwrap()),
         locator: Arc::new(Locator::load(&GeoSettings::default()).map_err(|p| format!("{p:?}")).unwrap()),
         policy: Arc::new(PolicySet::built_in_default("US".parse().unwrap())),
+        watch: Arc::default(),
         digest_key: [7; 32],
     });
     memory_of_open_flows(&rules);

@@ -13,13 +13,13 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use borderpost::capture::Captures;
+use borderpost::capture::{Captures, Secrets};
 use borderpost::engine::{Engine, EngineOptions, Rules};
 use borderpost::flow::{DropReason, EndReason, FlowRecord, FlowTable, GapCause, Handler, Interest};
 use borderpost::geo::{GeoSettings, Locator, Override};
 use borderpost::model::{
-    AppProto, Country, Direction, DocumentStart, EventBody, FlowView, Limits, NameSource, Packet, UninspectedReason,
-    ip_proto,
+    AppProto, Country, Direction, DocumentStart, EventBody, FlowView, KeyLog, Limits, NameSource, Packet,
+    UninspectedReason, ip_proto,
 };
 use borderpost::policy::PolicySet;
 use borderpost::proto::{Facts, Inspector, TlsHello, Transport};
@@ -36,6 +36,20 @@ fn number(value: &Value) -> u64 {
 
 fn strings(value: &Value) -> BTreeSet<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_lowercase).collect()
+}
+
+/// The secrets that tshark had: in the capture, and in the key log beside it.
+fn keys(path: &Path) -> KeyLog {
+    let mut keys = KeyLog::default();
+    if let Ok(text) = std::fs::read(format!("{}.keylog", path.display())) {
+        keys.read(&text);
+    }
+    let mut captures = Captures::open(&[path.to_path_buf()], None).expect("opens");
+    while captures.next_frame().is_some() {}
+    for secrets in captures.take_secrets().iter().filter(|secrets| secrets.kind == Secrets::TLS_KEY_LOG) {
+        keys.read(&secrets.data);
+    }
+    keys
 }
 
 /// Replays a capture with the truth's networks and countries, and returns flows and egress by location.
@@ -63,6 +77,7 @@ fn replay(
         catalogue: catalogue.clone(),
         locator: Arc::new(Locator::load(&settings).map_err(|p| format!("{p:?}")).expect("loads")),
         policy: Arc::new(PolicySet::built_in_default("US".parse().expect("a code"))),
+        watch: std::sync::Arc::default(),
         digest_key: [0; 32],
     });
     let mut flows = Vec::new();
@@ -73,6 +88,7 @@ fn replay(
     };
     let mut captures = Captures::open(&[path.to_path_buf()], None).expect("opens");
     let mut engine = Engine::new(rules, &Limits::default(), EngineOptions { threads: 1, flow_events: true });
+    engine.add_keys(keys(path));
     while let Some(frame) = captures.next_frame() {
         engine.feed(&frame, &mut take);
     }
@@ -142,10 +158,14 @@ fn compare<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
 /// Names by how they were learnt; DNS names are those of answers with addresses.
 #[derive(Default)]
 struct Names {
+    keys: KeyLog,
     by_source: BTreeMap<NameSource, BTreeSet<String>>,
 }
 
 impl Facts for Names {
+    fn keys(&self) -> Option<&KeyLog> {
+        Some(&self.keys).filter(|keys| !keys.is_empty())
+    }
     fn protocol(&mut self, _app: AppProto) {}
     fn server_name(&mut self, name: &str, source: NameSource) {
         self.by_source.entry(source).or_default().insert(name.to_lowercase());
@@ -207,7 +227,7 @@ fn names(path: &Path) -> BTreeMap<NameSource, BTreeSet<String>> {
     let limits = Limits::default();
     let mut decoder = Decoder::new(&limits);
     let mut table: FlowTable<Names> = FlowTable::new(&limits);
-    let mut names = Names::default();
+    let mut names = Names { keys: keys(path), ..Names::default() };
     let mut captures = Captures::open(&[path.to_path_buf()], None).expect("opens");
     let mut number = 0;
     while let Some(frame) = captures.next_frame() {
@@ -272,12 +292,15 @@ fn check(
     let names = names(path);
     found.insert("tls sni", missing(&strings(&truth["tls_sni"]), names.get(&NameSource::TlsSni)));
     found.insert("quic sni", missing(&strings(&truth["quic_sni"]), names.get(&NameSource::QuicSni)));
-    let over_clear = |list: &Value, key: &str| -> BTreeSet<String> {
-        let entries = list.as_array().into_iter().flatten().filter(|entry| entry["over"] == "clear");
+    // Inside TLS where there was a key log; private keys are not used.
+    let keyed = strings(&truth["keys"]).iter().any(|kind| kind != "rsa-key");
+    let readable = |list: &Value, key: &str| -> BTreeSet<String> {
+        let over = |entry: &&Value| entry["over"] == "clear" || keyed && entry["over"] == "tls";
+        let entries = list.as_array().into_iter().flatten().filter(over);
         entries.filter_map(|entry| host_of(&entry[key])).collect()
     };
-    found.insert("http", missing(&over_clear(&truth["http"], "host"), names.get(&NameSource::HttpHost)));
-    found.insert("http2", missing(&over_clear(&truth["http2"], "authority"), names.get(&NameSource::Http2Authority)));
+    found.insert("http", missing(&readable(&truth["http"], "host"), names.get(&NameSource::HttpHost)));
+    found.insert("http2", missing(&readable(&truth["http2"], "authority"), names.get(&NameSource::Http2Authority)));
 
     // Names we learnt from answers must be names that were answered.
     let answered: BTreeSet<String> = truth["dns"]["responses"]

@@ -24,6 +24,7 @@ fn rules() -> Arc<Rules> {
         catalogue: Arc::new(Catalogue::built_in().expect("built in")),
         locator: Arc::new(Locator::load(&GeoSettings::default()).expect("embedded")),
         policy: Arc::new(PolicySet::built_in_default(home)),
+        watch: std::sync::Arc::default(),
         digest_key: [7; 32],
     })
 }

@@ -23,6 +23,7 @@ fn rules() -> Arc<Rules> {
         locator: Arc::new(
             Locator::load(&GeoSettings { local: local.collect(), ..GeoSettings::default() }).ok().expect("built in"),
         ),
+        watch: Arc::default(),
         policy: Arc::new(
             PolicySet::load(&[("home".to_owned(), home.to_owned())], "US".parse().ok()).ok().expect("built in"),
         ),
@@ -71,6 +72,7 @@ fn copy(rules: &Rules) -> Rules {
     Rules {
         catalogue: rules.catalogue.clone(),
         locator: rules.locator.clone(),
+        watch: Arc::default(),
         policy: rules.policy.clone(),
         digest_key: rules.digest_key,
     }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use crate::config::{RawConfig, Written};
+use crate::config::{RawConfig, RawWatch, Written};
 
 /// Watches what leaves data-centre hosts: which user data, to which jurisdiction, under which rule.
 #[derive(Parser)]
@@ -32,11 +32,30 @@ pub(super) enum Command {
         #[command(subcommand)]
         action: Option<SignatureAction>,
     },
+    /// Turn a CSV of real records into a keyed watch file that finds them without holding them
+    Fingerprint(FingerprintArgs),
     /// The transfer policies that are built in
     Policies {
         #[command(subcommand)]
         action: Option<PolicyAction>,
     },
+}
+
+impl Cli {
+    /// The arguments of this process; ends it with a message and exit code 2 if they are wrong.
+    pub(super) fn read() -> Self {
+        let cli = Self::parse();
+        let common = match &cli.command {
+            Command::Replay(args) => Some(&args.common),
+            Command::Check(args) => Some(args),
+            Command::Explain(args) => Some(&args.common),
+            _ => None,
+        };
+        if let Some(message) = common.and_then(CommonArgs::problem) {
+            Self::command().error(clap::error::ErrorKind::WrongNumberOfValues, message).exit();
+        }
+        cli
+    }
 }
 
 /// Options that decide: shared by all commands that load rules.
@@ -60,6 +79,12 @@ pub(super) struct CommonArgs {
     /// More signatures (TOML); repeatable
     #[arg(long, value_name = "FILE")]
     pub(super) signatures: Vec<PathBuf>,
+    /// A list of records to find by exact match, made by borderpost fingerprint; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(super) watch: Vec<PathBuf>,
+    /// The key of the watch file in the same place, or one for all; repeatable
+    #[arg(long, value_name = "FILE", requires = "watch")]
+    pub(super) watch_key: Vec<PathBuf>,
 }
 
 impl CommonArgs {
@@ -74,8 +99,24 @@ impl CommonArgs {
             policy: all(&self.policy),
             geoip: all(&self.geoip),
             signatures: all(&self.signatures),
+            watch: self
+                .watch
+                .iter()
+                .enumerate()
+                .filter_map(|(at, file)| {
+                    let key = self.watch_key.get(at).or(self.watch_key.first())?;
+                    Some(RawWatch { file: Written::flag(file.clone()), key: Written::flag(key.clone()) })
+                })
+                .collect(),
             ..RawConfig::default()
         }
+    }
+
+    /// What the shape of the arguments cannot say: each watch file has a key.
+    fn problem(&self) -> Option<String> {
+        let (files, keys) = (self.watch.len(), self.watch_key.len());
+        (files > 0 && keys != 1 && keys != files)
+            .then(|| format!("{files} --watch need one --watch-key for all, or one each, not {keys}"))
     }
 }
 
@@ -101,6 +142,9 @@ pub(super) struct ReplayArgs {
     /// Write metrics as Prometheus text
     #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
+    /// Go on with what rules with thresholds counted in FILE, and keep it there; needs `digest-key-file` in the configuration
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
     /// Worker threads [default: 1]; the output is the same for any number
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<String>,
@@ -124,6 +168,7 @@ impl ReplayArgs {
             events: self.events.clone().map(Written::flag),
             flows: self.flows.clone().map(Written::flag),
             metrics: self.metrics.clone().map(Written::flag),
+            state: self.state.clone().map(Written::flag),
             threads: self.threads.clone().map(Written::flag),
             json: self.json.then_some(true),
             fail_on: self.fail_on.map(|FailOn::Violation| Written::flag("violation".to_owned())),
@@ -170,6 +215,50 @@ pub(super) struct ExplainArgs {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct FingerprintArgs {
+    /// Make a new key of 32 random octets (mode 0600), and nothing else; an existing file is not replaced
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub(super) new_key: Option<PathBuf>,
+    /// Name of the list: small letters, digits and `-`; policies name it `watch/NAME`
+    #[arg(long, value_name = "NAME", required_unless_present = "new_key")]
+    pub(super) list: Option<String>,
+    /// File of the key
+    #[arg(long, value_name = "FILE", required_unless_present = "new_key")]
+    pub(super) key: Option<PathBuf>,
+    /// A column that finds a row alone, and its type: a signature id or `token`; repeatable
+    #[arg(long, value_name = "COLUMN=TYPE", value_parser = column, required_unless_present = "new_key")]
+    pub(super) primary: Vec<(String, String)>,
+    /// A column that makes a row sure, and its type: a signature id or `text`; repeatable
+    #[arg(long, value_name = "COLUMN=TYPE", value_parser = column)]
+    pub(super) secondary: Vec<(String, String)>,
+    /// The column that names a row in alerts
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) label_column: Option<String>,
+    /// The rows are made up to be found: every hit is certain
+    #[arg(long)]
+    pub(super) canary: bool,
+    /// Counts up with each renewal; two epochs of a list may be in force at a time
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) epoch: u32,
+    /// More signatures (TOML) whose ids may be types; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub(super) signatures: Vec<PathBuf>,
+    /// The records, CSV with a header row; '-' is standard input
+    #[arg(value_name = "IN.csv", required_unless_present = "new_key")]
+    pub(super) input: Option<PathBuf>,
+    /// The watch file to write
+    #[arg(short, long, value_name = "OUT.watch", required_unless_present = "new_key")]
+    pub(super) output: Option<PathBuf>,
+}
+
+fn column(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((column, kind)) if !column.is_empty() && !kind.is_empty() => Ok((column.to_owned(), kind.to_owned())),
+        _ => Err("a column and its type, such as ssn=us-ssn".to_owned()),
+    }
 }
 
 #[derive(Subcommand)]

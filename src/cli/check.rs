@@ -17,6 +17,17 @@ pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
             writeln!(text, "database {} ({}, built {})", database.name, database.database_type, database.build_date());
     }
     let _ = writeln!(text, "signatures {}", loaded.catalogue.signatures().count());
+    for list in loaded.watch.about() {
+        let canary = if list.canary { " canary" } else { "" };
+        let _ = writeln!(
+            text,
+            "list {} epoch {} rows {}{canary}, {} MiB",
+            list.signature,
+            list.epoch,
+            list.rows,
+            list.held_bytes.div_ceil(1 << 20)
+        );
+    }
     for rule in loaded.policy.rules() {
         let _ =
             writeln!(text, "rule {}/{} severity {} version {}", rule.policy, rule.rule, rule.severity, rule.version);

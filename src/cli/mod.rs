@@ -5,13 +5,13 @@ mod cases;
 mod catalogues;
 mod check;
 mod explain;
+mod fingerprint;
 mod replay;
 mod rules;
+mod state;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use crate::model::Problem;
 
@@ -43,13 +43,14 @@ enum Done {
 
 /// Runs the program: parses the arguments of this process and returns its exit code.
 pub fn run() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = args::Cli::read();
     let result = match cli.command {
         args::Command::Replay(args) => replay::replay(&args),
         args::Command::Check(args) => check::check(&args),
         args::Command::Test(args) => cases::test(&args),
         args::Command::Explain(args) => explain::explain(args),
         args::Command::Signatures { action } => catalogues::signatures(action),
+        args::Command::Fingerprint(args) => fingerprint::fingerprint(args),
         args::Command::Policies { action } => catalogues::policies(action),
     };
     match result {

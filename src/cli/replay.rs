@@ -3,15 +3,14 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::ReplayArgs;
 use super::rules::{self, Loaded};
-use super::{Done, Failure, colour, print, say, width};
+use super::{Done, Failure, colour, print, say, state, width};
 use crate::capture::{Captures, OpenError, Secrets};
-use crate::engine::{Engine, EngineOptions, Outcome, Rules};
+use crate::engine::{Engine, EngineOptions, Outcome};
 use crate::export::{
     EventWriter, FlowTableWriter, MetricsInput, TableInput, Trail, render_metrics, render_tables, summary_json,
 };
@@ -31,6 +30,9 @@ struct Outputs {
 impl Outputs {
     fn take(&mut self, event: &Event) {
         self.trail.note(event);
+        if let EventBody::Notice(text) = &event.body {
+            say(text);
+        }
         let is_flow = matches!(event.body, EventBody::Flow);
         let mut result = Ok(());
         if let Some(writer) = &mut self.events {
@@ -67,12 +69,9 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     let loaded = Loaded::load(settings)?;
     let settings = &loaded.settings;
     let mut captures = Captures::open(&args.captures, settings.filter.as_deref()).map_err(|error| refused(&error))?;
-    let rules = Arc::new(Rules {
-        catalogue: loaded.catalogue.clone(),
-        locator: loaded.locator.clone(),
-        policy: loaded.policy.clone(),
-        digest_key: settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
-    });
+    let rules = loaded.rules(&captures);
+    let digest_key = rules.digest_key;
+    let tallies = settings.state.as_deref().map(|path| state::load(path, &digest_key)).transpose()?;
     let paths = args.captures.iter().map(|path| path.display().to_string()).collect();
     let mut outputs = Outputs {
         events: settings.events.as_deref().map(create).transpose()?.map(|sink| EventWriter::new(sink, paths)),
@@ -86,7 +85,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
         threads: settings.threads.unwrap_or(1),
         flow_events: outputs.events.is_some() || outputs.flows.is_some(),
     };
-    let mut engine = Engine::new(rules, &settings.limits, options);
+    let mut engine = Engine::new(rules, &settings.limits, options).with_tallies(tallies.unwrap_or_default());
     let progress = progress_bar(settings.quiet, captures.total_bytes());
     let mut frames = 0u64;
     engine.add_keys(loaded.settings.keys.clone());
@@ -104,6 +103,9 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     let outcome = engine.finish(&mut |event| outputs.take(&event));
     if let Some(bar) = &progress {
         bar.finish_and_clear();
+    }
+    if let Some(path) = &settings.state {
+        state::save(path, &outcome.tallies, &digest_key)?;
     }
     let trail = outputs.finish()?;
     let summaries = captures.summaries();
@@ -176,7 +178,11 @@ fn write_metrics(
     outcome: &Outcome,
     summaries: &[CaptureSummary],
 ) -> Result<(), Failure> {
-    let signatures: Vec<_> = loaded.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
+    let mut signatures: Vec<_> = loaded.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
+    for list in loaded.watch.about() {
+        signatures.extend(list.classes.iter().map(|class| (list.signature.clone(), *class)));
+    }
+    signatures.dedup();
     let rules: Vec<_> = loaded.policy.rules().cloned().collect();
     let databases: Vec<_> = loaded.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
     let mut locations = vec![Country::UNKNOWN];

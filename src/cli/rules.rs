@@ -1,19 +1,23 @@
 //! From what was typed to the rules an engine runs on.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Failure;
+use super::{Failure, fingerprint};
+use crate::capture::Captures;
 use crate::config::{RawConfig, Settings};
+use crate::engine::Rules;
 use crate::geo::{GeoSettings, Locator, Override, SERVICE_CLASSES, ServiceEntry};
 use crate::model::Problem;
 use crate::policy::PolicySet;
-use crate::scan::Catalogue;
+use crate::scan::{Catalogue, WatchInput, WatchSet};
 
 /// Rules, but for the key of the digests, which may come from the capture.
 pub(super) struct Loaded {
     pub(super) settings: Settings,
     pub(super) catalogue: Arc<Catalogue>,
+    pub(super) watch: Arc<WatchSet>,
     pub(super) locator: Arc<Locator>,
     pub(super) policy: Arc<PolicySet>,
 }
@@ -51,18 +55,51 @@ impl Loaded {
         let catalogue = Catalogue::load(&settings.signatures).map_err(&mut keep).ok();
         let locator = Locator::load(&geo_settings(&settings)).map_err(&mut keep).ok();
         let policy = PolicySet::load(&settings.policies, settings.home).map_err(&mut keep).ok();
-        match (catalogue, locator, policy) {
-            (Some(catalogue), Some(locator), Some(policy)) => {
-                let signatures = catalogue.signatures().map(|signature| &*signature.id).collect();
+        let watch = catalogue.as_ref().and_then(|catalogue| {
+            watch_inputs(&settings).and_then(|inputs| WatchSet::load(inputs, catalogue)).map_err(&mut keep).ok()
+        });
+        match (catalogue, locator, policy, watch) {
+            (Some(catalogue), Some(locator), Some(policy), Some(watch)) => {
+                let mut signatures: BTreeSet<&str> = catalogue.signatures().map(|signature| &*signature.id).collect();
+                signatures.extend(watch.about().iter().map(|about| &*about.signature));
                 let problems = policy.unknown_names(&signatures, &SERVICE_CLASSES.into_iter().collect());
                 if !problems.is_empty() {
                     return Err(problems.into());
                 }
-                Ok(Self { settings, catalogue: catalogue.into(), locator: locator.into(), policy: policy.into() })
+                Ok(Self {
+                    settings,
+                    catalogue: catalogue.into(),
+                    watch: watch.into(),
+                    locator: locator.into(),
+                    policy: policy.into(),
+                })
             }
             _ => Err(problems.into()),
         }
     }
+
+    /// The rules to replay captures under. Without a key of the operator's, the digests' key comes from the first capture.
+    pub(super) fn rules(&self, captures: &Captures) -> Arc<Rules> {
+        Arc::new(Rules {
+            catalogue: self.catalogue.clone(),
+            watch: self.watch.clone(),
+            locator: self.locator.clone(),
+            policy: self.policy.clone(),
+            digest_key: self.settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
+        })
+    }
+}
+
+/// Watch files and their keys, read.
+fn watch_inputs(settings: &Settings) -> Result<Vec<WatchInput>, Vec<Problem>> {
+    let (mut inputs, mut problems) = (Vec::new(), Vec::new());
+    for (file, key) in &settings.watch {
+        match (fingerprint::read_watch(file), fingerprint::read_key(key)) {
+            (Ok(octets), Ok(key)) => inputs.push(WatchInput { name: file.display().to_string(), octets, key }),
+            (octets, key) => problems.extend(octets.err().into_iter().chain(key.err())),
+        }
+    }
+    if problems.is_empty() { Ok(inputs) } else { Err(problems) }
 }
 
 /// The operator's knowledge of places, in the words of the geo room.

@@ -29,6 +29,14 @@ impl Settings {
         line("policy", list(&mut self.policies.iter().map(|(name, _)| name.clone())));
         line("geoip", list(&mut self.geoip.iter().map(path)));
         line("signatures", list(&mut self.signatures.iter().map(|(name, _)| name.clone())));
+        if !self.watch.is_empty() {
+            let entries: Vec<String> = self
+                .watch
+                .iter()
+                .map(|(file, key)| format!("{{ file = {}, key = {} }}", text(&path(file)), text(&path(key))))
+                .collect();
+            line("watch", format!("[{}]", entries.join(", ")));
+        }
         if let Some(filter) = &self.filter {
             line("filter", text(filter));
         }
@@ -46,6 +54,9 @@ impl Settings {
             line("fail-on", text("violation"));
         }
         line("quiet", self.quiet.to_string());
+        if let Some(state) = &self.state {
+            line("state", text(&path(state)));
+        }
         let key = if self.digest_key.is_some() { "given, not shown" } else { "none: taken from the input" };
         let _ = writeln!(out, "# digest key: {key}");
         let _ = writeln!(out, "\n[limits]");

@@ -120,10 +120,24 @@ impl Lowering {
             self.problems.push(problem.with_hint("known: violation"));
         }
         let signatures = raw.signatures.iter().filter_map(|path| self.text_file("signatures", path)).collect();
+        let watch = raw
+            .watch
+            .into_iter()
+            .filter_map(|watch| {
+                let (file, key) = (self.readable("watch", watch.file), self.readable("watch-key", watch.key));
+                file.zip(key)
+            })
+            .collect();
         let overrides = self.overrides(raw.overrides, &raw.override_files);
         let services = self.services(raw.services);
         let digest_key = raw.digest_key_file.as_ref().and_then(|path| self.digest_key(path));
         let keys = self.keys(&raw.keylog);
+        if let Some(state) = &raw.state
+            && raw.digest_key_file.is_none()
+        {
+            let problem = state.problem("`state` without `digest-key-file`: what another run counted has another key");
+            self.problems.push(problem.with_hint("name a file of 32 octets or more that stays"));
+        }
         let limits = self.limits(&raw.limits);
         let path = |path: Option<Written<PathBuf>>| path.map(|path| path.value);
         Settings {
@@ -134,6 +148,7 @@ impl Lowering {
             overrides,
             services,
             signatures,
+            watch,
             filter: raw.filter.map(|filter| filter.value),
             keylog: raw.keylog.into_iter().map(|path| path.value).collect(),
             keys,
@@ -144,6 +159,7 @@ impl Lowering {
             json: raw.json.unwrap_or(false),
             fail_on_violation: raw.fail_on.is_some(),
             quiet: raw.quiet.unwrap_or(false),
+            state: path(raw.state),
             limits,
             digest_key,
         }

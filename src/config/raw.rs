@@ -58,6 +58,15 @@ pub struct RawService {
     pub class: Option<Written<String>>,
 }
 
+/// A watch file and its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawWatch {
+    /// The file that `borderpost fingerprint` wrote.
+    pub file: Written<PathBuf>,
+    /// The file of its key.
+    pub key: Written<PathBuf>,
+}
+
 /// Everything that can be configured, as typed. Absent is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RawConfig {
@@ -89,6 +98,8 @@ pub struct RawConfig {
     pub quiet: Option<bool>,
     /// Files of the operator's own signatures.
     pub signatures: Vec<Written<PathBuf>>,
+    /// Lists of records to find by exact match.
+    pub watch: Vec<RawWatch>,
     /// Files of networks that the operator knows.
     pub override_files: Vec<Written<PathBuf>>,
     /// Networks that the operator knows.
@@ -97,6 +108,8 @@ pub struct RawConfig {
     pub services: Vec<RawService>,
     /// File whose octets key the digests of findings.
     pub digest_key_file: Option<Written<PathBuf>>,
+    /// File that keeps what thresholds count.
+    pub state: Option<Written<PathBuf>>,
     /// Limits by name.
     pub limits: Vec<(&'static str, Written<String>)>,
 }
@@ -149,10 +162,12 @@ impl RawConfig {
             fail_on: flags.fail_on.or(file.fail_on),
             quiet: flags.quiet.or(file.quiet),
             signatures: list(flags.signatures, file.signatures),
+            watch: list(flags.watch, file.watch),
             override_files: list(flags.override_files, file.override_files),
             overrides: list(flags.overrides, file.overrides),
             services: list(flags.services, file.services),
             digest_key_file: flags.digest_key_file.or(file.digest_key_file),
+            state: flags.state.or(file.state),
             limits,
         }
     }
@@ -213,10 +228,12 @@ impl Reader<'_> {
             fail_on: self.text(root.string("fail-on")),
             quiet: root.boolean("quiet").map(|on| on.value),
             signatures: self.paths(root.strings("signatures")),
+            watch: self.watch(root),
             override_files: if inline { Vec::new() } else { self.paths(root.strings("overrides")) },
             overrides: if inline { self.overrides(root) } else { Vec::new() },
             services: self.services(root),
             digest_key_file: self.path(root.string("digest-key-file")),
+            state: self.path(root.string("state")),
             limits: self.limits(root),
         }
     }
@@ -243,6 +260,17 @@ impl Reader<'_> {
             overrides.extend(prefix.map(|prefix| RawOverride { prefix, location, control, label }));
         }
         overrides
+    }
+
+    fn watch(&self, root: &mut Table<'_, '_>) -> Vec<RawWatch> {
+        let mut watch = Vec::new();
+        for mut table in root.tables("watch") {
+            let file = self.path(table.required_string("file"));
+            let key = self.path(table.required_string("key"));
+            table.finish();
+            watch.extend(file.zip(key).map(|(file, key)| RawWatch { file, key }));
+        }
+        watch
     }
 
     fn services(&self, root: &mut Table<'_, '_>) -> Vec<RawService> {

@@ -72,6 +72,8 @@ pub struct Settings {
     pub services: Vec<ServiceEntry>,
     /// The operator's own signatures: name for messages and TOML text.
     pub signatures: Vec<(String, String)>,
+    /// Lists of records to find by exact match: watch file and key file.
+    pub watch: Vec<(PathBuf, PathBuf)>,
     /// Capture filter in the language of pcap-filter(7).
     pub filter: Option<String>,
     /// Files that session keys were read from.
@@ -92,6 +94,8 @@ pub struct Settings {
     pub fail_on_violation: bool,
     /// No progress and no hints.
     pub quiet: bool,
+    /// File that keeps what thresholds count.
+    pub state: Option<PathBuf>,
     /// Budgets.
     pub limits: Limits,
     /// Key of the digests of findings, if the operator gave one.

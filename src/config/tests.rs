@@ -57,19 +57,22 @@ fn the_example_names_every_option() {
         fail_on,
         quiet,
         signatures,
+        watch,
         override_files,
         overrides,
         services,
         digest_key_file,
+        state,
         limits,
     } = raw;
+    assert_eq!(watch[0].file.value.to_str(), Some("etc/watch/journalists.watch"));
     assert_eq!(
         (local.len(), policy.len(), geoip.len(), signatures.len(), overrides.len(), services.len()),
         (2, 2, 2, 1, 1, 1)
     );
     assert!(override_files.is_empty() && home.is_some() && filter.is_some() && threads.is_some() && fail_on.is_some());
     assert!(events.is_some() && flows.is_some() && metrics.is_some() && json.is_some() && quiet.is_some());
-    assert!(digest_key_file.is_some() && keylog.len() == 1);
+    assert!(digest_key_file.is_some() && keylog.len() == 1 && state.is_some());
     assert_eq!(policy[0].value, "home");
     assert_eq!(policy[1].value, "etc/policies/acme.toml");
     assert_eq!(signatures[0].value.to_str(), Some("etc/signatures/customer-ids.toml"));

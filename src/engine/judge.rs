@@ -9,6 +9,7 @@ use super::batch::Task;
 use super::document::{OpenDocument, Reading};
 use super::ledger::{Counted, Judged, Ledger, Unread, count};
 use super::names::Names;
+use super::tally::{CountedFinding, LaneEvent, counts_for};
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
@@ -67,7 +68,7 @@ pub(super) struct Judge {
     scanner: Scanner,
     names: Names,
     counts: Counts,
-    events: Vec<(u64, Event)>,
+    events: Vec<(u64, LaneEvent)>,
     /// Octets held by documents of this lane.
     held: usize,
     number: u64,
@@ -78,7 +79,7 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(rules: Arc<Rules>, limits: Limits, options: EngineOptions) -> Self {
         Self {
-            scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key),
+            scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key).with_watch(&rules.watch),
             names: Names::new(limits.names_max),
             rules,
             limits,
@@ -109,7 +110,7 @@ impl Judge {
         self.now
     }
 
-    pub(super) fn take_events(&mut self) -> impl Iterator<Item = (u64, Event)> {
+    pub(super) fn take_events(&mut self) -> impl Iterator<Item = (u64, LaneEvent)> {
         self.events.drain(..)
     }
 
@@ -325,21 +326,43 @@ impl Judge {
         if let Some(rule) = &broken {
             count(&mut ledger.violations, ViolationKey { rule: rule.clone(), to, class: Some(finding.class) });
         }
-        if ledger.reported >= self.limits.findings_per_flow_max {
+        let counted: Vec<_> = decision.counted.into_iter().filter(|rule| counts_for(rule, finding.class)).collect();
+        ledger.counted |= !counted.is_empty();
+        let reported = ledger.reported < self.limits.findings_per_flow_max;
+        if reported {
+            ledger.reported += 1;
+        } else {
             ledger.unreported += 1;
-            return;
+            if counted.is_empty() {
+                return;
+            }
         }
-        ledger.reported += 1;
         let view = Arc::new(view(flow, scope, out, live, &self.now));
         let finding = Arc::new(finding);
-        self.push(Some(view.clone()), EventBody::Finding(finding.clone()));
-        if let Some(rule) = broken {
+        if reported {
+            self.push(Some(view.clone()), EventBody::Finding(finding.clone()));
+        }
+        if !counted.is_empty() {
+            let counted = CountedFinding {
+                rules: counted,
+                matched: decision.matched.clone(),
+                broken: broken.is_some(),
+                reported,
+                time: self.now,
+                sender: local_addr(flow, out),
+                to,
+                view: view.clone(),
+                finding: finding.clone(),
+            };
+            self.events.push((self.number, LaneEvent::Counted(Box::new(counted))));
+        }
+        if let Some(rule) = broken.filter(|_| reported) {
             self.push(Some(view), EventBody::Violation { rule, matched: decision.matched, finding: Some(finding) });
         }
     }
 
     fn push(&mut self, flow: Option<Arc<FlowView>>, body: EventBody) {
-        self.events.push((self.number, Event { time: self.now, flow, body }));
+        self.events.push((self.number, LaneEvent::Event(Event { time: self.now, flow, body })));
     }
 
     /// Adds what an egress flow came to since the last time to the counts, and judges what could not be read.
@@ -363,7 +386,14 @@ impl Judge {
             *self.counts.uninspected.entry((to.location, reason)).or_default() += tally;
         }
         *self.counts.egress.entry(to).or_default() += fresh.egress;
-        *self.counts.egress_by_verdict.entry((to, worst)).or_default() += fresh.egress.bytes;
+        if live.ledger.as_ref().is_some_and(|ledger| ledger.counted) {
+            // Whether it broke a threshold is known where lanes come together.
+            let bytes = fresh.egress.bytes;
+            let settled = LaneEvent::Settled { flow_id: flow.flow_id, to, verdict: worst, bytes, ended };
+            self.events.push((self.number, settled));
+        } else {
+            *self.counts.egress_by_verdict.entry((to, worst)).or_default() += fresh.egress.bytes;
+        }
         if fresh.egress.flows > 0
             && let Some(pair) = self.rules.locator.conflict(remote_addr(flow, out))
         {

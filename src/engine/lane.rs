@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::batch::Task;
 use super::judge::Judge;
+use super::tally::LaneEvent as Event;
 use super::{EngineOptions, Holdings, Rules, sums};
 use crate::flow::FlowTable;
-use crate::model::{Counts, Event, KeyLog, Limits, Packet, Segment, Timestamp};
+use crate::model::{Counts, KeyLog, Limits, Packet, Segment, Timestamp};
 
 /// An event and the packet that caused it.
 pub(super) struct Tagged {

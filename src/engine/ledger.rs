@@ -32,6 +32,8 @@ pub(super) struct Ledger {
     pub(super) unread_reported: bool,
     /// Findings that became events.
     pub(super) reported: u32,
+    /// Whether rules with thresholds were about a finding.
+    pub(super) counted: bool,
     /// Findings past the limit of events.
     pub(super) unreported: u64,
 }

@@ -17,6 +17,9 @@
 //! **Keys.** Session keys travel with the batch in which they were met, and hold for all of it: lanes have them from the same
 //! packet on, whatever the number of threads.
 //!
+//! **Thresholds.** Lanes do not know how many persons went somewhere: they say what crossed, and where their events come together
+//! in the order of packets it is counted ([`Tallies`]).
+//!
 //! **Names.** Which name a flow's server has may only be known from a DNS answer in another lane. Packets from or to the DNS ports are
 //! therefore shown to all lanes; those that do not own the flow only learn names.
 
@@ -27,6 +30,7 @@ mod lane;
 mod ledger;
 mod names;
 mod sums;
+mod tally;
 mod workers;
 
 use std::net::IpAddr;
@@ -35,10 +39,11 @@ use std::sync::Arc;
 use crate::geo::Locator;
 use crate::model::{Counts, Event, Frame, KeyLog, Limits, Packet, Segment, Timestamp, ip_proto};
 use crate::policy::PolicySet;
-use crate::scan::Catalogue;
+use crate::scan::{Catalogue, WatchSet};
 use crate::wire::Decoder;
 
 pub use sums::{FINDINGS as FINDINGS_LIMIT, limit_names};
+pub use tally::{Tallies, TallyError};
 
 use batch::{Batch, Task};
 use workers::{Orders, Workers};
@@ -53,6 +58,8 @@ const BATCH_FRAMES: u64 = 4096;
 pub struct Rules {
     /// Signatures.
     pub catalogue: Arc<Catalogue>,
+    /// Lists of records to find by exact match, loaded with the same catalogue.
+    pub watch: Arc<WatchSet>,
     /// Jurisdictions.
     pub locator: Arc<Locator>,
     /// Policies.
@@ -85,6 +92,7 @@ pub struct Engine {
     keys_new: KeyLog,
     /// Rules that the lanes do not know yet.
     adopting: Option<Arc<Rules>>,
+    tallies: Tallies,
 }
 
 impl Engine {
@@ -103,7 +111,20 @@ impl Engine {
             keys: Arc::default(),
             keys_new: KeyLog::default(),
             adopting: None,
+            tallies: Tallies::default(),
         }
+    }
+
+    /// Goes on with what an earlier run counted for thresholds; otherwise nobody was counted before.
+    #[must_use]
+    pub fn with_tallies(mut self, tallies: Tallies) -> Self {
+        self.tallies = tallies;
+        self
+    }
+
+    /// What is counted for thresholds, up to the events that came out.
+    pub const fn tallies(&self) -> &Tallies {
+        &self.tallies
     }
 
     /// Adds keys of sessions to decrypt: those that the operator has, at the start, and those met in a capture, as they are
@@ -128,7 +149,8 @@ impl Engine {
     pub fn advance(&mut self, now: Timestamp, out: &mut dyn FnMut(Event)) {
         self.now = self.now.max(now);
         self.turn(false, out);
-        self.workers.drain(out);
+        let Self { workers, tallies, .. } = self;
+        workers.drain(&mut |event| tallies.pass(event, out));
     }
 
     /// Goes on under other rules: for every frame fed from now on. Flows that are open keep their scope.
@@ -142,8 +164,10 @@ impl Engine {
     /// an open flow stays where it was counted. Flows younger than two seconds, and those without payload, are counted later.
     pub fn snapshot(&mut self, out: &mut dyn FnMut(Event)) -> Snapshot {
         self.turn(true, out);
-        let (mut counts, mut holdings) = self.workers.drain(out);
+        let Self { workers, tallies, .. } = self;
+        let (mut counts, mut holdings) = workers.drain(&mut |event| tallies.pass(event, out));
         sums::add_wire(&mut counts, self.decoder.counts());
+        counts.merge(tallies.counts());
         holdings.fragment_bytes = self.decoder.held_bytes();
         Snapshot { counts, holdings, saw_local: self.saw_local }
     }
@@ -153,9 +177,11 @@ impl Engine {
         let Self { decoder, pending, packets, saw_local, rules, .. } = &mut self;
         decoder.finish(&mut |packet| spread(pending, packets, saw_local, rules, &packet));
         self.turn(false, out);
-        let mut counts = self.workers.finish(out);
+        let Self { workers, mut tallies, .. } = self;
+        let mut counts = workers.finish(&mut |event| tallies.pass(event, out));
         sums::add_wire(&mut counts, self.decoder.counts());
-        Outcome { counts, saw_local: self.saw_local }
+        counts.merge(tallies.counts());
+        Outcome { counts, saw_local: self.saw_local, tallies }
     }
 
     fn turn(&mut self, settle: bool, out: &mut dyn FnMut(Event)) {
@@ -169,7 +195,8 @@ impl Engine {
             }
         }
         let orders = Orders { now: self.now, rules: self.adopting.take(), settle };
-        self.workers.submit(&mut self.pending, &orders, out);
+        let Self { workers, pending, tallies, .. } = self;
+        workers.submit(pending, &orders, &mut |event| tallies.pass(event, out));
     }
 }
 
@@ -211,6 +238,8 @@ pub struct Outcome {
     pub counts: Counts,
     /// Whether any packet had a local end: if none had, nothing could count as egress.
     pub saw_local: bool,
+    /// What was counted for thresholds: the next run may go on with it.
+    pub tallies: Tallies,
 }
 
 fn spread(pending: &mut [Batch], packets: &mut u64, saw_local: &mut bool, rules: &Rules, packet: &Packet<'_>) {

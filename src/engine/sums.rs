@@ -16,7 +16,7 @@ const SCAN: &str = "scan_cache";
 
 /// Every limit that can be reached.
 pub fn limit_names() -> Vec<&'static str> {
-    let mut names = vec![NAMES, DOCUMENTS, FINDINGS, HELD, SCAN];
+    let mut names = vec![NAMES, DOCUMENTS, FINDINGS, HELD, SCAN, super::tally::TAGS];
     names.extend(WireCounts::LIMIT_SERIES);
     names
 }

@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 
 use super::batch::Batch;
 use super::lane::{Lane, Tagged};
+use super::tally::LaneEvent as Event;
 use super::{EngineOptions, Holdings, LANES, Rules};
-use crate::model::{Counts, Event, Limits, Timestamp};
+use crate::model::{Counts, Limits, Timestamp};
 
 /// Batches a worker may be behind before the reader waits for it.
 const BATCHES_IN_FLIGHT: usize = 3;

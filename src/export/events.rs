@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{Event, EventBody, Finding, FlowView, RuleRef, Tunnel, proto_name};
+use crate::model::{Event, EventBody, Finding, FlowView, RuleRef, Tunnel, WatchHit, proto_name};
 
 /// Writes events as JSON lines.
 pub struct EventWriter<W: Write> {
@@ -138,6 +138,23 @@ impl Serialize for FindingObject<'_> {
         if finding.test_value {
             map.serialize_entry("test_value", &true)?;
         }
+        if let Some(hit) = &finding.watch {
+            map.serialize_entry("watch", &WatchObject(hit))?;
+        }
+        map.end()
+    }
+}
+
+struct WatchObject<'a>(&'a WatchHit);
+
+impl Serialize for WatchObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("list", &self.0.list)?;
+        if let Some(label) = &self.0.label {
+            map.serialize_entry("label", label)?;
+        }
+        map.serialize_entry("tag", &self.0.tag)?;
         map.end()
     }
 }

@@ -51,6 +51,8 @@ names! {
         Ipsec = "ipsec",
         /// OpenVPN.
         OpenVpn = "openvpn",
+        /// Redis and what speaks like it.
+        Redis = "redis",
         /// MySQL and MariaDB.
         MySql = "mysql",
         /// PostgreSQL, protocol 3.

@@ -107,6 +107,19 @@ pub struct Finding {
     pub document: String,
     /// Whether the value is from a range reserved for tests and fiction.
     pub test_value: bool,
+    /// The list that holds the value, if it was found by exact match.
+    pub watch: Option<WatchHit>,
+}
+
+/// A value of an operator's list, found by its keyed tag. It names the row in the operator's words, never the value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchHit {
+    /// Name of the list.
+    pub list: Arc<str>,
+    /// What the operator calls the row.
+    pub label: Option<Arc<str>>,
+    /// The first four octets of the value's tag, hex: tells rows without labels apart.
+    pub tag: String,
 }
 
 #[cfg(test)]

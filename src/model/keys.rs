@@ -95,6 +95,8 @@ impl KeyLog {
     }
 
     fn read_line(&mut self, line: &[u8]) -> Result<(), &'static str> {
+        // Lines pasted through a shell end so, and are in captures that people published.
+        let line = line.strip_suffix(b"\\").unwrap_or(line);
         if line.is_empty() || line.starts_with(b"#") {
             return Ok(());
         }
@@ -176,9 +178,9 @@ mod tests {
         let text = [
             "# a comment\r\n\r\n".to_owned(),
             line("CLIENT_RANDOM", 1, 0xab, 48).replace('\n', "\r\n"),
-            line("EXPORTER_SECRET", 2, 3, 32),
+            line("EXPORTER_SECRET", 2, 3, 32).replace('\n', "\\\n"),
             line("QUIC_SERVER_TRAFFIC_SECRET_0", 2, 4, 32),
-            line("SERVER_TRAFFIC_SECRET_0", 2, 5, 48),
+            line("SERVER_TRAFFIC_SECRET_0", 2, 5, 48).replace('\n', "\\\n"),
             line("RSA", 2, 5, 48),
         ]
         .concat();

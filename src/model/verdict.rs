@@ -68,6 +68,70 @@ pub struct Decision {
     pub rule: Option<Arc<RuleRef>>,
     /// Ids of all rules that matched, deciding one first, as `policy/rule`.
     pub matched: Vec<Arc<str>>,
+    /// Rules that would make it a violation once more persons or devices crossed than they let: whoever counts decides.
+    pub counted: Vec<Arc<CountRule>>,
+}
+
+names! {
+    /// Whom a threshold counts.
+    CountUnit {
+        /// Persons.
+        Persons = "persons",
+        /// Devices.
+        Devices = "devices",
+    }
+}
+
+impl CountUnit {
+    /// Whether a distinct value of a class stands for one of them.
+    pub const fn is_told_by(self, class: DataClass) -> bool {
+        match self {
+            // A device or an address stands for whoever uses it; a country of residence for nobody.
+            Self::Persons => !matches!(class, DataClass::Residence),
+            Self::Devices => {
+                matches!(class, DataClass::DeviceId | DataClass::AdId | DataClass::NetworkId | DataClass::Geolocation)
+            }
+        }
+    }
+}
+
+names! {
+    /// How long a crossing counts, by whole UTC days of packet time.
+    CountWindow {
+        /// Since the same day of the year before.
+        Trailing12Months = "trailing-12-months",
+        /// Since 1 January.
+        CalendarYear = "calendar-year",
+    }
+}
+
+names! {
+    /// What crossings are counted apart by.
+    CountGroup {
+        /// The local end, by address.
+        Sender = "sender",
+        /// The other end: the operator of its service, else the holder of its network, else its name, else its address.
+        Recipient = "recipient",
+        /// Where the address is.
+        Location = "location",
+        /// Who controls the service.
+        Control = "control",
+    }
+}
+
+/// The threshold of a rule: it holds for a crossing only once more than `over` distinct persons or devices went the same way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountRule {
+    /// The rule.
+    pub rule: Arc<RuleRef>,
+    /// Whom it counts.
+    pub unit: CountUnit,
+    /// The number that is still let go.
+    pub over: u64,
+    /// How long they count.
+    pub window: CountWindow,
+    /// What is counted apart; empty counts all together.
+    pub group: Vec<CountGroup>,
 }
 
 /// What a verdict tells about the rule behind it.

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::file::{Basis, Exception, Pattern, PolicySpec, RuleDecision, RuleSpec, Span};
 use super::sets::{Holds, Places};
-use crate::model::{Country, Crossing, DataClass, Decision, Facet, Level, RuleRef, Severity, Verdict};
+use crate::model::{CountRule, Country, Crossing, DataClass, Decision, Facet, Level, RuleRef, Severity, Verdict};
 
 /// How specific an entry is: data, place, facets, services. Higher is more.
 type Rank = (u8, u8, u8, u8);
@@ -31,6 +31,8 @@ struct Rule {
     bases: Vec<Pattern>,
     /// Whether the rule is about any data, whatever its class and level.
     any_data: bool,
+    /// What must have crossed before the rule holds.
+    count: Option<Arc<CountRule>>,
 }
 
 /// A rule, as far as one kind of its data and one kind of its places go.
@@ -125,9 +127,20 @@ impl Policy {
                     (data, Entry { rank, rule: at, places })
                 }));
             }
+            let reference = Arc::new(rule.reference);
+            let count = rule.count.map(|count| {
+                Arc::new(CountRule {
+                    rule: reference.clone(),
+                    unit: count.unit,
+                    over: count.over,
+                    window: count.window,
+                    group: count.group,
+                })
+            });
             policy.rules.push(Rule {
-                id: format!("{}/{}", rule.reference.policy, rule.reference.rule).into(),
-                reference: Arc::new(rule.reference),
+                id: format!("{}/{}", reference.policy, reference.rule).into(),
+                reference,
+                count,
                 decision: rule.decision,
                 facets: rule.facets,
                 services: rule.services,
@@ -201,6 +214,7 @@ impl Policy {
         let mut group = Group::default();
         let mut rank = None;
         let mut settled = false;
+        let mut counted: Vec<Arc<CountRule>> = Vec::new();
         for entry in self.candidates(crossing) {
             let Some(rule) = self.rules.get(entry.rule) else { continue };
             let holds = matches(rule, entry, crossing, place);
@@ -212,6 +226,13 @@ impl Policy {
                 rank = Some(entry.rank);
             }
             let (verdict, lifted_by) = judge(rule, crossing, place, bases, exceptions);
+            if let (Some(count), Some(_)) = (&rule.count, crossing.data) {
+                let known = counted.iter().any(|known| Arc::ptr_eq(known, count));
+                if !settled && !known && holds == Holds::Yes && verdict == Verdict::Violation {
+                    counted.push(count.clone());
+                }
+                continue;
+            }
             if let Some(slot) = seen.get_mut(entry.rule)
                 && !std::mem::replace(slot, true)
             {
@@ -241,7 +262,7 @@ impl Policy {
             matched.retain(|other| other != id);
             matched.insert(0, id.clone());
         }
-        Decision { verdict, rule: deciding.map(|(reference, _)| reference.clone()), matched }
+        Decision { verdict, rule: deciding.map(|(reference, _)| reference.clone()), matched, counted }
     }
 }
 

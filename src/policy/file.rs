@@ -4,7 +4,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::sets::{CountrySet, Holds, PlaceList, Places, Sets};
 use crate::model::operator_file::{At, OperatorFile, Table, quote};
-use crate::model::{Country, DataClass, Facet, Level, Problem, RuleRef, Severity, Verdict};
+use crate::model::{
+    CountGroup, CountUnit, CountWindow, Country, DataClass, Facet, Level, Problem, RuleRef, Severity, Verdict,
+};
 
 /// Longest id of a policy, rule, set, basis or exception: ids become metric labels.
 const ID_LENGTH_MAX: usize = 64;
@@ -94,6 +96,15 @@ pub(super) struct RuleSpec {
     pub(super) span: Span,
     pub(super) bases: Vec<Pattern>,
     pub(super) subjects: Option<CountrySet>,
+    pub(super) count: Option<CountSpec>,
+}
+
+/// A threshold as written and checked.
+pub(super) struct CountSpec {
+    pub(super) unit: CountUnit,
+    pub(super) over: u64,
+    pub(super) window: CountWindow,
+    pub(super) group: Vec<CountGroup>,
 }
 
 /// A declared legal basis, `[[basis]]`.
@@ -289,6 +300,7 @@ impl Reader<'_, '_> {
             span: self.span(&mut table),
             bases: bases.into_iter().map(|(_, pattern)| pattern).collect(),
             subjects: (!subjects.is_empty()).then(|| self.subjects(&place, &subjects)),
+            count: self.count(&mut table, &place, decision),
             services: services.iter().map(|service| service.value.clone()).collect(),
             signatures: signatures.iter().map(|(_, pattern)| pattern.clone()).collect(),
         };
@@ -301,6 +313,38 @@ impl Reader<'_, '_> {
         }
         table.finish();
         (id.is_some() && decision.is_some()).then_some(spec)
+    }
+
+    fn count(&self, table: &mut Table<'_, '_>, place: &str, decision: Option<RuleDecision>) -> Option<CountSpec> {
+        let mut count = table.table("count")?;
+        let line = count.line();
+        if !matches!(decision, Some(RuleDecision::Deny | RuleDecision::AllowIfBasis) | None) {
+            let message = format!("{place} counts, and forbids nothing above its count");
+            self.file.problem_with_hint(line, message, "`count` goes with deny or allow-if-basis");
+        }
+        for key in ["unit", "over", "window"] {
+            if !count.has(key) {
+                self.file.problem(line, format!("`{key}` in the `count` of {place} is missing"));
+            }
+        }
+        let count_has_group = count.has("group");
+        let unit = count.choice("unit", CountUnit::ALL, CountUnit::as_str);
+        let window = count.choice("window", CountWindow::ALL, CountWindow::as_str);
+        let over = count.integer("over").and_then(|At { value, line }| {
+            let over = u64::try_from(value).ok();
+            if over.is_none() {
+                self.file.problem(line, format!("`over` in the `count` of {place} cannot be {value}"));
+            }
+            over
+        });
+        let mut group = values(count.choices("group", CountGroup::ALL, CountGroup::as_str));
+        count.finish();
+        if !count_has_group {
+            group.push(CountGroup::Recipient);
+        }
+        group.sort_unstable();
+        group.dedup();
+        Some(CountSpec { unit: unit?.value, over: over?, window: window?.value, group })
     }
 
     fn basis(&mut self, mut table: Table<'_, '_>) {

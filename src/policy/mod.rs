@@ -27,6 +27,12 @@
 //! | `report` | allowed, under the name of the rule; unlike `allow` it matches if any facet does, and wins among equals |
 //! | `allow` | allowed |
 //!
+//! A rule with a `count` is no rule until more persons or devices went the same way than it lets: `decide` names it among
+//! the `counted`, if it would be a violation and nothing more specific is sure, and whoever keeps count makes it one. Of
+//! octets that nobody read no count is known, so that such a rule may match them.
+//!
+//! Lists of the operator's own records are signatures too: `signatures = ["watch/journalists"]`, `["watch/*"]`.
+//!
 //! # What is not known
 //!
 //! An unknown location (`ZZ`) may be any country, an unread octet may be any data. A rule then matches *maybe*, and the
@@ -261,7 +267,9 @@ impl PolicySet {
         let lists = [("signature", &self.signatures, signatures), ("service class", &self.services, service_classes)];
         for (what, mentions, known) in lists {
             for Mention { file, line, pattern } in mentions {
-                if known.iter().any(|name| pattern.matches(name)) {
+                // A rule for any list (`watch/*`) is right while no list is loaded.
+                let any_list = *pattern == Pattern::Prefix("watch/".to_owned());
+                if any_list || known.iter().any(|name| pattern.matches(name)) {
                     continue;
                 }
                 let (Pattern::Name(name) | Pattern::Prefix(name)) = pattern;
@@ -277,12 +285,14 @@ impl PolicySet {
     /// Judges a crossing.
     pub fn decide(&self, crossing: &Crossing<'_>) -> Decision {
         if crossing.location == Country::LOCAL {
-            return Decision { verdict: Verdict::Allowed, rule: None, matched: Vec::new() };
+            return Decision { verdict: Verdict::Allowed, rule: None, matched: Vec::new(), counted: Vec::new() };
         }
         let mut best: Option<Decision> = None;
         let mut others = Vec::new();
+        let mut counted = Vec::new();
         for policy in &self.policies {
-            let decision = policy.decide(crossing, &self.bases, &self.exceptions);
+            let mut decision = policy.decide(crossing, &self.bases, &self.exceptions);
+            counted.append(&mut decision.counted);
             match &mut best {
                 Some(best) if gravity(best) >= gravity(&decision) => others.extend(decision.matched),
                 Some(best) => {
@@ -293,9 +303,10 @@ impl PolicySet {
             }
         }
         let Some(mut decision) = best else {
-            return Decision { verdict: Verdict::Undetermined, rule: None, matched: Vec::new() };
+            return Decision { verdict: Verdict::Undetermined, rule: None, matched: Vec::new(), counted: Vec::new() };
         };
         decision.matched.append(&mut others);
+        decision.counted = counted;
         decision
     }
 }

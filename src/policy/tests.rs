@@ -3,7 +3,7 @@
 //! A case file holds a policy file in `policy`, names of `built_in` ones, an optional `home`, and crossings in `case`: what
 //! is asked, what is answered. Each case names `at` (day or second), `data` (`signature/class/level`, or `opaque`),
 //! `to` (`location/control/service-class`, the last two optional), and expects `verdict`, `rule`, and optionally
-//! `matched`.
+//! `matched` and `counted`.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -32,6 +32,8 @@ struct Case {
     verdict: String,
     rule: Option<String>,
     matched: Option<Vec<String>>,
+    /// Rules that count the crossing; those of no case that does not ask are looked at.
+    counted: Option<Vec<String>>,
 }
 
 fn time(text: &str) -> Timestamp {
@@ -41,11 +43,12 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn ask(set: &PolicySet, at: &str, data: &str, to: &str) -> Decision {
-    let parts: Vec<&str> = data.split('/').collect();
+    // From the end: a list's signature has a slash of its own.
+    let parts: Vec<&str> = data.rsplitn(3, '/').collect();
     let data = (data != "opaque").then(|| CrossingData {
-        signature: parts[0],
+        signature: parts[2],
         class: parts[1].parse().unwrap(),
-        level: parts[2].parse().unwrap(),
+        level: parts[0].parse().unwrap(),
     });
     let mut to = to.split('/');
     let location = to.next().unwrap().parse().unwrap();
@@ -68,6 +71,10 @@ fn run(name: &str, text: &str) {
         assert_eq!(rule, case.rule, "{what}: {decision:?}");
         if let Some(rule) = &rule {
             assert_eq!(decision.matched.first().map(|id| &**id), Some(rule.as_str()), "{what}: deciding rule first");
+        }
+        if let Some(counted) = case.counted {
+            let rules = decision.counted.iter().map(|count| format!("{}/{}", count.rule.policy, count.rule.rule));
+            assert_eq!(rules.collect::<Vec<_>>(), counted, "{what}");
         }
         if let Some(matched) = case.matched {
             let found: Vec<&str> = decision.matched.iter().map(|id| &**id).collect();
@@ -99,6 +106,7 @@ case_files! {
     european_packs "packs-eu.toml",
     other_packs "packs-others.toml",
     american_packs "packs-us.toml",
+    rows_of_the_reference "reference.toml",
     several_policies "several.toml",
     specificity "specificity.toml",
     unknowns "unknown.toml",
@@ -119,7 +127,7 @@ fn every_built_in_policy_loads_for_every_home() {
         assert_eq!(PolicySet::named(name), Some(*text));
     }
     let default = PolicySet::built_in_default("US".parse().unwrap());
-    assert!(default.rules().count() == 3 && default.rules().is_sorted());
+    assert!(default.rules().count() == 4 && default.rules().is_sorted());
     assert!(default.notices().is_empty());
 }
 
@@ -281,7 +289,7 @@ fn a_basis_that_nobody_asks_for_is_told() {
 fn the_example_is_true() {
     let files = [("example".to_owned(), include_str!("../../docs/policy.example.toml").to_owned())];
     let set = PolicySet::load(&files, None).unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert_eq!((set.about()[0].rules, set.bases.len(), set.exceptions.len()), (2, 1, 1));
+    assert_eq!((set.about()[0].rules, set.bases.len(), set.exceptions.len()), (3, 1, 1));
     assert!(set.notices().is_empty(), "{:?}", set.notices());
     let ssn = "us-ssn/government-id/high";
     assert_eq!(ask(&set, "2026-03-15", ssn, "BY/BY/chat").verdict, Verdict::Violation);

@@ -1,12 +1,12 @@
-//! QUIC: the ClientHello in the Initial packets is read, everything else is locked.
+//! QUIC: the ClientHello in the Initial packets is read; everything else is locked, unless the connection's keys are known
+//! ([`session`]).
 //!
 //! Initial packets are protected with keys that anyone can derive from the destination connection id of the client's first
 //! packet (RFC 9001, section 5.2; RFC 9369 for version 2; drafts 23 to 34). Hellos with post-quantum key shares span
 //! packets and datagrams, and Chromium shuffles their pieces on purpose: CRYPTO frames are assembled by offset. Other
 //! versions, and Google's own before the standard, are recognised and left alone.
 
-use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey, quic};
-use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 
 use crate::model::{Direction, NameSource, UninspectedReason};
 
@@ -17,10 +17,19 @@ use super::registry::Ports;
 use super::tls;
 use super::unknown::{Look, look};
 
+mod packet;
+mod session;
+mod streams;
+#[cfg(test)]
+mod unlocked_tests;
+
+use packet::{Kind, LongHeader, Packet, PacketKeys, Suite, V2, varint};
+use session::{Session, skip_ack};
+
+pub(crate) use packet::varint as quic_varint;
+
 /// Datagrams after which a flow without a readable hello is left alone.
 const TRIES_MAX: u32 = 32;
-/// Octets of an authentication tag.
-const TAG: usize = 16;
 
 /// Whether a datagram is QUIC: a long header of a known version (RFC 8999, 9000, 9369, drafts, Google's before them), or,
 /// midstream on the port of HTTP/3, a short header before octets that look encrypted.
@@ -53,34 +62,52 @@ const fn is_google(version: &[u8]) -> bool {
 
 /// A decoder for both ends.
 pub(crate) fn decoder(_: Direction) -> Box<dyn DatagramDecoder> {
-    Box::new(Quic { client: None, keys: None, hello: Some(Assembler::default()), tries: 0 })
+    let hello = Some(Assembler::default());
+    Box::new(Quic { client: None, initial: None, hello, tries: 0, keyed: None, session: None })
 }
 
 struct Quic {
     /// Known once an Initial packet was opened with a client's keys.
     client: Option<Direction>,
-    keys: Option<Keys>,
-    /// CRYPTO octets of the client; `None` once nothing more is read.
+    initial: Option<Initial>,
+    /// CRYPTO octets of the client; `None` once no more hello is read.
     hello: Option<Assembler>,
     tries: u32,
+    /// Whether there are keys of any connection; `None` before the first datagram.
+    keyed: Option<bool>,
+    /// The connection, if it can be unlocked.
+    session: Option<Box<Session>>,
+}
+
+/// What the client's first packet gives.
+struct Initial {
+    version: u32,
+    client: PacketKeys,
+    /// The server's keys, until a session takes them.
+    server: Option<PacketKeys>,
 }
 
 impl DatagramDecoder for Quic {
     fn datagram(&mut self, dir: Direction, payload: &[u8], out: &mut Out<'_>) -> bool {
         self.tries += 1;
+        self.keyed.get_or_insert_with(|| out.keys().is_some());
         let mut reader = Reader::new(payload);
         let mut read = 0;
         // Packets may share a datagram (RFC 9000, section 12.2).
-        while self.client.is_none_or(|client| client == dir) && self.hello.is_some() {
-            let start = reader.at();
-            let packet = reader.rest();
-            let Some(initial) = next_packet(&mut reader) else { break };
-            let packet = packet.get(..reader.at() - start).unwrap_or_default();
-            if let Some(initial) = initial
-                && self.initial(dir, packet, &initial, out)
-            {
-                read += packet.len();
+        while self.sealed(dir).is_none() {
+            let id_len = self.session.as_ref().and_then(|session| session.id_len(dir));
+            let Some(packet) = packet::next(&mut reader, id_len) else { break };
+            let client = self.client.is_none_or(|client| client == dir);
+            let understood = match &mut self.session {
+                Some(session) if !(client && packet.kind == Kind::Initial) => session.packet(dir, &packet, out),
+                _ => client && packet.kind == Kind::Initial && self.initial(dir, &packet, out),
+            };
+            if understood {
+                read += packet.octets.len();
             }
+        }
+        if read > 0 && reader.rest().iter().all(|octet| *octet == 0) {
+            read += reader.rest().len();
         }
         out.unread(dir, payload.len() - read.min(payload.len()), UninspectedReason::Encrypted);
         if self.tries >= TRIES_MAX {
@@ -89,35 +116,51 @@ impl DatagramDecoder for Quic {
         true
     }
 
+    fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
+        if let Some(session) = &mut self.session {
+            session.end(dir, out);
+        }
+    }
+
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let server = self.client.is_some_and(|client| client != dir);
+        if let Some(session) = &self.session {
+            return session.sealed(dir);
+        }
+        // Where there are keys, the server's packets tell the length of its connection ids.
+        let server = self.client.is_some_and(|client| client != dir) && self.keyed != Some(true);
         (server || self.hello.is_none()).then_some(UninspectedReason::Encrypted)
     }
 
     fn held_bytes(&self) -> usize {
-        size_of::<Self>() + self.hello.as_ref().map_or(0, Assembler::held_bytes)
+        let session = self.session.as_ref().map_or(0, |session| session.held_bytes());
+        size_of::<Self>() + session + self.hello.as_ref().map_or(0, Assembler::held_bytes)
     }
 }
 
 impl Quic {
-    /// Opens an Initial packet with the keys at hand, or with those its connection id gives (the first packet, and the
-    /// first after a Retry). Says whether it could be read.
-    fn initial(&mut self, dir: Direction, packet: &[u8], initial: &Initial<'_>, out: &mut Out<'_>) -> bool {
-        let known = self.keys.as_ref().and_then(|keys| keys.open(packet, initial));
-        let frames = match known {
-            Some(frames) => frames,
+    /// Opens a client's Initial packet with the keys at hand, or with those its connection id gives (the first packet, and
+    /// the first after a Retry). Says whether it could be read.
+    fn initial(&mut self, dir: Direction, packet: &Packet<'_>, out: &mut Out<'_>) -> bool {
+        let Some(long) = &packet.long else { return false };
+        let known = self.initial.as_ref().and_then(|initial| initial.client.open(packet, None, None));
+        let opened = match known {
+            Some(opened) => opened,
             None => {
-                let Some(keys) = Keys::derive(initial.version, initial.destination) else { return false };
-                let Some(frames) = keys.open(packet, initial) else { return false };
+                let Some(initial) = Initial::derive(long.version, long.destination) else { return false };
+                let Some(opened) = initial.client.open(packet, None, None) else { return false };
                 // New keys begin a new handshake.
-                self.keys = Some(keys);
+                self.initial = Some(initial);
                 self.hello = Some(Assembler::default());
-                frames
+                if let Some(mut session) = self.session.take() {
+                    session.end(Direction::Forward, out);
+                    session.end(Direction::Backward, out);
+                }
+                opened
             }
         };
         self.client = Some(dir);
-        let Some(hello) = &mut self.hello else { return false };
-        collect_crypto(&frames, hello);
+        let Some(hello) = &mut self.hello else { return true };
+        collect_crypto(&opened.frames, hello);
         let message = hello.contiguous();
         let mut reader = Reader::new(message);
         if let (Some(kind), Some(len)) = (reader.u8(), reader.u24()) {
@@ -127,6 +170,8 @@ impl Quic {
             } else if let Some(body) = body {
                 if let Some(hello) = tls::client_hello(body, tls::Flavour::Stream) {
                     out.tls(&hello, NameSource::QuicSni);
+                    let http3 = hello.alpn.iter().any(|name| name.starts_with("h3"));
+                    self.session = unlock(dir, &mut self.initial, long, body, http3, out);
                 }
                 self.hello = None;
             }
@@ -135,73 +180,20 @@ impl Quic {
     }
 }
 
-/// The part of a long header that all versions share (RFC 8999, section 5.1).
-struct LongHeader<'a> {
-    first: u8,
-    version: u32,
-    destination: &'a [u8],
-}
-
-impl<'a> LongHeader<'a> {
-    fn read(reader: &mut Reader<'a>) -> Option<Self> {
-        let first = reader.u8()?;
-        let version = reader.u32()?;
-        let destination_len = reader.u8()?;
-        if first & 0x80 == 0 || destination_len > 20 {
-            return None;
-        }
-        let destination = reader.take(usize::from(destination_len))?;
-        let source_len = reader.u8()?;
-        reader.take(usize::from(source_len)).filter(|_| source_len <= 20)?;
-        Some(Self { first, version, destination })
-    }
-}
-
-/// An Initial packet in its datagram.
-struct Initial<'a> {
-    version: u32,
-    destination: &'a [u8],
-    /// Offset of the protected packet number.
-    number_at: usize,
-}
-
-/// Walks over one packet. `None`: what follows cannot be walked. `Some(None)`: not an Initial packet.
-fn next_packet<'a>(reader: &mut Reader<'a>) -> Option<Option<Initial<'a>>> {
-    let start = reader.at();
-    let header = LongHeader::read(reader)?;
-    let kind = header.first >> 4 & 3;
-    // Version 2 numbers the types differently (RFC 9369, section 3.2): 0 Initial, 1 0-RTT, 2 Handshake, 3 Retry here.
-    let kind = match header.version {
-        0 => return None,
-        0x6b33_43cf => kind.wrapping_sub(1) & 3,
-        _ => kind,
-    };
-    if kind == 3 {
-        return None;
-    }
-    if kind == 0 {
-        let token_len = varint(reader)?;
-        reader.take(usize::try_from(token_len).ok()?)?;
-    }
-    let len = varint(reader)?;
-    let number_at = reader.at() - start;
-    reader.take(usize::try_from(len).ok()?)?;
-    Some((kind == 0).then_some(Initial { version: header.version, destination: header.destination, number_at }))
-}
-
-/// RFC 9000, section 16.
-fn varint(reader: &mut Reader<'_>) -> Option<u64> {
-    let first = reader.u8()?;
-    let more = (1_usize << (first >> 6)) - 1;
-    let rest = reader.take(more)?;
-    Some(rest.iter().fold(u64::from(first & 0x3f), |value, octet| value << 8 | u64::from(*octet)))
-}
-
-/// The client's Initial keys.
-struct Keys {
-    packet: LessSafeKey,
-    iv: [u8; 12],
-    header: quic::HeaderProtectionKey,
+/// The connection that a ClientHello's body begins, if its secrets are known.
+fn unlock(
+    client: Direction,
+    initial: &mut Option<Initial>,
+    long: &LongHeader<'_>,
+    hello: &[u8],
+    http3: bool,
+    out: &Out<'_>,
+) -> Option<Box<Session>> {
+    let random = tls::client_random(hello)?;
+    let secrets = out.keys()?.session(&random)?.clone();
+    let initial = initial.as_mut()?;
+    let server = initial.server.take();
+    Some(Box::new(Session::new(client, initial.version, secrets, long.source_len, server, http3)))
 }
 
 /// Length of derived key material.
@@ -213,58 +205,31 @@ impl KeyType for Len {
     }
 }
 
-impl Keys {
+impl Initial {
     /// RFC 9001, section 5.2, with the salts and labels of the version.
     fn derive(version: u32, destination: &[u8]) -> Option<Self> {
         const V1: [u8; 20] = *b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a";
-        const V2: [u8; 20] = *b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9";
+        const V2_SALT: [u8; 20] = *b"\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9";
         const DRAFT_29: [u8; 20] = *b"\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99";
         const DRAFT_23: [u8; 20] = *b"\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02";
-        let (salt, labels) = match version {
-            0x0000_0001 | 0xff00_0021..=0xff00_0022 => (V1, ["quic key", "quic iv", "quic hp"]),
-            0x6b33_43cf => (V2, ["quicv2 key", "quicv2 iv", "quicv2 hp"]),
-            0xff00_001d..=0xff00_0020 => (DRAFT_29, ["quic key", "quic iv", "quic hp"]),
-            0xff00_0017..=0xff00_001c => (DRAFT_23, ["quic key", "quic iv", "quic hp"]),
+        let salt = match version {
+            0x0000_0001 | 0xff00_0021..=0xff00_0022 => V1,
+            V2 => V2_SALT,
+            0xff00_001d..=0xff00_0020 => DRAFT_29,
+            0xff00_0017..=0xff00_001c => DRAFT_23,
             _ => return None,
         };
+        // What anyone can derive is no secret.
         let initial = Salt::new(HKDF_SHA256, &salt).extract(destination);
-        let client = Prk::new_less_safe(HKDF_SHA256, &expand::<32>(&initial, "client in")?);
-        let [key, iv, header] = labels;
-        Some(Self {
-            packet: LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &expand::<16>(&client, key)?).ok()?),
-            iv: expand::<12>(&client, iv)?,
-            header: quic::HeaderProtectionKey::new(&quic::AES_128, &expand::<16>(&client, header)?).ok()?,
-        })
+        let keys = |label: &str| {
+            let label_len = u8::try_from(label.len() + 6).ok()?;
+            let info = [&[0, 32][..], &[label_len], b"tls13 ", label.as_bytes(), &[0]];
+            let mut secret = [0; 32];
+            initial.expand(&info, Len(32)).ok()?.fill(&mut secret).ok()?;
+            PacketKeys::of_secret(Suite::AES_128, version, &secret)
+        };
+        Some(Self { version, client: keys("client in")?, server: keys("server in") })
     }
-
-    /// Removes both protections (RFC 9001, section 5.4); `None` if these are not the packet's keys.
-    fn open(&self, packet: &[u8], initial: &Initial<'_>) -> Option<Vec<u8>> {
-        let sample = packet.get(initial.number_at + 4..initial.number_at + 4 + TAG)?;
-        let [mask_first, mask_number @ ..] = self.header.new_mask(sample).ok()?;
-        let mut octets = packet.to_vec();
-        let first = octets.first_mut()?;
-        *first ^= mask_first & 0x0f;
-        let number_len = usize::from(*first & 3) + 1;
-        let payload_at = initial.number_at + number_len;
-        let mut nonce = self.iv;
-        let number = octets.get_mut(initial.number_at..payload_at)?;
-        number.iter_mut().zip(mask_number).for_each(|(octet, mask)| *octet ^= mask);
-        // Initial packets are few: the truncated number is the number.
-        nonce.iter_mut().rev().zip(number.iter().rev()).for_each(|(octet, number)| *octet ^= number);
-        let (header, payload) = octets.split_at_mut_checked(payload_at)?;
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let clear = self.packet.open_in_place(nonce, Aad::from(&*header), payload).ok()?;
-        Some(clear.to_vec())
-    }
-}
-
-/// HKDF-Expand-Label of TLS 1.3 (RFC 8446, section 7.1) with an empty context.
-fn expand<const N: usize>(secret: &Prk, label: &str) -> Option<[u8; N]> {
-    let label_len = u8::try_from(label.len() + 6).ok()?;
-    let info = [&(N as u16).to_be_bytes()[..], &[label_len], b"tls13 ", label.as_bytes(), &[0]];
-    let mut out = [0; N];
-    secret.expand(&info, Len(N)).ok()?.fill(&mut out).ok()?;
-    Some(out)
 }
 
 /// Collects CRYPTO frames (RFC 9000, section 19.6) from the frames that Initial packets may hold.
@@ -274,21 +239,7 @@ fn collect_crypto(frames: &[u8], into: &mut Assembler) -> Option<()> {
         match varint(&mut reader)? {
             // PADDING, PING.
             0 | 1 => {}
-            // ACK, with counts of ECN marks.
-            kind @ (2 | 3) => {
-                let (_largest, _delay) = (varint(&mut reader)?, varint(&mut reader)?);
-                let ranges = varint(&mut reader)?;
-                varint(&mut reader)?;
-                for _ in 0..ranges {
-                    varint(&mut reader)?;
-                    varint(&mut reader)?;
-                }
-                if kind == 3 {
-                    for _ in 0..3 {
-                        varint(&mut reader)?;
-                    }
-                }
-            }
+            kind @ (2 | 3) => skip_ack(&mut reader, kind == 3)?,
             6 => {
                 let offset = varint(&mut reader)?;
                 let len = varint(&mut reader)?;
@@ -303,23 +254,23 @@ fn collect_crypto(frames: &[u8], into: &mut Assembler) -> Option<()> {
 mod tests {
     use super::super::tests::{Seen, client_hello};
     use super::super::{Inspector, Transport};
+    use super::packet::TAG;
     use super::*;
+    use ring::aead::{Aad, Nonce};
 
     /// RFC 9001, appendix A.1.
     #[test]
     fn keys_match_the_standard() {
-        let initial =
-            Salt::new(HKDF_SHA256, b"\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a")
-                .extract(&[0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08]);
-        let client = Prk::new_less_safe(HKDF_SHA256, &expand::<32>(&initial, "client in").unwrap());
-        assert_eq!(
-            expand::<16>(&client, "quic key").unwrap(),
-            0x1f36_9613_dd76_d546_7730_efcb_e3b1_a22d_u128.to_be_bytes()
-        );
-        assert_eq!(
-            expand::<16>(&client, "quic hp").unwrap(),
-            0x9f50_449e_04a0_e810_283a_1e99_33ad_edd2_u128.to_be_bytes()
-        );
+        let initial = Initial::derive(1, &[0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08]).unwrap();
+        assert_eq!(*initial.client.iv, 0xfa04_4b2f_42a3_fd3b_46fb_255c_u128.to_be_bytes()[4..]);
+        let server = initial.server.unwrap();
+        assert_eq!(*server.iv, 0x0ac1_493c_a190_5853_b0bb_a03e_u128.to_be_bytes()[4..]);
+        // Appendix A.2 and A.3: samples and masks of header protection.
+        let mask =
+            initial.client.header.new_mask(&0xd1b1_c98d_d768_9fb8_ec11_d242_b123_dc9b_u128.to_be_bytes()).unwrap();
+        assert_eq!(mask, [0x43, 0x7b, 0x9a, 0xec, 0x36]);
+        let mask = server.header.new_mask(&0x2cd0_991c_d25b_0aac_406a_5816_b639_4100_u128.to_be_bytes()).unwrap();
+        assert_eq!(mask, [0x2e, 0xc0, 0xd8, 0x35, 0x6a]);
     }
 
     fn crypto(message: &[u8], from: usize, to: usize) -> Vec<u8> {
@@ -332,7 +283,7 @@ mod tests {
 
     /// A client's Initial packet.
     fn seal(version: u32, destination: &[u8], number: u8, frames: &[u8]) -> Vec<u8> {
-        let keys = Keys::derive(version, destination).unwrap();
+        let keys = Initial::derive(version, destination).unwrap().client;
         let mut packet = vec![if version == 0x6b33_43cf { 0xd0 } else { 0xc0 }];
         packet.extend_from_slice(&version.to_be_bytes());
         packet.push(destination.len() as u8);
@@ -341,7 +292,7 @@ mod tests {
         packet.extend_from_slice(&((1 + frames.len() + TAG) as u16 | 0x4000).to_be_bytes());
         let number_at = packet.len();
         packet.push(number);
-        let mut nonce = keys.iv;
+        let mut nonce: [u8; 12] = keys.iv.as_slice().try_into().unwrap();
         nonce[11] ^= number;
         let mut payload = frames.to_vec();
         let nonce = Nonce::assume_unique_for_key(nonce);

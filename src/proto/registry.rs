@@ -5,7 +5,7 @@ use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
 use super::{
-    dns, dtls, ftp, hl7, http1, http2, imap, ldap, msrp, mysql, nfs, pop3, postgres, prelude, quic, radius, sealed,
+    dns, dtls, ftp, hl7, http1, http2, imap, ldap, msrp, mysql, nfs, pop3, postgres, prelude, quic, radius, redis, sealed,
     sip, smb2, smpp, smtp, syslog, tftp, tls,
 };
 
@@ -56,6 +56,7 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Syslog,  syslog::PORTS,       syslog::probe,          syslog::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     Postgres, postgres::PORTS,    postgres::probe,        postgres::decoder;
+    Redis,   redis::PORTS,        redis::probe,           redis::decoder;
     MySql,   mysql::PORTS,        mysql::probe,           mysql::decoder;
     OpenVpn, &[1194],             sealed::openvpn_stream, sealed::openvpn_stream_decoder;
     Dns,     &[53, 5353],         dns::probe_stream,      dns::stream_decoder;

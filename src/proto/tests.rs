@@ -45,7 +45,11 @@ impl Facts for Seen {
         self.hellos.push(hello.clone());
     }
     fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart) {
-        let key = (dir.index(), start.stream_offset, start.kind as usize);
+        let mut key = (dir.index(), start.stream_offset, start.kind as usize);
+        // Streams of one connection have the same offsets.
+        while self.documents.contains_key(&key) {
+            key.1 += 1 << 32;
+        }
         assert!(self.open.insert(id, key).is_none(), "document id used twice");
         let document = Document { start, octets: Vec::new(), gaps: Vec::new(), fields: Vec::new(), ended: false };
         self.documents.insert(key, document);
@@ -325,6 +329,7 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
     ]);
     samples.extend(postgres::tests::samples());
     samples.extend(mysql::tests::samples());
+    samples.extend(redis::tests::samples());
     samples
 }
 

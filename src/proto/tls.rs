@@ -15,9 +15,11 @@ use super::reader::Reader;
 mod protection;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use session::Session;
+
+pub(crate) use session::client_random;
 
 /// Ports of TLS from the first octet on: HTTPS, SMTPS, LDAPS, DoT, FTPS, Telnets, IMAPS, POP3S, SIPS, alternative HTTPS, MQTTS.
 pub(crate) const PORTS: &[u16] = &[443, 465, 636, 853, 989, 990, 992, 993, 994, 995, 5061, 8443, 8883];
@@ -239,7 +241,7 @@ impl Tls {
 
 /// The session that a ClientHello's body begins, if its secrets are known.
 fn unlock(client: Direction, hello: &[u8], out: &Out<'_>) -> Option<Box<Session>> {
-    let random = session::client_random(hello)?;
+    let random = client_random(hello)?;
     let secrets = out.keys()?.session(&random)?.clone();
     Some(Box::new(Session::new(client, random, secrets)))
 }

@@ -309,6 +309,10 @@ impl Catalogue {
         self.signatures.get(at)
     }
 
+    pub(super) fn position(&self, id: &str) -> Option<u16> {
+        self.signatures.binary_search_by(|s| (*s.id).cmp(id)).ok().and_then(|at| at.try_into().ok())
+    }
+
     pub(super) fn at(&self, index: u16) -> Option<(&Signature, &Compiled)> {
         Some((self.signatures.get(usize::from(index))?, self.compiled.get(usize::from(index))?))
     }

@@ -35,6 +35,7 @@ mod settle;
 mod signature;
 mod validate;
 mod value;
+mod watch;
 mod words;
 
 #[cfg(test)]
@@ -44,3 +45,7 @@ pub use catalogue::Catalogue;
 pub use document::DocumentScan;
 pub use scanner::{BLOCK_OCTETS, ScanCounts, Scanner};
 pub use signature::{Edge, Example, Normalise, Signature, Verdict};
+pub use watch::{
+    BuildCounts, NEAR_OCTETS, WATCH_FILE_OCTETS_MAX, WATCH_KEY_OCTETS, WatchAbout, WatchBuilder, WatchFileError,
+    WatchInput, WatchKey, WatchSet, WatchSpec,
+};

@@ -13,6 +13,7 @@ use super::settle::{Candidate, settle};
 use super::signature::{Edge, Signature};
 use super::validate::{Check, Value, elements, image_end};
 use super::value::Digester;
+use super::watch::{WatchSet, Watcher};
 use super::words::{Hit, ListId};
 use crate::model::{DataClass, Finding, Text};
 
@@ -66,6 +67,8 @@ pub struct ScanCounts {
     pub candidates: u64,
     /// Findings given out.
     pub findings: u64,
+    /// Values looked up in watch lists.
+    pub looked_up: u64,
     /// Times that a cache of automaton states was full and emptied.
     pub cache_clears: u64,
     /// Octets that were not searched to the end because caches were emptied too often: they may hold unseen user data.
@@ -85,6 +88,7 @@ pub struct Scanner {
     scratch: Scratch,
     counts: ScanCounts,
     probe: Option<Probe>,
+    watcher: Option<Watcher>,
 }
 
 /// Memory that is used again for each block.
@@ -147,8 +151,16 @@ impl Scanner {
             scratch: Scratch::default(),
             counts: ScanCounts::default(),
             probe: None,
+            watcher: None,
             catalogue,
         }
+    }
+
+    /// Looks candidates up in lists too, which were loaded with the same catalogue.
+    #[must_use]
+    pub fn with_watch(mut self, set: &Arc<WatchSet>) -> Self {
+        self.watcher = (!set.is_empty()).then(|| Watcher::new(Arc::clone(set)));
+        self
     }
 
     /// Takes in a piece of a document's text; calls `found` for what is certain by now.
@@ -181,7 +193,8 @@ impl Scanner {
 
     /// What was done so far.
     pub fn counts(&self) -> ScanCounts {
-        ScanCounts { cache_clears: self.clears(), ..self.counts }
+        let looked_up = self.watcher.as_ref().map_or(0, |watcher| watcher.looked_up);
+        ScanCounts { cache_clears: self.clears(), looked_up, ..self.counts }
     }
 
     fn clears(&self) -> u64 {
@@ -254,6 +267,10 @@ impl Scanner {
             at += 1;
         }
         settle(&catalogue, &self.digester, document, &mut self.scratch.candidates);
+        if let Some(watcher) = &mut self.watcher {
+            watcher.tokens(document, begin, finish);
+            self.counts.findings += watcher.give_out(&self.digester, document, found);
+        }
         document.scanned = to;
         if !last {
             // Later findings may still raise those near the end.
@@ -358,6 +375,9 @@ impl Scanner {
             return false;
         }
         self.counts.candidates += 1;
+        if let Some(watcher) = &mut self.watcher {
+            watcher.candidate(document, place.signature, start, end);
+        }
         let mut score = i16::from(signature.score);
         // Numbers without a shape of their own are nothing without context: that is asked first, being cheaper.
         let mut around = key_score;
@@ -425,6 +445,9 @@ impl Scanner {
     /// Reports the parts of a licence's barcode that name or number a person; returns where the barcode ends.
     fn barcode(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize, end: usize) -> usize {
         let parts = &catalogue.parts;
+        if let Some(watcher) = &mut self.watcher {
+            watcher.barcode(document, parts.number, start);
+        }
         let mut until = end;
         for element in elements(document.text.get(start..).unwrap_or_default()) {
             let (from, to) = (start + element.start, start + element.end);

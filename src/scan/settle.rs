@@ -97,6 +97,7 @@ pub(super) fn settle(
             field: document.field(candidate.start).map(|f| f.path.to_string()),
             document: document.path.clone(),
             test_value: candidate.test,
+            watch: None,
         };
         document.pending.push(Pending {
             start: candidate.start,

@@ -45,11 +45,16 @@ impl Digester {
 
     /// The first 16 octets, in hex, of the digest of `signature 00 value`.
     pub(super) fn digest(&self, signature: &str, value: &[u8], normalise: Normalise) -> String {
+        self.digest_normal(signature, &normalised(value, normalise))
+    }
+
+    /// The same of a value in its normal form.
+    pub(super) fn digest_normal(&self, signature: &str, value: &[u8]) -> String {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut mac = self.mac.clone();
         mac.update(signature.as_bytes());
         mac.update(&[0]);
-        mac.update(&normalised(value, normalise));
+        mac.update(value);
         let tag = mac.finalize().into_bytes();
         let digit = |n: u8| HEX.get(usize::from(n)).copied().map_or('0', char::from);
         tag.iter().take(16).flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()

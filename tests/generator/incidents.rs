@@ -119,7 +119,7 @@ fn group_message() -> Vec<u8> {
         let mut body = Vec::new();
         part(&mut body, "picture", "name=\"image_type\"", b"message");
         let headers = format!("name=\"image\"; filename=\"{i}.jpg\"\r\nContent-Type: image/jpeg");
-        part(&mut body, "picture", &headers, &jpeg::grey(480 + 8 * i as u16, 480));
+        part(&mut body, "picture", &headers, &jpeg::grey(480 + 8 * i, 480));
         body.extend(b"--picture--\r\n");
         let headers = "Content-Type: multipart/form-data; boundary=picture\r\n";
         let request = post("open.larksuite.com", "/open-apis/im/v1/images", headers, &body);

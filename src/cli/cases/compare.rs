@@ -66,7 +66,7 @@ fn compare(wanted: &[Wanted], happened: &[Happened], what: &str, exact: bool, li
         if exact {
             // An expectation that has all it wants leaves the next to another that fits, and takes what nobody else wants.
             let has_room = |at: &usize| found.get(*at) < wanted.get(*at).and_then(|wanted| wanted.count.as_ref());
-            match matching().find(has_room).or_else(|| matching().last()) {
+            match matching().find(has_room).or_else(|| matching().next_back()) {
                 Some(at) => found.iter_mut().skip(at).take(1).for_each(|count| *count += 1),
                 None => *unexpected.entry(event.describe()).or_default() += 1,
             }

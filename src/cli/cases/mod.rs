@@ -7,14 +7,13 @@ mod report;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::args::{TestArgs, TestFormat};
 use super::rules::Loaded;
 use super::{Done, Failure, print};
 use crate::capture::Captures;
 use crate::config::Settings;
-use crate::engine::{Engine, EngineOptions, Rules};
+use crate::engine::{Engine, EngineOptions};
 use crate::model::Problem;
 use crate::policy::PolicySet;
 
@@ -99,12 +98,7 @@ fn run(folder: &Path, title: &mut String) -> Result<Vec<String>, Failure> {
     let settings = &loaded.settings;
     let mut captures = Captures::open(&case.captures, settings.filter.as_deref())
         .map_err(|error| Failure::Runtime(error.to_string()))?;
-    let rules = Arc::new(Rules {
-        catalogue: loaded.catalogue.clone(),
-        locator: loaded.locator.clone(),
-        policy: loaded.policy.clone(),
-        digest_key: settings.digest_key.as_ref().map_or_else(|| captures.key_material(), |key| *key.octets()),
-    });
+    let rules = loaded.rules(&captures);
     let options = EngineOptions { threads: settings.threads.unwrap_or(1), flow_events: false };
     let mut engine = Engine::new(rules, &settings.limits, options);
     let mut replayed = Replayed::default();

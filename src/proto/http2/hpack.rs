@@ -10,14 +10,14 @@ use super::super::reader::Reader;
 use super::tables::{HUFFMAN, STATIC};
 
 /// Octets of the dynamic table, as RFC 7541, section 4.1 counts them.
-const TABLE_MAX: usize = 64 << 10;
+pub(crate) const TABLE_MAX: usize = 64 << 10;
 /// Octets of one decoded header list. An indexed entry of one octet may stand for 64 KiB.
-const LIST_MAX: usize = 256 << 10;
+pub(crate) const LIST_MAX: usize = 256 << 10;
 /// Octets counted for each entry on top of its own.
-const ENTRY: usize = 32;
+pub(crate) const ENTRY: usize = 32;
 
 /// A header field.
-pub(super) type Field = (Arc<[u8]>, Arc<[u8]>);
+pub(crate) type Field = (Arc<[u8]>, Arc<[u8]>);
 
 /// Decodes the header blocks of one direction, in order.
 pub(super) struct Decoder {
@@ -98,8 +98,8 @@ impl Decoder {
 }
 
 /// Section 5.1, with `first` read already.
-fn integer(reader: &mut Reader<'_>, first: u8, bits: u8) -> Option<usize> {
-    let mask = (1_u8 << bits) - 1;
+pub(crate) fn integer(reader: &mut Reader<'_>, first: u8, bits: u8) -> Option<usize> {
+    let mask = u8::MAX >> 8_u8.saturating_sub(bits);
     let mut value = usize::from(first & mask);
     if value < usize::from(mask) {
         return Some(value);
@@ -116,7 +116,7 @@ fn integer(reader: &mut Reader<'_>, first: u8, bits: u8) -> Option<usize> {
 }
 
 /// Section 5.2.
-fn string(reader: &mut Reader<'_>) -> Option<Arc<[u8]>> {
+pub(crate) fn string(reader: &mut Reader<'_>) -> Option<Arc<[u8]>> {
     let first = reader.u8()?;
     let len = integer(reader, first, 7)?;
     let octets = reader.take(len)?;
@@ -146,7 +146,8 @@ static TREE: LazyLock<Vec<[i16; 2]>> = LazyLock::new(|| {
     tree
 });
 
-fn huffman(octets: &[u8]) -> Option<Arc<[u8]>> {
+/// Removes the Huffman code of a string.
+pub(crate) fn huffman(octets: &[u8]) -> Option<Arc<[u8]>> {
     let mut out = Vec::with_capacity(octets.len() * 8 / 5);
     let tree = &*TREE;
     let mut node = 0_usize;

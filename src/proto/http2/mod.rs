@@ -6,16 +6,14 @@
 //! cannot be decoded. After a gap the frames of a direction are lost for the same reason.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::model::{Direction, DocumentKind, DocumentStart, NameSource, UninspectedReason};
+use crate::model::{Direction, DocumentStart, UninspectedReason};
 
 use super::decoder::{Doc, Input, Out, Probe, Role, Step, StreamDecoder};
-use super::http1::head;
+use super::http_fields;
 use super::reader::Reader;
-use super::unknown::plain;
 
-mod hpack;
+pub(crate) mod hpack;
 mod tables;
 
 /// RFC 9113, section 3.4.
@@ -271,36 +269,10 @@ impl Http2 {
         out: &mut Out<'_>,
     ) {
         let request = dir == self.client || promise;
-        let (head_kind, body_kind) = if request {
-            (DocumentKind::HttpRequestHead, DocumentKind::HttpRequestBody)
-        } else {
-            (DocumentKind::HttpResponseHead, DocumentKind::HttpResponseBody)
-        };
-        let mut text = Vec::new();
-        let mut path = None;
-        for (name, value) in fields {
-            text.extend_from_slice(name);
-            text.extend_from_slice(b": ");
-            text.extend_from_slice(value);
-            text.extend_from_slice(b"\r\n");
-            match &**name {
-                b":path" => path = Some(value),
-                b":authority" if request => {
-                    if let Some(host) = head::host_name(value)
-                        && host != self.host
-                    {
-                        out.server_name(host, NameSource::Http2Authority);
-                        host.clone_into(&mut self.host);
-                    }
-                }
-                _ => {}
-            }
-        }
-        out.document(dir, plain(head_kind, at), &text);
+        let start = http_fields::tell(dir, request, at, fields, &mut self.host, out);
         if promise {
             return;
         }
-        let name: Option<Arc<str>> = path.and_then(|path| head::path_name(path));
         let half = self.half(dir);
         if last {
             half.end_stream(stream, out);
@@ -310,15 +282,6 @@ impl Http2 {
             {
                 half.end_stream(oldest, out);
             }
-            // The fields that concern the body are those of HTTP/1.
-            let parsed = head::Head::parse(&[b"\n", text.as_slice()].concat());
-            let start = DocumentStart {
-                kind: body_kind,
-                codings: parsed.codings,
-                media_type: parsed.media_type,
-                name: parsed.file_name.or(name),
-                stream_offset: 0,
-            };
             half.bodies.insert(stream, Body::Announced(start));
         }
     }

@@ -28,7 +28,9 @@ pub(crate) const PORTS: &[u16] = &[3306, 33060, 4000];
 /// Prepared statements remembered. Past it all are forgotten.
 const STATEMENTS_MAX: usize = 512;
 /// Requests whose answers are awaited. Past it the oldest is forgotten.
-const PENDING_MAX: usize = 4096;
+const PENDING_MAX: usize = 1024;
+/// Octets of prepared statements remembered. Past it all are forgotten.
+const STATEMENT_BYTES_MAX: usize = 1 << 20;
 /// Columns of a result, MySQL's own limit.
 const COLUMNS_MAX: u64 = 4096;
 /// The length of a packet that goes on in the next one.
@@ -262,20 +264,25 @@ impl Protocol for MySql {
     }
 
     fn held_bytes(&self) -> usize {
-        let statement = |s: &Statement| (s.names.len() + s.types.len() + s.columns.len()) * 48;
         let front = match &self.front {
             Front::Query(_, sql, _) => size_of::<Sql>() + sql.held_bytes(),
             Front::Execute(_, _, columns) => columns.len() * size_of::<Column>(),
             _ => 0,
         };
-        self.statements.values().map(|s| size_of::<Statement>() + statement(s)).sum::<usize>()
-            + self.pending.capacity() * size_of::<Asked>()
-            + self.columns.len() * 64
-            + front
+        self.statement_bytes() + self.pending.capacity() * size_of::<Asked>() + self.columns.len() * 64 + front
     }
 }
 
 impl MySql {
+    fn statement_bytes(&self) -> usize {
+        let column = |c: &Column| size_of::<Column>() + c.name.as_ref().map_or(0, |name| name.len());
+        let statement = |s: &Statement| {
+            let names = s.names.iter().map(|name| 16 + name.as_ref().map_or(0, |name| name.len())).sum::<usize>();
+            size_of::<Statement>() + 32 + names + s.types.iter().chain(&s.columns).map(column).sum::<usize>()
+        };
+        self.statements.values().map(statement).sum()
+    }
+
     fn ask(&mut self, asked: Asked) {
         if self.pending.len() >= PENDING_MAX {
             self.pending.pop_front();
@@ -423,6 +430,10 @@ impl MySql {
             if let Some(statement) = self.statements.get_mut(&id) {
                 statement.types.clone_from(&columns);
             }
+            // Few parameters cannot make much of a few hundred statements.
+            if count > 64 && self.statement_bytes() > STATEMENT_BYTES_MAX {
+                self.statements.clear();
+            }
         }
         ask(self);
         let doc = out.start(part.dir, plain(DocumentKind::SqlParameters, part.at));
@@ -533,7 +544,9 @@ impl MySql {
                     self.back = Back::Prepared(id, parameters - 1, columns);
                 } else if columns > 0 {
                     let Some(column) = values::column(octets) else { return Body::Wrong };
-                    if let Some(statement) = self.statements.get_mut(&id) {
+                    if let Some(statement) =
+                        self.statements.get_mut(&id).filter(|s| s.columns.len() < COLUMNS_MAX as usize)
+                    {
                         statement.columns.push(column);
                     }
                     self.back = Back::Prepared(id, 0, columns - 1);
@@ -589,7 +602,7 @@ impl MySql {
                     return Body::Wrong;
                 };
                 let names = std::mem::take(names);
-                if self.statements.len() >= STATEMENTS_MAX {
+                if self.statements.len() >= STATEMENTS_MAX || self.statement_bytes() > STATEMENT_BYTES_MAX {
                     self.statements.clear();
                 }
                 let parameters = parameters as u16;

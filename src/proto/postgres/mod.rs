@@ -30,10 +30,14 @@ pub(crate) const PORTS: &[u16] = &[5432, 5433, 6432, 26257];
 
 /// Prepared statements remembered. Past it all are forgotten: their values are read without names.
 const STATEMENTS_MAX: usize = 512;
+/// Columns of a result, PostgreSQL's own limit.
+const COLUMNS_MAX: usize = 1664;
 /// Longest name of a prepared statement in a connection that is recognised midstream, octets.
 const STATEMENT_NAME_MAX: usize = 64;
 /// Requests whose answers are awaited. Past it the oldest is forgotten.
-const PENDING_MAX: usize = 4096;
+const PENDING_MAX: usize = 1024;
+/// Octets of prepared statements remembered. Past it all are forgotten.
+const STATEMENT_BYTES_MAX: usize = 1 << 20;
 /// The longest message that is no data; longer ones are no messages.
 const LEN_MAX: u32 = 1 << 30;
 
@@ -274,18 +278,13 @@ impl Protocol for Postgres {
     }
 
     fn held_bytes(&self) -> usize {
-        let statement = |s: &Statement| (s.parameters.len() + s.types.len()) * 32 + s.columns.len() * 48;
         let front = match &self.front {
             Front::Query { sql, .. } => size_of::<Sql>() + sql.held_bytes(),
             Front::Bind { names, types, .. } => names.len() * 16 + types.len() * 4,
             _ => 0,
         };
         let copies = [&self.copy_in, &self.copy_out].into_iter().flatten().map(Copy::held_bytes).sum::<usize>();
-        self.statements.values().map(|s| size_of::<Statement>() + 64 + statement(s)).sum::<usize>()
-            + self.pending.capacity() * size_of::<Asked>()
-            + front
-            + copies
-            + self.rows.held_bytes()
+        self.statement_bytes() + self.pending.capacity() * size_of::<Asked>() + front + copies + self.rows.held_bytes()
     }
 }
 
@@ -315,6 +314,15 @@ impl Postgres {
         };
     }
 
+    fn statement_bytes(&self) -> usize {
+        let name = |name: &Option<Arc<str>>| 16 + name.as_ref().map_or(0, |name| name.len());
+        let statement = |s: &Statement| {
+            let names = s.parameters.iter().map(name).sum::<usize>();
+            size_of::<Statement>() + 64 + names + s.types.len() * 4 + s.columns.len() * 64
+        };
+        self.statements.values().map(statement).sum()
+    }
+
     fn ask(&mut self, asked: Asked) {
         if self.pending.len() >= PENDING_MAX {
             self.pending.pop_front();
@@ -341,7 +349,7 @@ impl Postgres {
     }
 
     fn prepare(&mut self, name: Arc<str>, parameters: Names) {
-        if self.statements.len() >= STATEMENTS_MAX {
+        if self.statements.len() >= STATEMENTS_MAX || self.statement_bytes() > STATEMENT_BYTES_MAX {
             self.statements.clear();
         }
         self.statements.insert(name, Statement { parameters, ..Statement::default() });
@@ -382,7 +390,8 @@ impl Postgres {
                 // Which columns of the result come in binary.
                 let Some(octets) = part.whole() else { return Body::More };
                 if let Some(Asked::Bind(_, formats)) = self.pending.back_mut() {
-                    *formats = octets.get(2..).unwrap_or_default().chunks(2).map(|format| format == [0, 1]).collect();
+                    let said = octets.get(2..).unwrap_or_default().chunks(2).map(|format| format == [0, 1]);
+                    *formats = said.take(COLUMNS_MAX).collect();
                 }
                 return Body::Took(octets.len());
             }

@@ -244,3 +244,58 @@ fn unpad(octets: &mut Vec<u8>) -> Option<()> {
     let len = octets.len().checked_sub(usize::from(padding) + 1)?;
     octets.get(len..)?.iter().all(|octet| *octet == padding).then(|| octets.truncate(len))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+        digits.chunks(2).map(|p| u8::from_str_radix(std::str::from_utf8(p).unwrap(), 16).unwrap()).collect()
+    }
+
+    /// RFC 8448, section 3: the client's application data.
+    #[test]
+    fn a_record_of_the_standard_opens() {
+        let secret = hex("9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5");
+        let record = hex(
+            "17 03 03 00 43 a2 3f 70 54 b6 2c 94 d0 af fa fe 82 28 ba 55 cb ef ac ea 42 f9 14 aa 66 bc ab 3f 2b 98 19
+             a8 a5 b4 6b 39 5b d5 4a 9a 20 44 1e 2b 62 97 4e 1f 5a 62 92 a2 97 70 14 bd 1e 3d ea e6 3a ee bb 21 69 49
+             15 e4",
+        );
+        let opener = Opener::of_traffic_secret(Suite::of(0x1301).unwrap(), &secret).unwrap();
+        let (header, fragment) = record.split_first_chunk::<5>().unwrap();
+        assert_eq!(opener.open(0, *header, fragment), Some((23, (0..50).collect())));
+        assert_eq!(opener.open(1, *header, fragment), None);
+        for at in 0..record.len() {
+            let mut damaged = record.clone();
+            damaged[at] ^= 1;
+            let (header, fragment) = damaged.split_first_chunk::<5>().unwrap();
+            assert_eq!(opener.open(0, *header, fragment), None, "octet {at}");
+        }
+        for len in 0..fragment.len() {
+            assert_eq!(opener.open(0, *header, &fragment[..len]), None);
+        }
+    }
+
+    /// Whatever comes, nothing of TLS 1.2 opens by chance, and nothing panics.
+    #[test]
+    fn octets_under_any_suite_do_not_panic() {
+        let octets: Vec<u8> = (0..400_usize).map(|at| (at * 7 + at / 13) as u8).collect();
+        let mut suites = 0;
+        for suite in (0..=u16::MAX).filter_map(Suite::of) {
+            suites += 1;
+            for encrypt_then_mac in [false, true] {
+                let Some(pair) = Opener::pair_1_2(suite, &[1; 48], &[2; 32], &[3; 32], encrypt_then_mac) else {
+                    continue;
+                };
+                for len in (0..100).chain([160, 256, 400]) {
+                    for opener in &pair {
+                        assert_eq!(opener.open(u64::MAX, [23, 3, 3, 0, 0], &octets[..len]), None);
+                    }
+                }
+            }
+        }
+        assert!(suites > 80);
+    }
+}

@@ -500,7 +500,7 @@ impl Messages {
 }
 
 /// The random of a ClientHello's body.
-pub(super) fn client_random(body: &[u8]) -> Option<[u8; 32]> {
+pub(crate) fn client_random(body: &[u8]) -> Option<[u8; 32]> {
     body.get(2..34)?.try_into().ok()
 }
 

@@ -14,9 +14,11 @@ use crate::flow::{DropReason, EndReason, FlowRecord, FlowTable, GapCause, Handle
 use crate::model::{Direction, DocumentKind, KeyLog, Limits, Packet, ip_proto};
 use crate::wire::Decoder;
 
+/// Octets of applications, by session and direction.
+type Content = BTreeMap<([u8; 32], usize), Vec<u8>>;
+
 thread_local! {
-    /// Octets of applications, by session and direction.
-    static CONTENT: RefCell<BTreeMap<([u8; 32], usize), Vec<u8>>> = const { RefCell::new(BTreeMap::new()) };
+    static CONTENT: RefCell<Content> = const { RefCell::new(BTreeMap::new()) };
 }
 
 /// Told of all content that sessions open.
@@ -222,5 +224,286 @@ fn real_sessions_give_what_tshark_gives() {
         }
         let heads = flows.iter().map(|seen| seen.texts(DocumentKind::HttpRequestHead).len()).sum::<usize>();
         assert!(heads > 0, "{name}");
+    }
+}
+
+/// tshark 4.0 does not decode HTTP/3 headers: the names are those of the ClientHellos, which its truth has. What it cannot
+/// open either (the key log lacks the connection) stays locked.
+#[test]
+fn real_quic_connections_are_read() {
+    let Some(shared) = shared() else { return };
+    for (name, host, heads, locked) in [
+        ("quic/quic-with-secrets.pcapng", "cloudflare-quic.com", 2, 0),
+        ("quic/quic_follow_multistream.pcapng", "www.youtube.com", 22, 0),
+        ("quic/quic-v2.pcapng", "test", 3, 0),
+        ("quic/quic-fragmented-handshakes.pcapng", "localhost", 1, 171),
+    ] {
+        let capture = shared.join("captures").join(name);
+        let flows = replay(&capture, keys_of(&capture), |_| true);
+        let told = flows.iter().any(|seen| seen.names.contains(&(host.to_owned(), NameSource::Http2Authority)));
+        assert!(told, "{name}");
+        let all = flows.iter().map(|seen| seen.texts(DocumentKind::HttpRequestHead).len()).sum::<usize>();
+        assert_eq!(all, heads, "{name}");
+        let answers = flows.iter().map(|seen| seen.texts(DocumentKind::HttpResponseHead).len()).sum::<usize>();
+        assert!(answers > 0, "{name}");
+        let unread: u64 = flows.iter().flat_map(|seen| seen.unread.values()).sum();
+        assert_eq!(unread, locked, "{name}");
+    }
+}
+
+/// The project's own capture of OpenSSL's sessions: all suites of TLS 1.2, TLS 1.3, key updates.
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures/keyed/tls.pcap")
+}
+
+fn bodies(flows: &[Seen]) -> Vec<String> {
+    flows.iter().flat_map(|seen| seen.texts(DocumentKind::HttpRequestBody)).collect()
+}
+
+#[test]
+fn all_own_sessions_are_read_whole() {
+    let flows = replay(&own(), keys_of(&own()), |_| true);
+    assert_eq!(flows.len(), 10);
+    for name in [
+        "cbc-sha256-etm",
+        "cbc-sha256",
+        "cbc-sha384",
+        "cbc-sha1",
+        "cbc-sha1-256-etm",
+        "gcm-128",
+        "gcm-256",
+        "chacha",
+        "tls13",
+        "update",
+    ] {
+        let host = format!("{name}.example.com");
+        let flow = flows.iter().find(|seen| seen.names.contains(&(host.clone(), NameSource::TlsSni))).unwrap();
+        assert_eq!(flow.unread, BTreeMap::new(), "{name}");
+        let body = &bodies(std::slice::from_ref(flow))[0];
+        assert!(body.contains("899-45-67") && body.contains(name), "{name}");
+        if name != "update" {
+            assert!(flow.names.contains(&(host, NameSource::HttpHost)), "{name}");
+            assert_eq!(flow.texts(DocumentKind::HttpResponseBody), ["ok"], "{name}");
+        } else {
+            let after = flow.documents.values().any(|document| document.octets.ends_with(b"after the second update\n"));
+            assert!(after, "octets after two updates of the key");
+        }
+    }
+}
+
+#[test]
+fn without_the_right_keys_nothing_is_read() {
+    let text = std::fs::read_to_string(format!("{}.keylog", own().display())).unwrap();
+    // Every secret with another last digit; and a log of other sessions.
+    let wrong: String = text
+        .lines()
+        .map(|line| format!("{}{}\n", &line[..line.len() - 1], if line.ends_with('0') { 1 } else { 0 }))
+        .collect();
+    let other = text.replace('a', "b").replace('1', "2");
+    for (text, sessions) in [(wrong, 10), (other, 10), (String::new(), 0)] {
+        let mut keys = KeyLog::default();
+        assert_eq!(keys.read(text.as_bytes()), []);
+        assert_eq!(keys.len(), sessions);
+        let flows = replay(&own(), keys, |_| true);
+        for seen in &flows {
+            assert!(seen.documents.is_empty() && seen.names.len() == 1);
+            assert_eq!(
+                seen.unread.keys().map(|(_, reason)| *reason).collect::<Vec<_>>(),
+                [UninspectedReason::Encrypted; 2]
+            );
+        }
+    }
+}
+
+/// A key log costs nothing where it does not help.
+#[test]
+fn sessions_of_others_are_finished_after_the_hello() {
+    let keys = keys_of(&own());
+    let hello = super::super::tests::records(&super::super::tests::client_hello("a.example", 500), 9999);
+    let mut facts = Keyed { seen: Seen::default(), keys };
+    let mut inspector = Inspector::new(Transport::Stream, 40000, 443, [true; 2]);
+    inspector.octets(Direction::Forward, 0, &hello, &mut facts);
+    assert_eq!(inspector.finished(Direction::Forward), Some(UninspectedReason::Encrypted));
+    inspector.octets(Direction::Backward, 0, b"\x16", &mut facts);
+    assert_eq!(inspector.finished(Direction::Backward), Some(UninspectedReason::Encrypted));
+    assert_eq!(facts.seen.unread.values().sum::<u64>(), 1);
+}
+
+/// The parts of a capture's conversations, as the inspector is shown them.
+#[derive(Default)]
+struct Talks(Vec<Vec<(Direction, Vec<u8>)>>);
+
+impl Handler for Talks {
+    type State = Vec<(Direction, Vec<u8>)>;
+
+    fn open(&mut self, _: &FlowRecord) -> Self::State {
+        Vec::new()
+    }
+    fn packet(&mut self, _: &FlowRecord, _: &mut Self::State, _: Direction, _: &Packet<'_>) {}
+    fn octets(&mut self, _: &FlowRecord, talk: &mut Self::State, dir: Direction, _: u64, octets: &[u8]) -> Interest {
+        talk.push((dir, octets.to_vec()));
+        Interest::Read
+    }
+    fn gap(&mut self, _: &FlowRecord, _: &mut Self::State, _: Direction, _: u64, _: u64, _: GapCause) -> Interest {
+        Interest::Read
+    }
+    fn dropped(&mut self, _: &FlowRecord, _: &mut Self::State, _: Direction, _: u64, _: DropReason) {}
+    fn datagram(&mut self, _: &FlowRecord, talk: &mut Self::State, dir: Direction, octets: &[u8], _: u32) {
+        talk.push((dir, octets.to_vec()));
+    }
+    fn end(&mut self, _: &FlowRecord, _: &mut Self::State, _: Direction) {}
+    fn close(&mut self, _: &FlowRecord, talk: Self::State, _: EndReason) {
+        self.0.push(talk);
+    }
+}
+
+fn talks(capture: &Path) -> Vec<Vec<(Direction, Vec<u8>)>> {
+    let limits = Limits::default();
+    let mut decoder = Decoder::new(&limits);
+    let mut table: FlowTable<Talks> = FlowTable::new(&limits);
+    let mut talks = Talks::default();
+    let mut captures = Captures::open(&[capture.to_path_buf()], None).unwrap();
+    let mut number = 0;
+    while let Some(frame) = captures.next_frame() {
+        decoder.decode(&frame, &mut |packet| table.ingest(number, &packet, &mut talks));
+        number += 1;
+    }
+    table.finish(&mut talks);
+    talks.0
+}
+
+/// What an inspector says of a conversation. Parts are octets, or the length of a gap.
+fn inspect(transport: Transport, keys: &KeyLog, talk: &[(Direction, Result<&[u8], u64>)]) -> Seen {
+    let mut facts = Keyed { seen: Seen::default(), keys: keys.clone() };
+    let mut inspector = Inspector::new(transport, 40000, 443, [true; 2]);
+    let mut offsets = [0_u64; 2];
+    for (dir, part) in talk {
+        let offset = &mut offsets[dir.index()];
+        match part {
+            Ok(octets) if transport == Transport::Stream => {
+                inspector.octets(*dir, *offset, octets, &mut facts);
+                *offset += octets.len() as u64;
+            }
+            Ok(octets) => inspector.datagram(*dir, octets, octets.len() as u32, &mut facts),
+            Err(len) => {
+                inspector.gap(*dir, *offset, *len, &mut facts);
+                *offset += len;
+            }
+        }
+        assert!(inspector.held_bytes() < 4 << 20);
+    }
+    for dir in [Direction::Forward, Direction::Backward] {
+        inspector.end(dir, &mut facts);
+    }
+    assert!(facts.seen.documents.values().all(|document| document.ended), "a document was left open");
+    facts.seen
+}
+
+fn whole(talk: &[(Direction, Vec<u8>)]) -> Vec<(Direction, Result<&[u8], u64>)> {
+    talk.iter().map(|(dir, octets)| (*dir, Ok(octets.as_slice()))).collect()
+}
+
+#[test]
+fn segments_and_prefixes_do_no_harm() {
+    let keys = keys_of(&own());
+    for talk in talks(&own()) {
+        let expected = inspect(Transport::Stream, &keys, &whole(&talk));
+        let single = talk.iter().flat_map(|(dir, octets)| octets.chunks(1).map(|octet| (*dir, Ok(octet))));
+        assert!(inspect(Transport::Stream, &keys, &single.collect::<Vec<_>>()) == expected, "octet by octet");
+        // The server's octets first: they wait for the hello.
+        let mut turned = whole(&talk);
+        turned.swap(0, 1);
+        assert!(inspect(Transport::Stream, &keys, &turned) == expected, "the server first");
+        for cut in 0..talk.len() {
+            let len = talk[cut].1.len();
+            for at in [0, 1, 4, 5, 6, len / 2, len - 1] {
+                let mut part = whole(&talk[..=cut]);
+                part[cut].1 = Ok(&talk[cut].1[..at.min(len)]);
+                let seen = inspect(Transport::Stream, &keys, &part);
+                let total: usize = part.iter().map(|(_, part)| part.map_or(0, <[u8]>::len)).sum();
+                let read: usize = seen.documents.values().map(|document| document.octets.len()).sum();
+                assert!(read + seen.unread.values().sum::<u64>() as usize <= total);
+            }
+        }
+    }
+}
+
+#[test]
+fn gaps_cost_what_they_cover() {
+    let keys = keys_of(&own());
+    for talk in talks(&own()) {
+        for lost in 0..talk.len() {
+            for from in [0, 3, 20] {
+                let (dir, octets) = &talk[lost];
+                if from >= octets.len() {
+                    continue;
+                }
+                // The end of one part is missing, so the gap begins within a record or before it.
+                let mut parts = whole(&talk[..lost]);
+                parts.push((*dir, Ok(&octets[..from])));
+                parts.push((*dir, Err((octets.len() - from) as u64)));
+                parts.extend(whole(&talk[lost + 1..]));
+                inspect(Transport::Stream, &keys, &parts);
+            }
+        }
+    }
+    // A long stream of one record size: after a gap of any length all later records are read again.
+    let Some(shared) = shared() else { return };
+    let capture = shared.join("captures/tls/tls-1.2-stream-keylog.pcap");
+    let keys = keys_of(&capture);
+    let talk = &talks(&capture)[0];
+    let read = |seen: &Seen| seen.documents.values().map(|document| document.octets.len()).sum::<usize>();
+    let all = read(&inspect(Transport::Stream, &keys, &whole(talk)));
+    for lost in (20..talk.len()).step_by(7) {
+        let mut parts = whole(talk);
+        parts[lost].1 = Err(talk[lost].1.len() as u64);
+        let seen = inspect(Transport::Stream, &keys, &parts);
+        // The record that was cut, and what HTTP cannot read without it.
+        assert!(read(&seen) + 40_000 > all, "part {lost}: {} of {all}", read(&seen));
+    }
+}
+
+#[test]
+fn mutations_do_not_panic() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) as usize % below.max(1)
+    };
+    let mut cases: Vec<(PathBuf, Transport)> = vec![(own(), Transport::Stream)];
+    if let Some(shared) = shared() {
+        cases.push((shared.join("captures/quic/quic-with-secrets.pcapng"), Transport::Datagram));
+        cases.push((shared.join("captures/quic/quic-v2.pcapng"), Transport::Datagram));
+    }
+    for (capture, transport) in cases {
+        let keys = keys_of(&capture);
+        for talk in talks(&capture) {
+            for _ in 0..60 {
+                let mut talk = talk.clone();
+                for _ in 0..=next(4) {
+                    let part = next(talk.len());
+                    match next(4) {
+                        0 => drop(talk.remove(part)),
+                        1 => talk.swap(part, part.saturating_sub(1)),
+                        2 => {
+                            let len = next(talk[part].1.len());
+                            talk[part].1.truncate(len);
+                        }
+                        _ => {
+                            let at = next(talk[part].1.len());
+                            if let Some(octet) = talk[part].1.get_mut(at) {
+                                *octet ^= 1 << next(8);
+                            }
+                        }
+                    }
+                    if talk.is_empty() {
+                        break;
+                    }
+                }
+                inspect(transport, &keys, &whole(&talk));
+            }
+        }
     }
 }

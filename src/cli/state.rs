@@ -1,0 +1,37 @@
+//! The file that keeps what thresholds count, from one run to the next.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use super::Failure;
+use crate::engine::Tallies;
+use crate::model::Problem;
+
+/// Reads the file; one that is not there yet counts nobody. One that is damaged is no empty one: that would let a threshold start
+/// over.
+pub(super) fn load(path: &Path, key: &[u8; 32]) -> Result<Tallies, Failure> {
+    let name = path.display().to_string();
+    match std::fs::read(path) {
+        Ok(octets) => Tallies::from_octets(&octets, key)
+            .map_err(|error| Failure::Invalid(vec![Problem::file(name, error.to_string())])),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Tallies::default()),
+        Err(error) => Err(Failure::Runtime(format!("{name}: {error}"))),
+    }
+}
+
+/// Replaces the file whole: whenever the program or the host stops, the old counts or the new ones are there.
+pub(super) fn save(path: &Path, tallies: &Tallies, key: &[u8; 32]) -> Result<(), Failure> {
+    replace(path, &tallies.to_octets(key)).map_err(|error| Failure::Runtime(format!("{}: {error}", path.display())))
+}
+
+fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Beside the file, as a rename is atomic within one file system only; readable by its owner alone.
+    let mut file = tempfile::Builder::new().prefix(".borderpost-").tempfile_in(folder)?;
+    file.write_all(octets)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    // The rename itself must survive a power cut.
+    File::open(folder)?.sync_all()
+}

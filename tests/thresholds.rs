@@ -1,0 +1,117 @@
+//! Thresholds from packets to events: the same for any number of threads, and remembered from one run to the next.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{run, text};
+use serde_json::Value;
+
+/// The capture holds 30 persons.
+const CAPTURE: &str = "tests/cases/5-backup-after-deletion-date/until-deletion/capture.pcap";
+const LATER: &str = "tests/cases/5-backup-after-deletion-date/one-day-after/capture.pcap";
+
+struct Bench {
+    dir: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(over: u32) -> Self {
+        let bench = Self { dir: tempfile::tempdir().expect("a temporary folder") };
+        let policy = format!(
+            "[policy]\nid = \"p\"\n[[rule]]\nid = \"few\"\nsignatures = [\"us-ssn\", \"email\"]\nto = [\"SG\"]\nseverity = \"high\"\n\
+decision = \"deny\"\nreason = \"r\"\ncount = {{ unit = \"persons\", over = {over}, window = \"calendar-year\" }}\n"
+        );
+        std::fs::write(bench.path("p.toml"), policy).expect("written");
+        bench.key(b"0123456789abcdef0123456789abcdef");
+        let config = "policy = [\"./p.toml\"]\ndigest-key-file = \"key\"\n";
+        std::fs::write(bench.path("borderpost.toml"), config).expect("written");
+        bench
+    }
+
+    fn key(&self, key: &[u8]) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::write(self.path("key"), key).expect("written");
+        std::fs::set_permissions(self.path("key"), std::fs::Permissions::from_mode(0o600)).expect("set");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn replay(&self, capture: &str, more: &[&str]) -> (Option<i32>, String, String) {
+        let config = self.path("borderpost.toml");
+        let config = config.to_str().expect("UTF-8");
+        let out = run(["replay", "-c", config, "--events", "-", capture].iter().chain(more));
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    }
+}
+
+fn count(events: &str, kind: &str) -> usize {
+    events.lines().filter(|line| serde_json::from_str::<Value>(line).expect("JSON")["event_type"] == kind).count()
+}
+
+#[test]
+fn what_is_over_the_count_is_a_violation_and_the_rest_is_not() {
+    let bench = Bench::new(20);
+    let (code, events, stderr) = bench.replay(CAPTURE, &[]);
+    assert_eq!(code, Some(0), "{stderr}");
+    // Persons 21 to 30, each with number and address; the row that brings the 21st number comes before its address or after.
+    let violations = count(&events, "violation");
+    assert!((19..=20).contains(&violations), "{violations}");
+    assert_eq!(count(&events, "notice"), 1);
+    assert!(stderr.contains("rule p/few: 16 of 20 persons within its window (calendar-year) went to "), "{stderr}");
+    let flow = events
+        .lines()
+        .rfind(|line| line.contains("\"event_type\":\"flow\"") && line.contains("\"SG\""))
+        .expect("a flow");
+    assert!(flow.contains("\"verdict\":\"violation\""), "{flow}");
+    let config = bench.path("borderpost.toml");
+    let out = run(["replay", "-c", config.to_str().expect("UTF-8"), "--json", CAPTURE]);
+    let summary: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let sum: u64 = summary["violations"].as_array().expect("a list").iter().filter_map(|v| v["count"].as_u64()).sum();
+    assert_eq!(sum, violations as u64, "{summary:#}");
+    for threads in ["2", "5"] {
+        assert_eq!(bench.replay(CAPTURE, &["--threads", threads]).1, events, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_later_run_goes_on_where_the_first_ended() {
+    let bench = Bench::new(29);
+    let state = bench.path("counts");
+    let state = state.to_str().expect("UTF-8");
+    // On its own every run ends at the 30th person.
+    let alone = count(&bench.replay(LATER, &[]).1, "violation");
+    assert!((1..=2).contains(&alone), "{alone}");
+    assert_eq!(count(&bench.replay(CAPTURE, &["--state", state]).1, "violation"), alone);
+    assert!(Path::new(state).is_file());
+    let before = std::fs::read(state).expect("there");
+    // The same persons again: all of their numbers and addresses are over the count now.
+    assert_eq!(count(&bench.replay(LATER, &["--state", state]).1, "violation"), 60);
+    assert_eq!(std::fs::read(state).expect("there").len(), before.len(), "nobody new");
+    let left: Vec<_> =
+        std::fs::read_dir(bench.dir.path()).expect("readable").flatten().map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".borderpost-")), "{left:?}");
+}
+
+#[test]
+fn counts_that_cannot_be_gone_on_with_are_refused() {
+    let bench = Bench::new(29);
+    let state = bench.path("counts");
+    let state = state.to_str().expect("UTF-8");
+    assert_eq!(bench.replay(CAPTURE, &["--state", state]).0, Some(0));
+    bench.key(b"another key, another key, another key");
+    let (code, _, stderr) = bench.replay(CAPTURE, &["--state", state]);
+    assert!(code == Some(3) && stderr.contains("another digest key"), "{stderr}");
+    bench.key(b"0123456789abcdef0123456789abcdef");
+    let whole = std::fs::read(state).expect("there");
+    std::fs::write(state, &whole[..whole.len() - 1]).expect("written");
+    let (code, _, stderr) = bench.replay(CAPTURE, &["--state", state]);
+    assert!(code == Some(3) && stderr.contains("damaged"), "{stderr}");
+    let out = run(["replay", "--home", "US", "--state", state, CAPTURE]);
+    assert_eq!(out.status.code(), Some(3));
+    assert!(text(&out.stderr).contains("digest-key-file"), "{}", text(&out.stderr));
+}
