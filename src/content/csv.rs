@@ -38,14 +38,15 @@ pub(super) struct Csv {
 }
 
 impl Csv {
-    pub(super) fn new(delimiter: u8, around: Option<Arc<str>>) -> Self {
+    /// A reader for a table that begins with `head`.
+    pub(super) fn new(delimiter: u8, around: Option<Arc<str>>, head: &[u8]) -> Self {
         Self {
             delimiter,
             prefix: around.map(|around| format!("{around}.")).unwrap_or_default(),
             at: 0,
             state: State::Start,
             columns: Vec::new(),
-            in_header: true,
+            in_header: !begins_with_values(head, delimiter),
             column: Some(0),
             name: Vec::new(),
             value: Value::new(),
@@ -157,6 +158,19 @@ impl Reader for Csv {
         let columns: usize = self.columns.iter().map(|name| name.len() + size_of::<Box<str>>()).sum();
         size_of::<Self>() + columns + self.prefix.capacity() + self.name.capacity() + self.value.held_bytes()
     }
+}
+
+/// Whether the first row of a table is no header: a cell has an `@`, four digits in a row (years, numbers, dates), or nothing but
+/// digits and their punctuation. Such a table has no column names: a value must not become one.
+fn begins_with_values(head: &[u8], delimiter: u8) -> bool {
+    let row = head.split(|octet| matches!(octet, b'\r' | b'\n')).next().unwrap_or_default();
+    row.split(|octet| *octet == delimiter).any(|cell| {
+        let cell = cell.trim_ascii();
+        let number = |octet: &u8| octet.is_ascii_digit() || b".,-+/: ".contains(octet);
+        cell.contains(&b'@')
+            || cell.windows(4).any(|octets| octets.iter().all(u8::is_ascii_digit))
+            || (cell.iter().any(u8::is_ascii_digit) && cell.iter().all(number))
+    })
 }
 
 /// The delimiter of a table with header row whose first octets are `head`, if that is certain enough: three whole rows

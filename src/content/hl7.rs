@@ -1,8 +1,8 @@
-//! HL7 version 2 messages (HL7 2.9, chapter 2): every field of a segment comes with its place and what it is, `PID-5 patient
+//! HL7 version 2 messages (HL7 2.9, chapter 2): every field of a segment comes with its place and what it is, `PID-5.full
 //! name`. Delimiters are text without a field.
 //!
-//! A subcomponent of a name, address or number is given as it stands; components of one field are read under one name, with
-//! their delimiters, so that a name or an address stays in one piece. An XTN field (telephone and e-mail) is one such.
+//! The components of a field are read as one value, with their delimiters, so that an address stays in one piece. Only those of
+//! a person's name are values of their own.
 
 use super::budget::Cx;
 use super::document::Reader;
@@ -13,10 +13,10 @@ const FIELDS: &[(&str, u16, &str)] = &[
     ("PID", 2, "patient id"),
     ("PID", 3, "medical record number"),
     ("PID", 4, "patient id"),
-    ("PID", 5, "patient name"),
+    ("PID", 5, "full name"),
     ("PID", 6, "mother maiden name"),
     ("PID", 7, "birth date"),
-    ("PID", 9, "patient name"),
+    ("PID", 9, "full name"),
     ("PID", 11, "postal address"),
     ("PID", 13, "phone"),
     ("PID", 14, "phone"),
@@ -62,6 +62,7 @@ pub(super) struct Hl7 {
     /// Fields begun in this segment.
     number: u16,
     name: String,
+    is_name: bool,
     value: Value,
 }
 
@@ -69,7 +70,15 @@ impl Hl7 {
     /// A reader for a message that begins with `head`.
     pub(super) fn new(head: &[u8]) -> Self {
         let delimiter = head.get(3).copied().unwrap_or(b'|');
-        Self { at: 0, delimiter, segment: Vec::new(), number: 0, name: String::new(), value: Value::new() }
+        Self {
+            at: 0,
+            delimiter,
+            segment: Vec::new(),
+            number: 0,
+            name: String::new(),
+            is_name: false,
+            value: Value::new(),
+        }
     }
 
     fn field_begins(&mut self) {
@@ -78,6 +87,7 @@ impl Hl7 {
         // The delimiter is the first field of a header.
         let number = self.number + u16::from(segment == "MSH");
         let about = FIELDS.iter().find(|(known, place, _)| *known == segment && *place == number);
+        self.is_name = about.is_some_and(|(.., about)| *about == "full name");
         self.name = match about {
             Some((.., about)) => format!("{segment}-{number}.{about}"),
             None => format!("{segment}-{number}"),
@@ -89,7 +99,10 @@ impl Reader for Hl7 {
     fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
         let mut rest = octets;
         while !rest.is_empty() {
-            let len = memchr::memchr3(self.delimiter, b'\r', b'\n', rest);
+            // The parts of a name are values of their own; addresses and numbers stay in one piece.
+            let apart = if self.is_name { b'^' } else { self.delimiter };
+            let len =
+                rest.iter().position(|octet| matches!(octet, b'\r' | b'\n') || [self.delimiter, apart].contains(octet));
             let (piece, later) = rest.split_at(len.unwrap_or(rest.len()));
             if self.number == 0 {
                 let room = 4_usize.saturating_sub(self.segment.len());
@@ -104,9 +117,10 @@ impl Reader for Hl7 {
             self.end(cx);
             if mark == self.delimiter {
                 self.field_begins();
-            } else {
+            } else if matches!(mark, b'\r' | b'\n') {
                 self.segment.clear();
                 self.number = 0;
+                self.is_name = false;
             }
             cx.text(&[mark], self.at, None);
             self.at += 1;
@@ -120,6 +134,7 @@ impl Reader for Hl7 {
         // The segment is not known any more.
         self.segment = b"?".to_vec();
         self.number = 1;
+        self.is_name = false;
         self.name = "?".to_owned();
     }
 

@@ -6,6 +6,7 @@ use super::document::Reader;
 use super::encoded_word::EncodedWords;
 use super::form::{Dialect, Pairs};
 use super::percent::Percent;
+use super::structured::Structured;
 use super::value::Value;
 
 /// Longest header name that is remembered, octets.
@@ -42,6 +43,7 @@ pub(super) struct HttpHead {
     query: Pairs,
     cookies: Pairs,
     value: Value,
+    structured: Structured,
     /// Only messages of RFC 5322 have encoded words.
     words: Option<EncodedWords>,
 }
@@ -57,6 +59,7 @@ impl HttpHead {
             query: Pairs::new(Dialect::Form, None),
             cookies: Pairs::new(Dialect::Cookie, None),
             value: Value::new(),
+            structured: Structured::default(),
             words: None,
         }
     }
@@ -78,11 +81,11 @@ impl HttpHead {
             Place::Query => self.query.end(self.at, cx),
             Place::Cookies => self.cookies.end(self.at, cx),
             Place::Value => {
-                let Self { words, value, name, .. } = self;
+                let Self { words, value, name, structured, .. } = self;
                 if let Some(words) = words {
-                    words.finish(&mut |octets, at| value.octets(octets, at, Some(name), cx));
+                    words.finish(&mut |octets, at| structured.octets(octets, at, name, value, cx));
                 }
-                value.end(Some(name), cx);
+                structured.end(name, value, cx);
             }
             _ => {}
         }
@@ -109,12 +112,12 @@ impl HttpHead {
             Place::Query => self.query.octets(piece, self.at, cx),
             Place::Cookies => self.cookies.octets(piece, self.at, cx),
             Place::Value => {
-                let Self { words, value, name, at, .. } = self;
+                let Self { words, value, name, at, structured, .. } = self;
                 match words {
                     Some(words) => {
-                        words.feed(piece, *at, &mut |octets, at| value.octets(octets, at, Some(name), cx));
+                        words.feed(piece, *at, &mut |octets, at| structured.octets(octets, at, name, value, cx));
                     }
-                    None => value.octets(piece, *at, Some(name), cx),
+                    None => structured.octets(piece, *at, name, value, cx),
                 }
             }
             Place::Name => {
@@ -189,7 +192,7 @@ impl Reader for HttpHead {
 
     fn held_bytes(&self) -> usize {
         let held = self.query.held_bytes() + self.cookies.held_bytes() + self.value.held_bytes();
-        let held = held + self.words.as_ref().map_or(0, EncodedWords::held_bytes);
+        let held = held + self.words.as_ref().map_or(0, EncodedWords::held_bytes) + self.structured.held_bytes();
         size_of::<Self>() + self.name.capacity() + held
     }
 }

@@ -40,6 +40,7 @@ mod plain;
 mod probe;
 mod quoted_printable;
 mod record;
+mod structured;
 mod tar;
 mod value;
 mod xml;

@@ -170,7 +170,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         _ => csv::detect(head, complete),
     };
     if let Some(delimiter) = delimiter {
-        return Found::Nested("csv", Box::new(Csv::new(delimiter, hint.field)));
+        return Found::Nested("csv", Box::new(Csv::new(delimiter, hint.field, head)));
     }
     Found::Plain(Box::new(Plain::new(hint.field, is_text(head))))
 }

@@ -437,12 +437,43 @@ fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
             )
             .into_bytes(),
             format!(
-                "From: «from=Jürgen <j@e.f>»\r\nContent-Type: «content-type=multipart/mixed; boundary=o»\r\n\r\n\
+                "From: «from.display name=Jürgen» «from=<j@e.f>»\r\nContent-Type: «content-type=multipart/mixed; boundary=o»\r\n\r\n\
                  <multipart|--o\r\nContent-Type: multipart/alternative; boundary=\"i n\"\r\n\r\n<part|<multipart|--i n\r\n\
                  Content-Transfer-Encoding: quoted-printable\r\n\r\n<part|<quoted-printable|née!>>\r\n--i n-->>\r\n--o\r\n\
                  Content-Disposition: attachment; filename=\"a.json\"\r\nContent-Transfer-Encoding: base64\r\n\r\n\
                  <part:a.json|<base64|{SAMPLE_READ}>>\r\n--o--\r\n>"
             ),
+        ),
+        (
+            "credentials and addresses in heads",
+            start(DocumentKind::HttpRequestHead, "", &[]),
+            b"GET / HTTP/1.1\r\nAuthorization: Basic am9lOnNlY3JldA==\r\nProxy-Authorization: Digest username=\"joe, x\", \
+              realm=r\r\nFrom: \"A, B\" <a@b.c>, d@e.f\r\n"
+                .to_vec(),
+            "<head|GET / HTTP/1.1\r\nAuthorization: «authorization=Basic »<basic|«username=joe»:«password=secret»>\r\n\
+             Proxy-Authorization: «proxy-authorization=Digest »username=\"«proxy-authorization.username=joe, x»\", realm=\
+             «proxy-authorization.realm=r»\r\nFrom: \"«from.display name=A, B»\" «from=<a@b.c>, d@e.f»\r\n>"
+                .into(),
+        ),
+        (
+            "csv without header",
+            body("text/csv", &[]),
+            b"Jane,a@b.c,2001-02-03\nJoe,d@e.f,2002-03-04\n".to_vec(),
+            "<csv|Jane,a@b.c,2001-02-03\nJoe,d@e.f,2002-03-04\n>".into(),
+        ),
+        (
+            "lines of json, as bulk requests have them",
+            body("application/x-ndjson", &[]),
+            b"{\"index\":{}}\n{\"ssn\":\"1\"}\n{\"index\":{}}\n{\"ssn\":\"2\"}\n".to_vec(),
+            "<json|{\"index\":{}}\n{\"ssn\":\"«ssn=1»\"}\n{\"index\":{}}\n{\"ssn\":\"«ssn=2»\"}\n>".into(),
+        ),
+        (
+            "hl7",
+            start(DocumentKind::MessageBody, "", &[]),
+            b"MSH|^~\\&|APP|FAC\rPID|1||77^^^A||DOE^JOE\r".to_vec(),
+            "<hl7|MSH|«MSH-2=^~\\&»|«MSH-3=APP»|«MSH-4=FAC»\rPID|«PID-1=1»||«PID-3.medical record number=77^^^A»||\
+             «PID-5.full name=DOE»^«PID-5.full name=JOE»\r>"
+                .into(),
         ),
         (
             "commands",

@@ -9,6 +9,7 @@ use memchr::memchr;
 use crate::model::{Direction, DocumentKind, NameSource};
 
 use super::decoder::{Input, Out, Probe, Role, Step, StreamDecoder};
+use super::fields::Fields;
 use super::reader::Reader;
 use super::unknown::plain;
 
@@ -86,7 +87,15 @@ impl StreamDecoder for Prelude {
             Walk::More if input.more => Step::Took(0),
             Walk::More | Walk::No => Step::Leave(0, None),
             Walk::Whole { len, words, target } => {
-                if !words.is_empty() {
+                if let [1, user_len, rest @ ..] = words
+                    && let Some((user, password)) = rest.split_at_checked(usize::from(*user_len))
+                {
+                    // RFC 1929, section 2.
+                    let mut fields = Fields::default();
+                    fields.add("username", user);
+                    fields.add("password", password.get(1..).unwrap_or_default());
+                    fields.give(input.dir, input.at, out);
+                } else if !words.is_empty() {
                     out.document(input.dir, plain(DocumentKind::Stream, input.at), words);
                 }
                 if let Some(target) = target.and_then(|name| std::str::from_utf8(name).ok()) {
