@@ -32,6 +32,7 @@ fn replay(path: &Path, local: IpAddr, catalogue: &Arc<Catalogue>) -> Vec<Found> 
     let rules = Arc::new(Rules {
         catalogue: catalogue.clone(),
         locator: Arc::new(Locator::load(&settings).map_err(|p| format!("{p:?}")).expect("loads")),
+        watch: Arc::default(),
         policy: Arc::new(PolicySet::built_in_default("US".parse().expect("a code"))),
         digest_key: [0; 32],
     });
