@@ -127,8 +127,9 @@ fn datagrams(version: u32, suite: Suite, len: usize) -> Vec<(Direction, Vec<u8>)
         // A late packet of the generation before, and one that is sent again.
         (Direction::Forward, short(0, 3, &part(25, end))),
         (Direction::Forward, short(2, 4, &part(5, 12))),
-        (Direction::Forward, short(3, 5, &part(0, 5))),
+        (Direction::Forward, short(1, 5, &part(10, 27))),
         (Direction::Forward, short(3, 6, &part(0, 5))),
+        (Direction::Forward, short(3, 7, &part(0, 5))),
     ]
 }
 
