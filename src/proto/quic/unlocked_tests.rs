@@ -191,7 +191,7 @@ fn streams_without_end_stay_within_the_budget() {
     // 2000 requests, each with a part that is not its first; one of them had ended before.
     for number in 0..2000_u32 {
         let mut frame = vec![0x0e];
-        frame.extend_from_slice(&(number * 4 | 0x8000_0000).to_be_bytes());
+        frame.extend_from_slice(&((number * 4) | 0x8000_0000).to_be_bytes());
         frame.extend_from_slice(&[0x44, 0]);
         frame.extend_from_slice(&1000_u16.to_be_bytes().map(|octet| octet));
         frame[7] |= 0x40;

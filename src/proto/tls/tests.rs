@@ -328,12 +328,15 @@ fn sessions_of_others_are_finished_after_the_hello() {
     assert_eq!(facts.seen.unread.values().sum::<u64>(), 1);
 }
 
-/// The parts of a capture's conversations, as the inspector is shown them.
+/// The parts of a conversation, in order.
+type Talk = Vec<(Direction, Vec<u8>)>;
+
+/// A capture's conversations, as the inspector is shown them.
 #[derive(Default)]
-struct Talks(Vec<Vec<(Direction, Vec<u8>)>>);
+struct Talks(Vec<Talk>);
 
 impl Handler for Talks {
-    type State = Vec<(Direction, Vec<u8>)>;
+    type State = Talk;
 
     fn open(&mut self, _: &FlowRecord) -> Self::State {
         Vec::new()
@@ -356,7 +359,7 @@ impl Handler for Talks {
     }
 }
 
-fn talks(capture: &Path) -> Vec<Vec<(Direction, Vec<u8>)>> {
+fn talks(capture: &Path) -> Vec<Talk> {
     let limits = Limits::default();
     let mut decoder = Decoder::new(&limits);
     let mut table: FlowTable<Talks> = FlowTable::new(&limits);
@@ -428,7 +431,7 @@ fn segments_and_prefixes_do_no_harm() {
 }
 
 /// A session of TLS 1.3 after its hellos: key log, conversation so far, and the client's records, one line of text in each.
-fn lines(count: u64) -> (KeyLog, Vec<(Direction, Vec<u8>)>, Vec<Vec<u8>>) {
+fn lines(count: u64) -> (KeyLog, Talk, Vec<Vec<u8>>) {
     use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
     let mut keys = KeyLog::default();
     let line = |label: &str, octet: &str| format!("{label} {} {}\n", "09".repeat(32), octet.repeat(32));
