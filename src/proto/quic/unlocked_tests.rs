@@ -127,8 +127,9 @@ fn datagrams(version: u32, suite: Suite, len: usize) -> Vec<(Direction, Vec<u8>)
         // A late packet of the generation before, and one that is sent again.
         (Direction::Forward, short(0, 3, &part(25, end))),
         (Direction::Forward, short(2, 4, &part(5, 12))),
-        (Direction::Forward, short(3, 5, &part(0, 5))),
+        (Direction::Forward, short(1, 5, &part(10, 27))),
         (Direction::Forward, short(3, 6, &part(0, 5))),
+        (Direction::Forward, short(3, 7, &part(0, 5))),
     ]
 }
 
@@ -190,7 +191,7 @@ fn streams_without_end_stay_within_the_budget() {
     // 2000 requests, each with a part that is not its first; one of them had ended before.
     for number in 0..2000_u32 {
         let mut frame = vec![0x0e];
-        frame.extend_from_slice(&(number * 4 | 0x8000_0000).to_be_bytes());
+        frame.extend_from_slice(&((number * 4) | 0x8000_0000).to_be_bytes());
         frame.extend_from_slice(&[0x44, 0]);
         frame.extend_from_slice(&1000_u16.to_be_bytes().map(|octet| octet));
         frame[7] |= 0x40;

@@ -329,12 +329,15 @@ fn sessions_of_others_are_finished_after_the_hello() {
     assert_eq!(facts.seen.unread.values().sum::<u64>(), 1);
 }
 
-/// The parts of a capture's conversations, as the inspector is shown them.
+/// The parts of a conversation, in order.
+type Talk = Vec<(Direction, Vec<u8>)>;
+
+/// A capture's conversations, as the inspector is shown them.
 #[derive(Default)]
-struct Talks(Vec<Vec<(Direction, Vec<u8>)>>);
+struct Talks(Vec<Talk>);
 
 impl Handler for Talks {
-    type State = Vec<(Direction, Vec<u8>)>;
+    type State = Talk;
 
     fn open(&mut self, _: &FlowRecord) -> Self::State {
         Vec::new()
@@ -357,7 +360,7 @@ impl Handler for Talks {
     }
 }
 
-fn talks(capture: &Path) -> Vec<Vec<(Direction, Vec<u8>)>> {
+fn talks(capture: &Path) -> Vec<Talk> {
     let limits = Limits::default();
     let mut decoder = Decoder::new(&limits);
     let mut table: FlowTable<Talks> = FlowTable::new(&limits);
@@ -426,6 +429,70 @@ fn segments_and_prefixes_do_no_harm() {
             }
         }
     }
+}
+
+/// A session of TLS 1.3 after its hellos: key log, conversation so far, and the client's records, one line of text in each.
+fn lines(count: u64) -> (KeyLog, Talk, Vec<Vec<u8>>) {
+    use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    let mut keys = KeyLog::default();
+    let line = |label: &str, octet: &str| format!("{label} {} {}\n", "09".repeat(32), octet.repeat(32));
+    keys.read([line("CLIENT_TRAFFIC_SECRET_0", "41"), line("SERVER_TRAFFIC_SECRET_0", "42")].concat().as_bytes());
+    let hello = super::super::tests::records(&super::super::tests::client_hello("gaps.example", 9), 9999);
+    let mut answer = vec![2, 0, 0, 46, 3, 3];
+    answer.extend_from_slice(&[7; 32]);
+    answer.extend_from_slice(&[0, 0x13, 1, 0, 0, 6, 0, 43, 0, 2, 3, 4]);
+    let answer = super::super::tests::records(&answer, 9999);
+    let expand = |label, len| super::super::kdf::expand_label(super::super::kdf::Hash::Sha256, &[0x41; 32], label, len);
+    let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &expand("key", 16).unwrap()).unwrap());
+    let iv = expand("iv", 12).unwrap();
+    let record = |number: u64| {
+        let mut octets = format!("this is line number {number:04} of a long text\n\x17").into_bytes();
+        let header = [&[23, 3, 3][..], &((octets.len() + 16) as u16).to_be_bytes()].concat();
+        let mut nonce: [u8; 12] = iv.as_slice().try_into().unwrap();
+        nonce[4..].iter_mut().zip(number.to_be_bytes()).for_each(|(octet, number)| *octet ^= number);
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&header), &mut octets).unwrap();
+        [header, octets].concat()
+    };
+    let talk = vec![(Direction::Forward, hello), (Direction::Backward, answer)];
+    (keys, talk, (0..count).map(record).collect())
+}
+
+/// Loses the client's octets from one place to another, each a record and an octet in it, and says which lines were read.
+fn lines_read(count: u64, from: (usize, usize), to: (usize, usize)) -> (Vec<u64>, u64) {
+    let (keys, talk, records) = lines(count);
+    let at = |(record, octet): (usize, usize)| records[..record].iter().map(Vec::len).sum::<usize>() + octet;
+    let (from, to) = (at(from), at(to));
+    let all = records.concat();
+    let mut parts = whole(&talk);
+    parts.push((Direction::Forward, Ok(&all[..from])));
+    if to > from {
+        parts.push((Direction::Forward, Err((to - from) as u64)));
+    }
+    // In small pieces, as segments come.
+    parts.extend(all[to..].chunks(50).map(|part| (Direction::Forward, Ok(part))));
+    let seen = inspect(Transport::Stream, &keys, &parts);
+    let text: String = seen.texts(DocumentKind::Stream).concat();
+    let numbers = text.lines().filter_map(|line| line.strip_prefix("this is line number ")?.get(..4)?.parse().ok());
+    (numbers.collect(), seen.unread.values().sum())
+}
+
+#[test]
+fn records_are_found_again_after_a_gap() {
+    assert_eq!(lines_read(40, (0, 0), (0, 0)), ((0..40).collect(), 0));
+    for octet in [0, 1, 4, 5, 30] {
+        // Within one record; from one into the next; over whole records.
+        for (to, lost) in [((5, octet + 9), 5..6), ((6, octet), 5..7), ((9, octet), 5..10), ((60, octet), 5..61)] {
+            let (read, unread) = lines_read(80, (5, octet), to);
+            let lost = if octet == 0 { lost.start..lost.end - u64::from(to.1 == 0) } else { lost };
+            let expected: Vec<u64> = (0..80).filter(|number| !lost.contains(number)).collect();
+            assert_eq!(read, expected, "lost from 5:{octet} to {to:?}");
+            assert!(unread < 140, "{unread}");
+        }
+    }
+    // More records than are tried: the rest is locked, and said to be.
+    let (read, unread) = lines_read(200, (5, 0), (100, 0));
+    assert_eq!(read, [0, 1, 2, 3, 4]);
+    assert_eq!(unread, 100 * lines(1).2[0].len() as u64);
 }
 
 #[test]
