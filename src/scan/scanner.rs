@@ -273,6 +273,12 @@ impl Scanner {
             catalogue.weak.walk(&mut self.weak, &document.text, at, &mut self.scratch.ends);
             // Far from words that may speak for any of them, matches are not looked at one by one.
             if !self.scratch.ends.is_empty() && !self.speaks_for_weak(document, catalogue, at) {
+                if let Some(watcher) = &mut self.watcher {
+                    // A listed number needs no words.
+                    for &(signature, end) in &self.scratch.ends {
+                        watcher.candidate(document, signature, at, end);
+                    }
+                }
                 self.scratch.ends.clear();
             }
             self.weigh(document, catalogue, at);
