@@ -165,16 +165,32 @@ impl Scanner {
 /// Whether the text between a label and a value holds nothing but punctuation, markup, the digits of a key (`phone2`) and
 /// words that say nothing.
 pub(super) fn is_filler(between: &[u8]) -> bool {
-    let mut in_tag = false;
-    let outside = |b: &u8| {
-        in_tag = *b == b'<' || in_tag && *b != b'>';
-        in_tag
-    };
-    between
-        .split(outside)
+    // What closes after a quote closes more than the label: `"sin"):[`.
+    let closes = |w: &[u8]| matches!(w, [b'"' | b'\'', b')' | b']' | b'}']);
+    if between.windows(2).any(closes) {
+        return false;
+    }
+    without_tags(between)
         .flat_map(|text| text.split(|b| !b.is_ascii_alphanumeric() && *b < 0x80))
         .filter(|word| !word.is_empty() && !(word.len() <= 2 && word.iter().all(u8::is_ascii_digit)))
         .all(|word| FILLERS.iter().any(|f| f.as_bytes().eq_ignore_ascii_case(word)))
+}
+
+/// The parts of a text between its tags: `<td class="x">`, `</b>`. What compares numbers (`a<b;c>d`) is no tag.
+fn without_tags(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let tag = memchr::memchr_iter(b'<', text).find_map(|open| {
+            let inside = text.get(open + 1..).unwrap_or_default();
+            let close = inside.iter().position(|b| matches!(b, b'<' | b'>' | b';' | b'(' | b'{' | b'|' | b'&'));
+            let named = inside.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'/');
+            close.filter(|c| named && inside.get(*c) == Some(&b'>')).map(|c| (open, open + 1 + c + 1))
+        });
+        let (end, next) = tag.unwrap_or((text.len(), text.len()));
+        rest = tag.and_then(|_| text.get(next..));
+        text.get(..end)
+    })
 }
 
 /// Whether a blank line stands in a text: what is on either side of one says nothing about the other.
@@ -196,6 +212,8 @@ mod tests {
             (" No. ", true),
             ("</td><td class=\"number\">", true),
             ("10\":\"", true),
+            ("<<1;return e>", false),
+            ("\"):[", false),
             (" is not ", false),
             (" 2026 ", false),
             (" \u{e9} ", true),

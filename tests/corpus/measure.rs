@@ -1,5 +1,5 @@
 //! Measures the scanner: throughput on several texts beside the same patterns in other engines, and findings in noise.
-//! `cargo run --release --example measure-scan [MEGABYTES OF NOISE]`; results: docs/performance-scan.md.
+//! `cargo run --release --example measure-scan engines|noise MEGABYTES`; results: docs/performance-scan.md.
 
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs, reason = "a measurement")]
 
@@ -172,8 +172,16 @@ fn one_by_one(patterns: &[&str]) -> impl FnMut(&[u8]) -> f64 {
 }
 
 fn main() {
-    let megabytes: usize = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(64);
     let catalogue = Arc::new(Catalogue::built_in().expect("the built-in catalogue is right"));
+    let megabytes = std::env::args().nth(2).and_then(|a| a.parse().ok());
+    match megabytes {
+        Some(megabytes) => noise(&catalogue, megabytes),
+        None => engines(&catalogue),
+    }
+}
+
+/// Throughput beside other engines.
+fn engines(catalogue: &Arc<Catalogue>) {
     let patterns: Vec<&str> = catalogue.signatures().map(|s| s.pattern.as_str()).collect();
     let mut lazy = unanchored(&patterns);
     let mut single = one_by_one(&patterns);
@@ -191,7 +199,7 @@ fn main() {
         ("hostile: A-Z <", filled(OCTETS, || n.of("ABCDEFGHIJKLMNOPQRSTUVWXYZ<", 64))),
     ];
     for (name, text) in &texts {
-        let mut scanner = Scanner::new(Arc::clone(&catalogue), [0; 32]);
+        let mut scanner = Scanner::new(Arc::clone(catalogue), [0; 32]);
         let mut count = 0;
         let own = (0..3).map(|_| {
             count = 0;
@@ -202,10 +210,15 @@ fn main() {
         let others = [lazy(part), single(part)].map(|s| part.len() as f64 / s / 1e6);
         println!("{name:22}{:>9.1}{:>10.1}{:>12.2}{count:>10}", text.len() as f64 / own / 1e6, others[0], others[1]);
     }
-    println!("\nfindings in noise, per GB");
+}
+
+/// Findings in text without user data.
+fn noise(catalogue: &Arc<Catalogue>, megabytes: usize) {
+    let mut n = Numbers::new(11);
+    println!("findings in noise, per GB");
     let kinds: [(&str, fn(&mut Numbers) -> String); 3] = [("json", json), ("script", script), ("base64", base64)];
     for (name, make) in kinds {
-        let mut scanner = Scanner::new(Arc::clone(&catalogue), [0; 32]);
+        let mut scanner = Scanner::new(Arc::clone(catalogue), [0; 32]);
         let mut levels = [0_u64; 3];
         let mut seen = std::collections::BTreeMap::new();
         let mut octets = 0;
