@@ -29,6 +29,11 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// Show every piece of evidence for the jurisdiction of an address or host name
     Explain(ExplainArgs),
+    /// Country databases and published ranges
+    Geoip {
+        #[command(subcommand)]
+        action: GeoipAction,
+    },
     /// The signatures of user data: what is built in or loaded
     Signatures {
         #[command(subcommand)]
@@ -193,6 +198,16 @@ pub(super) struct ExplainArgs {
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(super) enum GeoipAction {
+    /// Fetch what [[updates]] in the configuration names, verify it, and put it in place
+    Update {
+        /// Configuration file (TOML)
+        #[arg(short = 'c', long = "config", value_name = "FILE")]
+        config: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]

@@ -6,6 +6,7 @@ mod catalogues;
 mod check;
 mod diff;
 mod explain;
+mod geoip;
 mod replay;
 mod rules;
 mod state;
@@ -52,6 +53,7 @@ pub fn run() -> ExitCode {
         args::Command::Test(args) => cases::test(&args),
         args::Command::Diff(args) => diff::diff(&args),
         args::Command::Explain(args) => explain::explain(args),
+        args::Command::Geoip { action: args::GeoipAction::Update { config } } => geoip::update(&config),
         args::Command::Signatures { action } => catalogues::signatures(action),
         args::Command::Policies { action } => catalogues::policies(action),
     };

@@ -97,6 +97,7 @@ fn geo_settings(settings: &Settings) -> GeoSettings {
             })
             .collect(),
         local: settings.local.clone(),
+        ranges: settings.ranges.clone(),
         site: settings.site,
         ..GeoSettings::default()
     }

@@ -17,5 +17,5 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use raw::{RawConfig, RawOverride, RawService, Written};
+pub use raw::{RawConfig, RawOverride, RawService, RawUpdate, Written};
 pub use settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
