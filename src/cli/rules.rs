@@ -99,7 +99,6 @@ fn geo_settings(settings: &Settings) -> GeoSettings {
         local: settings.local.clone(),
         ranges: settings.ranges.clone(),
         site: settings.site,
-        ..GeoSettings::default()
     }
 }
 
