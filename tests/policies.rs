@@ -1,4 +1,4 @@
-//! Tools around policies: `borderpost diff`, and what `borderpost check` remarks.
+//! Tools around policies and places: `borderpost diff`, what `borderpost check` remarks, `borderpost geoip update`.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
@@ -58,4 +58,43 @@ decision = \"deny\"\nreason = \"r\"\n[[rule]]\nid = \"c\"\nto = [\"CN\"]\ndecisi
     );
     assert!(stderr.contains("odd.toml:13: rule `c` holds no longer: its days are over"), "{stderr}");
     assert!(!stderr.contains("joint-venture") && !stderr.contains("outside"), "{stderr}");
+}
+
+#[test]
+fn what_is_fetched_is_verified_before_it_takes_a_place() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| dir.path().join(name);
+    std::fs::write(path("good.csv"), "192.0.2.0/24,SG,,,\n").expect("written");
+    std::fs::write(path("bad.csv"), "192.0.2.0/99,SG,,,\n").expect("written");
+    let config = path("c.toml");
+    let update = |command: &str| {
+        let text = format!("ranges = [\"feed.csv\"]\n[[updates]]\nfile = \"feed.csv\"\ncommand = {command}\n");
+        std::fs::write(&config, text).expect("written");
+        let out = run(["geoip".as_ref(), "update".as_ref(), "-c".as_ref(), config.as_os_str()]);
+        (out.status.code(), text_of(&out.stdout) + &text_of(&out.stderr))
+    };
+    fn text_of(octets: &[u8]) -> String {
+        text(octets)
+    }
+    let copy = |name: &str| format!("[\"cp\", \"{}\", \"{{}}\"]", path(name).display());
+    let (code, said) = update(&copy("good.csv"));
+    assert_eq!(code, Some(0), "{said}");
+    let good = std::fs::read(path("feed.csv")).expect("in place");
+    for (command, why) in [
+        (copy("bad.csv"), "stays as it was"),
+        ("[\"false\"]".to_owned(), "exit status: 1"),
+        ("[\"true\"]".to_owned(), "wrote nothing"),
+        ("[\"/no/such/program\"]".to_owned(), "No such file"),
+    ] {
+        let (code, said) = update(&command);
+        assert!(code == Some(1) && said.contains(why), "{command}: {said}");
+        assert_eq!(std::fs::read(path("feed.csv")).expect("still there"), good);
+    }
+    let out = run(["explain".as_ref(), "192.0.2.1".as_ref(), "-c".as_ref(), config.as_os_str()]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let left = std::fs::read_dir(dir.path())
+        .expect("readable")
+        .flatten()
+        .filter(|e| e.file_name().to_string_lossy().starts_with(".borderpost-"));
+    assert_eq!(left.count(), 0);
 }

@@ -33,6 +33,11 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// Show every piece of evidence for the jurisdiction of an address or host name
     Explain(ExplainArgs),
+    /// Country databases and published ranges
+    Geoip {
+        #[command(subcommand)]
+        action: GeoipAction,
+    },
     /// The signatures of user data: what is built in or loaded
     Signatures {
         #[command(subcommand)]
@@ -351,6 +356,16 @@ fn column(text: &str) -> Result<(String, String), String> {
         Some((column, kind)) if !column.is_empty() && !kind.is_empty() => Ok((column.to_owned(), kind.to_owned())),
         _ => Err("a column and its type, such as ssn=us-ssn".to_owned()),
     }
+}
+
+#[derive(Subcommand)]
+pub(super) enum GeoipAction {
+    /// Fetch what [[updates]] in the configuration names, verify it, and put it in place
+    Update {
+        /// Configuration file (TOML)
+        #[arg(short = 'c', long = "config", value_name = "FILE")]
+        config: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]

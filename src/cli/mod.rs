@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod explain;
 mod fingerprint;
+mod geoip;
 mod replay;
 mod rules;
 mod state;
@@ -56,6 +57,7 @@ pub fn run() -> ExitCode {
         args::Command::Test(args) => cases::test(&args),
         args::Command::Diff(args) => diff::diff(&args),
         args::Command::Explain(args) => explain::explain(args),
+        args::Command::Geoip { action: args::GeoipAction::Update { config } } => geoip::update(&config),
         args::Command::Signatures { action } => catalogues::signatures(action),
         args::Command::Fingerprint(args) => fingerprint::fingerprint(args),
         args::Command::Policies { action } => catalogues::policies(action),

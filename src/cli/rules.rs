@@ -139,8 +139,8 @@ fn geo_settings(settings: &Settings) -> GeoSettings {
             })
             .collect(),
         local: settings.local.clone(),
+        ranges: settings.ranges.clone(),
         site: settings.site,
-        ..GeoSettings::default()
     }
 }
 

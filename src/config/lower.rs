@@ -106,6 +106,7 @@ impl Lowering {
         let home = raw.home.as_ref().and_then(|word| self.country("home", word));
         let policies = raw.policy.iter().filter_map(|word| self.policy(word, built_in_policies)).collect();
         let geoip = raw.geoip.into_iter().filter_map(|path| self.readable("geoip", path)).collect();
+        let ranges = raw.ranges.into_iter().filter_map(|path| self.readable("ranges", path)).collect();
         if let Some(filter) = &raw.filter
             && filter.value.trim().is_empty()
         {
@@ -146,6 +147,7 @@ impl Lowering {
             home,
             policies,
             geoip,
+            ranges,
             overrides,
             services,
             signatures,

@@ -19,5 +19,5 @@ mod settings;
 mod tests;
 
 pub use live::{LiveSettings, LogFormat, RawLive};
-pub use raw::{RawConfig, RawOverride, RawService, RawWatch, Written};
+pub use raw::{RawConfig, RawOverride, RawService, RawUpdate, RawWatch, Written};
 pub use settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};

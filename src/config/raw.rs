@@ -68,6 +68,15 @@ pub struct RawWatch {
     pub key: Written<PathBuf>,
 }
 
+/// How a file is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawUpdate {
+    /// The file, one of `geoip` or `ranges`.
+    pub file: Written<PathBuf>,
+    /// Program and arguments; `{}` stands for the path that it is to write.
+    pub command: Vec<Written<String>>,
+}
+
 /// Everything that can be configured, as typed. Absent is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawConfig {
@@ -79,6 +88,10 @@ pub struct RawConfig {
     pub policy: Vec<Written<String>>,
     /// Country and network databases; later ones win.
     pub geoip: Vec<Written<PathBuf>>,
+    /// Published address ranges of providers, and geofeeds.
+    pub ranges: Vec<Written<PathBuf>>,
+    /// How databases and ranges are fetched.
+    pub updates: Vec<RawUpdate>,
     /// Capture filter.
     pub filter: Option<Written<String>>,
     /// Key logs of sessions to decrypt.
@@ -157,6 +170,8 @@ impl RawConfig {
             home: flags.home.or(file.home),
             policy: list(flags.policy, file.policy),
             geoip: list(flags.geoip, file.geoip),
+            ranges: list(flags.ranges, file.ranges),
+            updates: list(flags.updates, file.updates),
             filter: flags.filter.or(file.filter),
             keylog: list(flags.keylog, file.keylog),
             events: flags.events.or(file.events),
@@ -225,6 +240,8 @@ impl Reader<'_> {
             home: self.text(root.string("home")),
             policy: self.policies(root.strings("policy")),
             geoip: self.paths(root.strings("geoip")),
+            ranges: self.paths(root.strings("ranges")),
+            updates: self.updates(root),
             filter: self.text(root.string("filter")),
             keylog: self.paths(root.strings("keylog")),
             events: self.path(root.string("events")),
@@ -280,6 +297,20 @@ impl Reader<'_> {
             watch.extend(file.zip(key).map(|(file, key)| RawWatch { file, key }));
         }
         watch
+    }
+
+    fn updates(&self, root: &mut Table<'_, '_>) -> Vec<RawUpdate> {
+        let mut updates = Vec::new();
+        for mut table in root.tables("updates") {
+            let file = table.required_string("file");
+            let command = self.texts(table.strings("command"));
+            if command.is_empty() {
+                table.file().problem(table.line(), "`command` in [[updates]] is missing");
+            }
+            table.finish();
+            updates.extend(self.path(file).map(|file| RawUpdate { file, command }));
+        }
+        updates
     }
 
     fn services(&self, root: &mut Table<'_, '_>) -> Vec<RawService> {

@@ -66,6 +66,8 @@ pub struct Settings {
     pub policies: Vec<(String, String)>,
     /// Databases, weakest first.
     pub geoip: Vec<PathBuf>,
+    /// Published address ranges of providers, and geofeeds.
+    pub ranges: Vec<PathBuf>,
     /// Networks that the operator knows.
     pub overrides: Vec<OverrideEntry>,
     /// Services that the operator knows.

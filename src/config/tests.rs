@@ -47,6 +47,8 @@ fn the_example_names_every_option() {
         home,
         policy,
         geoip,
+        ranges,
+        updates,
         filter,
         keylog,
         events,
@@ -76,6 +78,7 @@ fn the_example_names_every_option() {
     assert!(override_files.is_empty() && home.is_some() && filter.is_some() && threads.is_some() && fail_on.is_some());
     assert!(events.is_some() && flows.is_some() && metrics.is_some() && json.is_some() && quiet.is_some());
     assert!(digest_key_file.is_some() && keylog.len() == 1 && state.is_some() && site.is_some());
+    assert_eq!((ranges.len(), updates.len(), updates[0].command.len()), (2, 1, 5));
     assert_eq!(policy[0].value, "home");
     assert_eq!(policy[1].value, "etc/policies/acme.toml");
     assert_eq!(signatures[0].value.to_str(), Some("etc/signatures/customer-ids.toml"));
