@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::batch::Task;
-use super::document::{OpenDocument, Reading};
+use super::document::{OpenDocument, Reading, Tools};
 use super::ledger::{Judged, Ledger, Unread, count};
 use super::names::Names;
+use super::pixels::Pixels;
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::model::{
@@ -55,7 +56,7 @@ pub(super) struct Judge {
     rules: Arc<Rules>,
     limits: Limits,
     options: EngineOptions,
-    scanner: Scanner,
+    tools: Tools,
     names: Names,
     counts: Counts,
     events: Vec<(u64, Event)>,
@@ -69,7 +70,11 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(rules: Arc<Rules>, limits: Limits, options: EngineOptions) -> Self {
         Self {
-            scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key),
+            tools: Tools {
+                scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key),
+                pixels: Pixels::new(&limits),
+                now: Timestamp::default(),
+            },
             names: Names::new(limits.names_max),
             rules,
             limits,
@@ -87,6 +92,7 @@ impl Judge {
     pub(super) fn begin_packet(&mut self, number: u64, time: Timestamp, task: Task) {
         self.number = number;
         self.now = self.now.max(time);
+        self.tools.now = self.now;
         self.task = task;
     }
 
@@ -104,7 +110,8 @@ impl Judge {
         if forgotten > 0 {
             *counts.limits_reached.entry(sums::NAMES).or_default() += forgotten;
         }
-        sums::add_scan(&mut counts, &self.scanner.counts());
+        sums::add_scan(&mut counts, &self.tools.scanner.counts());
+        sums::add_images(&mut counts, self.tools.pixels.not_looked_at);
         counts
     }
 
@@ -199,7 +206,7 @@ impl Judge {
             else {
                 break;
             };
-            largest.give_up(&mut self.scanner, reading);
+            largest.give_up(&mut self.tools, reading);
             let (_, change) = largest.settle_held();
             self.held = self.held.saturating_add_signed(change);
             *self.counts.limits_reached.entry(sums::DOCUMENTS).or_default() += 1;
@@ -479,7 +486,7 @@ impl Handler for Judge {
         // Documents that never ended: read what they hold back, and give their memory back.
         let mut reading = Reading::default();
         for mut document in std::mem::take(&mut live.documents) {
-            document.end(&mut self.scanner, &mut reading);
+            document.end(&mut self.tools, &mut reading);
             self.held = self.held.saturating_sub(document.held());
         }
         self.settle(flow, state.scope, state.out, live, &mut reading);
@@ -555,21 +562,21 @@ impl Facts for Sink<'_> {
 
     fn document_octets(&mut self, _dir: Direction, id: u32, octets: &[u8]) {
         if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
-            document.octets(octets, &mut self.judge.scanner, self.reading);
+            document.octets(octets, &mut self.judge.tools, self.reading);
             self.settle();
         }
     }
 
     fn document_gap(&mut self, _dir: Direction, id: u32, len: u64) {
         if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
-            document.gap(len, &mut self.judge.scanner, self.reading);
+            document.gap(len, &mut self.judge.tools, self.reading);
         }
     }
 
     fn document_end(&mut self, _dir: Direction, id: u32) {
         let Some(index) = self.live.documents.iter().position(|document| document.id == id) else { return };
         let mut document = self.live.documents.swap_remove(index);
-        document.end(&mut self.judge.scanner, self.reading);
+        document.end(&mut self.judge.tools, self.reading);
         self.judge.held = self.judge.held.saturating_sub(document.held());
         self.settle();
     }

@@ -23,6 +23,7 @@ mod judge;
 mod lane;
 mod ledger;
 mod names;
+mod pixels;
 mod sums;
 mod workers;
 

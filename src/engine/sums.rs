@@ -8,6 +8,8 @@ use crate::wire::WireCounts;
 /// Limits by the names they have in `Limits`.
 pub(super) const NAMES: &str = "names_max";
 pub(super) const DOCUMENTS: &str = "document_bytes_max";
+/// Images whose pixels were not looked at; the limits are `image_bytes_max`, `image_pixels_max`, `image_pixels_per_second_max`.
+const IMAGES: &str = "images";
 pub(super) const FINDINGS: &str = "findings_per_flow_max";
 const HELD: &str = "held_bytes_max";
 /// Octets not searched because hostile text emptied the automaton's cache too often: a budget of the scanner, not configured.
@@ -15,7 +17,7 @@ const SCAN: &str = "scan_cache";
 
 /// Every limit that can be reached.
 pub fn limit_names() -> Vec<&'static str> {
-    let mut names = vec![NAMES, DOCUMENTS, FINDINGS, HELD, SCAN];
+    let mut names = vec![NAMES, DOCUMENTS, IMAGES, FINDINGS, HELD, SCAN];
     names.extend(WireCounts::LIMIT_SERIES);
     names
 }
@@ -41,6 +43,10 @@ pub(super) fn add_flow(counts: &mut Counts, flow: &FlowCounts) {
     counts.retransmitted_bytes += flow.retransmitted_bytes;
     counts.conflicting_overlaps += flow.dropped_bytes.get(DropReason::Conflict.index()).copied().unwrap_or(0);
     reached(counts, HELD, flow.held_limit_hits);
+}
+
+pub(super) fn add_images(counts: &mut Counts, not_looked_at: u64) {
+    reached(counts, IMAGES, not_looked_at);
 }
 
 pub(super) fn add_scan(counts: &mut Counts, scan: &ScanCounts) {
