@@ -35,8 +35,10 @@ pub(super) struct FlowState {
 struct Live {
     inspector: Option<Box<Inspector>>,
     app: Option<AppProto>,
-    /// The first name known, or the first one better than DNS.
+    /// The first name known, or the first one that is not weak.
     name: Option<(Arc<str>, NameSource)>,
+    /// Fingerprint of the TLS client.
+    ja4: Option<Arc<str>>,
     /// The latest name, if the flow serves several (a proxy, a reused connection).
     current: Option<Arc<str>>,
     /// Directions of which nothing more will be read, and why.
@@ -540,7 +542,11 @@ impl Facts for Sink<'_> {
         let Some(name) = clean_name(name) else { return };
         let name: Arc<str> = name.into();
         match &self.live.name {
-            Some((_, known)) if *known != NameSource::Dns => {}
+            Some((_, known)) if !is_weak(*known) => {
+                if is_weak(source) {
+                    return;
+                }
+            }
             _ => self.live.name = Some((name.clone(), source)),
         }
         self.live.current = Some(name);
@@ -552,7 +558,11 @@ impl Facts for Sink<'_> {
         }
     }
 
-    fn tls(&mut self, _hello: &TlsHello) {}
+    fn tls(&mut self, hello: &TlsHello) {
+        if self.judge.options.flow_events {
+            self.live.ja4 = Some(hello.ja4().into());
+        }
+    }
 
     fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart) {
         if self.reads && dir == self.out {
@@ -620,6 +630,11 @@ fn clean_name(name: &str) -> Option<String> {
     fits.then(|| name.to_lowercase())
 }
 
+/// Whether a name gives way to one that the client asked for on the connection itself.
+const fn is_weak(source: NameSource) -> bool {
+    matches!(source, NameSource::TlsCertificate | NameSource::Dns)
+}
+
 /// Whether a flow's server name is the remote end's: on an inbound connection it is our own server's.
 const fn names_the_remote(out: Direction) -> bool {
     matches!(out, Direction::Forward)
@@ -673,6 +688,7 @@ fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live, now: &Time
         tunnel: flow.tunnel(),
         app_proto: live.app.unwrap_or(AppProto::Unknown),
         server_name: live.name.clone(),
+        ja4: live.ja4.clone(),
         packets_out: flow.packets[out.index()],
         bytes_out,
         packets_in: flow.packets[out.reverse().index()],
