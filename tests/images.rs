@@ -7,9 +7,14 @@ mod common;
 #[path = "generator/mod.rs"]
 mod generator;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use base64::Engine as _;
+use borderpost::capture::Captures;
+use borderpost::model::{Limits, Segment};
+use borderpost::wire::Decoder;
 use generator::net::Recorder;
 use generator::{barcode, demo};
 use serde_json::Value;
@@ -36,26 +41,19 @@ fn multipart(net: &mut Recorder, port: u16, file: &str, image: &[u8]) {
     upload(net, port, "Content-Type: multipart/form-data; boundary=b17\r\n", &body);
 }
 
-/// Replays a capture and returns its findings as `signature document field`, and its metrics.
 fn replay(net: Recorder, threads: &str) -> (Vec<String>, String) {
+    let mut capture = tempfile::NamedTempFile::new().expect("a temporary file");
+    capture.write_all(&net.into_pcap()).expect("writable");
+    replay_file(capture.path(), &["--threads", threads])
+}
+
+/// Replays a capture and returns its findings as `signature document field`, and its metrics.
+fn replay_file(capture: &Path, more: &[&str]) -> (Vec<String>, String) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-    std::fs::write(path("c.pcap"), net.into_pcap()).expect("writable");
-    let (events, metrics, capture) = (path("e.jsonl"), path("m.prom"), path("c.pcap"));
-    let args = [
-        "replay",
-        "--quiet",
-        "--threads",
-        threads,
-        "--events",
-        &events,
-        "--metrics",
-        &metrics,
-        "--home",
-        "US",
-        &capture,
-    ];
-    let output = common::run(args);
+    let (events, metrics, capture) = (path("e.jsonl"), path("m.prom"), capture.to_string_lossy());
+    let args = ["replay", "--quiet", "--events", &events, "--metrics", &metrics, "--home", "US", &capture];
+    let output = common::run(args.iter().chain(more));
     assert_eq!(output.status.code(), Some(0), "{}", common::text(&output.stderr));
     let events = std::fs::read_to_string(events).expect("written");
     let planted = ["D1234562", "SAMPLE", "01011990", "00012345", "37.7749"];
@@ -149,28 +147,72 @@ fn position_and_serial_numbers_are_found_in_a_photograph() {
 /// The budget goes by packet time and by lane: the same images are looked at whatever the number of threads.
 #[test]
 fn a_flood_of_images_is_looked_at_within_its_budget() {
-    let large = barcode::grey_png(3000, 3000, |_, _| 200);
+    let large = barcode::grey_png(850, 850, |_, _| 200);
     let flood = || {
         let mut net = Recorder::starting_at(1_772_460_000);
         let part = |image: &[u8]| {
             let head = b"--b17\r\nContent-Disposition: form-data; name=\"photo\"\r\n\r\n";
             [&head[..], image, b"\r\n"].concat()
         };
-        // Nine megapixels each, in one flow and so in one lane: two fit in, and what is left is enough for a small one.
+        // 0.72 megapixels each, in one flow and so in one lane: two fit in, and what is left is enough for a small one.
         let parts = [part(&large).repeat(5), part(&barcode::png(demo::BARCODE)), b"--b17--\r\n".to_vec()].concat();
         upload(&mut net, 51_000, "Content-Type: multipart/form-data; boundary=b17\r\n", &parts);
         net.wait_ms(1000);
-        // A second later 8 more have come.
+        // A second later one more fits in.
         let parts = [part(&large), part(&large), b"--b17--\r\n".to_vec()].concat();
         upload(&mut net, 51_000, "Content-Type: multipart/form-data; boundary=b17\r\n", &parts);
         net
     };
-    let (found, metrics) = replay(flood(), "1");
+    let mut config = tempfile::NamedTempFile::new().expect("a temporary file");
+    let limits = b"[limits]\nimage_pixels_max = 2000000\nimage_pixels_per_second_max = 700000\n";
+    config.write_all(limits).expect("writable");
+    let config = config.path().to_string_lossy();
+    let mut capture = tempfile::NamedTempFile::new().expect("a temporary file");
+    capture.write_all(&flood().into_pcap()).expect("writable");
+    let (found, metrics) = replay_file(capture.path(), &["-c", &config]);
     assert_eq!(count_of(&metrics, NOT_LOOKED_AT), "4");
     assert!(
         found.iter().any(|found| found.starts_with("us-aamva-header http-request-body/multipart/part/png/barcode"))
     );
     let missed = "borderpost_egress_uninspected_bytes_total{dst_location=\"CN\",reason=\"decode-limit\"}";
     assert_ne!(count_of(&metrics, missed), "0");
-    assert_eq!(replay(flood(), "3"), (found, metrics));
+    assert_eq!(replay_file(capture.path(), &["-c", &config, "--threads", "3"]), (found, metrics));
+}
+
+/// Photographs of other people's captures: the JPEGs a web server sent, a PNG that was posted, a photograph with EXIF that was
+/// published by MQTT, posted here again.
+#[test]
+fn real_images_are_read() {
+    let Some(shared) = common::shared() else { return };
+    let captures = shared.join("captures");
+    for (capture, local, expected, count) in [
+        ("http1/jpegs.pcap", "10.1.1.1/32", "image-jpeg http-response-body/jpeg -", 5),
+        ("http1/zeek-image-post-1080-8000-x.pcap", "127.0.0.1/32", "image-png http-request-body/png -", 1),
+    ] {
+        let (found, metrics) = replay_file(&captures.join(capture), &["--local", local]);
+        assert_eq!(found.iter().filter(|found| *found == expected).count(), count, "{capture} {found:?}");
+        assert_eq!(count_of(&metrics, NOT_LOOKED_AT), "0");
+    }
+    let sent = payload_of(&captures.join("messaging/mqtt5-pub-jpeg.pcap"), 1883);
+    let start = sent.windows(3).position(|octets| octets == [0xff, 0xd8, 0xff]).expect("a JPEG");
+    let mut net = Recorder::starting_at(1_772_460_000);
+    multipart(&mut net, 50_001, "photo.jpg", &sent[start..]);
+    let (found, _) = replay(net, "1");
+    let exif = found.iter().filter(|found| found.contains("http-request-body/multipart/part/jpeg/exif")).count();
+    assert!(exif > 0, "{found:#?}");
+}
+
+/// What TCP carried to a port, in the order of the capture.
+fn payload_of(capture: &Path, port: u16) -> Vec<u8> {
+    let mut captures = Captures::open(&[capture.to_path_buf()], None).expect("opens");
+    let mut decoder = Decoder::new(&Limits::default());
+    let mut payload = Vec::new();
+    while let Some(frame) = captures.next_frame() {
+        decoder.decode(&frame, &mut |packet| {
+            if let (Segment::Tcp(tcp), true) = (&packet.segment, packet.dst_port == port) {
+                payload.extend_from_slice(tcp.payload);
+            }
+        });
+    }
+    payload
 }

@@ -1,5 +1,7 @@
 //! Pictures of a PDF417 barcode: a grey JPEG of flat blocks and a grey PNG, both small and valid.
 
+#![allow(dead_code, unreachable_pub)] // Each test binary and benchmark uses its part.
+
 use std::io::Write as _;
 
 use rxing::common::BitMatrix;
@@ -8,7 +10,7 @@ use rxing::{BarcodeFormat, Writer as _};
 
 /// The modules of a text's symbol with its quiet zone.
 fn symbol(text: &str) -> BitMatrix {
-    PDF417Writer::default().encode(text, &BarcodeFormat::PDF_417, 1, 1).expect("a text that fits")
+    PDF417Writer.encode(text, &BarcodeFormat::PDF_417, 1, 1).expect("a text that fits")
 }
 
 /// Sides of a picture and whether a place in it is dark, `scale` pixels a module.

@@ -54,7 +54,7 @@ pub(super) fn find(image: &[u8]) -> Option<Range<usize>> {
 /// Gives out an EXIF block. The caller has checked that it may nest.
 pub(super) fn give(octets: &[u8], cx: &mut Cx<'_>) {
     cx.enter("exif", None);
-    let mut values = Tiff::open(octets).map(|tiff| tiff.values()).unwrap_or_default();
+    let mut values = Tiff::open(octets).map(Tiff::values).unwrap_or_default();
     values.sort_by_key(|value| (value.range.start, value.range.end));
     let mut from = 0;
     for Value { range, field, text } in values {
@@ -142,19 +142,19 @@ impl<'a> Tiff<'a> {
                     let directory = self.u32(entry.range.start);
                     values.extend(directory.and_then(|directory| self.position(directory as usize)));
                 }
-                _ => values.extend(self.text(entry)),
+                _ => values.extend(self.text(&entry)),
             }
         }
         if let Some(directory) = further {
-            values.extend(self.entries(directory as usize).filter_map(|entry| self.text(entry)));
+            values.extend(self.entries(directory as usize).filter_map(|entry| self.text(&entry)));
         }
         values
     }
 
     /// The text of an entry that is one.
-    fn text(&self, entry: Entry) -> Option<Value> {
+    fn text(&self, entry: &Entry) -> Option<Value> {
         let (_, field) = *TEXTS.iter().find(|(tag, _)| *tag == entry.tag)?;
-        let Range { mut start, end } = entry.range;
+        let Range { mut start, end } = entry.range.clone();
         let octets = self.octets.get(start..end)?;
         if matches!(entry.tag, 0x9c9b..=0x9c9f) {
             let (text, _) = UTF_16LE.decode_without_bom_handling(octets);

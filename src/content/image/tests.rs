@@ -5,7 +5,6 @@ use proptest::prelude::*;
 use crate::content::{TextSink, Unwrapper};
 use crate::model::{DocumentKind, DocumentStart, Limits, Text, UninspectedReason};
 
-#[allow(unreachable_pub)] // Shared with the generator of captures.
 #[path = "../../../tests/generator/barcode.rs"]
 mod drawn;
 
