@@ -5,6 +5,9 @@
 use std::hint::black_box;
 use std::io::Write as _;
 
+#[path = "../tests/generator/barcode.rs"]
+mod barcode;
+
 use borderpost::content::{TextSink, Unwrapper};
 use borderpost::model::{Coding, DocumentKind, DocumentStart, Limits, Text, UninspectedReason};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -71,13 +74,18 @@ fn content(c: &mut Criterion) {
     let plain: Vec<u8> = b"A line of plain text with some words in it, as logs have them.\n".repeat(16_000);
     let len = json.len();
     let (form, multipart) = (form(), multipart());
+    // A licence of some 3 megapixels, and a picture of 2 without a barcode.
+    let licence = barcode::jpeg(&"DAQD1234562\nDCSSAMPLE\n".repeat(10), &[]);
+    let blank = barcode::grey_png(1800, 1200, |x, y| (x * 7 + y * 3) as u8);
     type Case<'a> = (&'a str, &'a str, &'a [Coding], &'a [u8], usize);
-    let cases: [Case<'_>; 5] = [
+    let cases: [Case<'_>; 7] = [
         ("plain", "text/plain", &[], &plain, plain.len()),
         ("json", "application/json", &[], &json, len),
         ("gzip+json", "application/json", &[Coding::Gzip], &gzip, len),
         ("form", "application/x-www-form-urlencoded", &[], &form, form.len()),
         ("multipart", "multipart/form-data; boundary=bound", &[], &multipart, multipart.len()),
+        ("jpeg with barcode", "image/jpeg", &[], &licence, licence.len()),
+        ("png without barcode", "image/png", &[], &blank, blank.len()),
     ];
     let mut group = c.benchmark_group("content");
     for (name, media_type, codings, octets, len) in cases {

@@ -99,7 +99,7 @@ impl Settings {
 }
 
 /// Every limit with its value as configuration writes it.
-pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 18] {
+pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 21] {
     let time = |time: Duration| format!("\"{}\"", humantime::format_duration(time));
     // No `..`: a limit that configuration does not know must not compile.
     let Limits {
@@ -114,6 +114,9 @@ pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 18] {
         decode_free_bytes,
         decoded_bytes_max,
         nesting_max,
+        image_bytes_max,
+        image_pixels_max,
+        image_pixels_per_second_max,
         findings_per_flow_max,
         names_max,
         tcp_idle_timeout,
@@ -134,6 +137,9 @@ pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 18] {
         ("decode_free_bytes", decode_free_bytes.to_string()),
         ("decoded_bytes_max", decoded_bytes_max.to_string()),
         ("nesting_max", nesting_max.to_string()),
+        ("image_bytes_max", image_bytes_max.to_string()),
+        ("image_pixels_max", image_pixels_max.to_string()),
+        ("image_pixels_per_second_max", image_pixels_per_second_max.to_string()),
         ("findings_per_flow_max", findings_per_flow_max.to_string()),
         ("names_max", names_max.to_string()),
         ("tcp_idle_timeout", time(*tcp_idle_timeout)),

@@ -62,6 +62,12 @@ pub(super) const LIMITS: &[LimitKey] = &[
     LimitKey { key: "decode_free_bytes", set: Setter::Bytes(|l, n| l.decode_free_bytes = n as u64) },
     LimitKey { key: "decoded_bytes_max", set: Setter::Bytes(|l, n| l.decoded_bytes_max = n as u64) },
     LimitKey { key: "nesting_max", set: Setter::Count(|l, n| l.nesting_max = n, 64) },
+    LimitKey { key: "image_bytes_max", set: Setter::Bytes(|l, n| l.image_bytes_max = n) },
+    LimitKey { key: "image_pixels_max", set: Setter::Count(|l, n| l.image_pixels_max = n as u64, 100_000_000) },
+    LimitKey {
+        key: "image_pixels_per_second_max",
+        set: Setter::Count(|l, n| l.image_pixels_per_second_max = n as u64, u32::MAX as usize),
+    },
     LimitKey {
         key: "findings_per_flow_max",
         set: Setter::Count(|l, n| l.findings_per_flow_max = n as u32, u32::MAX as usize),

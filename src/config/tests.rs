@@ -253,7 +253,7 @@ operator-home = "SG"
     assert!(dump.contains("label = \"n\"") && dump.contains("operator-home = [\"SG\"]"), "{dump}");
     let again = RawConfig::parse("dump", &dump).map_err(|p| shown(&p)).unwrap();
     assert_eq!(again.overrides.len(), 1);
-    assert_eq!(again.limits.len(), 18);
+    assert_eq!(again.limits.len(), 21);
 
     set_mode(&at("k"), 0o644);
     let raw = RawConfig::parse(&name, "digest-key-file = \"k\"").unwrap();

@@ -13,6 +13,10 @@ pub(super) struct Budget {
     decode_ratio_max: u64,
     decode_free_bytes: u64,
     decoded_bytes_max: u64,
+    /// Octets of an image that are held until it is whole.
+    pub(super) image_bytes_max: usize,
+    /// Pixels of an image that is decoded.
+    pub(super) image_pixels_max: u64,
     depth: usize,
     /// Octets decoded so far, by the number of compressions around them: each level has the whole budget, so that where one
     /// ends does not depend on the order in which the others spend.
@@ -30,6 +34,8 @@ impl Budget {
             decode_ratio_max: limits.decode_ratio_max,
             decode_free_bytes: limits.decode_free_bytes,
             decoded_bytes_max: limits.decoded_bytes_max,
+            image_bytes_max: limits.image_bytes_max,
+            image_pixels_max: limits.image_pixels_max,
             depth: 0,
             decoded: Vec::new(),
             coded: 0,

@@ -8,6 +8,7 @@
 //! document ─▶ probe (announced codings, magic, media type, the look of the first octets) ─▶ reader
 //!   coding     gzip, deflate, br, zstd, base64, quoted-printable, charset: octets in, an inner document out
 //!   container  multipart, form, JSON, XML, CSV, HTTP head: text with field names, inner documents
+//!   image      JPEG, PNG, WebP, HEIF: metadata with field names, the text of a barcode
 //!   plain      everything else, as it is: other rooms know magics and binary patterns
 //! ```
 //!
@@ -31,6 +32,7 @@ mod encoded_word;
 mod form;
 mod hl7;
 mod http_head;
+mod image;
 mod json;
 mod mail;
 mod media_type;
@@ -68,6 +70,13 @@ pub trait TextSink {
     /// Octets of the *outermost* document's input that could not be read. Where the octets were inside a coding, the
     /// share of the coded input, rounded up. Gaps are not repeated here: their source has counted them.
     fn unread(&mut self, len: u64, reason: UninspectedReason);
+    /// Whether an image of so many pixels may be decoded now. Asked once for each that fits the other limits.
+    fn may_look(&mut self, pixels: u64) -> bool {
+        let _ = pixels;
+        true
+    }
+    /// The pixels of an image were not looked at: for a limit, for damage, or because its format is not decoded.
+    fn not_looked_at(&mut self) {}
 }
 
 /// One open document. Call `octets` and `gap` in stream order, then `end` once.

@@ -15,6 +15,7 @@ use super::document::{Document, Hint, Layer, Reader};
 use super::form::Form;
 use super::hl7::{self, Hl7};
 use super::http_head::HttpHead;
+use super::image::{Format, Image};
 use super::json::Json;
 use super::mail::{self, Mail};
 use super::media_type::parameter;
@@ -135,6 +136,9 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     }
     if tar::detect(head) {
         return Found::Nested("tar", Box::new(Tar::new()));
+    }
+    if let Some(format) = Format::detect(head) {
+        return Found::Nested(format.label(), Box::new(Image::new(format, hint.field)));
     }
     if has_magic(head) {
         return Found::Plain(Box::new(Plain::new(hint.field, false)));

@@ -406,7 +406,7 @@ fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
             "<charset|Jürgen>".into(),
         ),
         ("latin-1 lie", body("text/plain; charset=ISO-8859-1", &[]), "Jürgen".into(), "Jürgen".into()),
-        ("image", body("image/png", &[]), b"\x89PNG\r\n\x1a\n{\"a\":1}".to_vec(), "\u{fffd}PNG\r\n\u{1a}\n{\"a\":1}".into()),
+        ("image", body("image/png", &[]), b"\x89PNG\r\n\x1a\n{\"a\":1}".to_vec(), "<png|\u{fffd}PNG\r\n\u{1a}\n{\"a\":1}>".into()),
         (
             "zip",
             body("", &[]),

@@ -1,8 +1,10 @@
 //! A document being read: an unwrapper in front, one scan for every document within it behind.
 
 use crate::content::{TextSink, Unwrapper};
-use crate::model::{DocumentStart, Finding, Limits, Text, UninspectedReason};
+use crate::model::{DocumentStart, Finding, Limits, Text, Timestamp, UninspectedReason};
 use crate::scan::{DocumentScan, Scanner};
+
+use super::pixels::Pixels;
 
 /// An open document of a flow.
 pub(super) struct OpenDocument {
@@ -19,6 +21,14 @@ pub(super) struct OpenDocument {
 struct Inside {
     scans: Vec<DocumentScan>,
     labels: Vec<String>,
+}
+
+/// What documents of a lane are read with.
+pub(super) struct Tools {
+    pub(super) scanner: Scanner,
+    pub(super) pixels: Pixels,
+    /// Time of the latest packet.
+    pub(super) now: Timestamp,
 }
 
 /// What reading a document brought to light.
@@ -41,31 +51,31 @@ impl OpenDocument {
         }
     }
 
-    pub(super) fn octets(&mut self, octets: &[u8], scanner: &mut Scanner, reading: &mut Reading) {
+    pub(super) fn octets(&mut self, octets: &[u8], tools: &mut Tools, reading: &mut Reading) {
         if self.given_up {
             reading.unread.push((UninspectedReason::ScanLimit, octets.len() as u64));
             return;
         }
-        self.unwrapper.octets(octets, &mut Sink { inside: &mut self.inside, scanner, reading });
+        self.unwrapper.octets(octets, &mut Sink { inside: &mut self.inside, tools, reading });
     }
 
     /// What follows is a value of this field, or structure.
-    pub(super) fn field(&mut self, field: Option<&str>, scanner: &mut Scanner, reading: &mut Reading) {
+    pub(super) fn field(&mut self, field: Option<&str>, tools: &mut Tools, reading: &mut Reading) {
         if !self.given_up {
-            self.unwrapper.field(field, &mut Sink { inside: &mut self.inside, scanner, reading });
+            self.unwrapper.field(field, &mut Sink { inside: &mut self.inside, tools, reading });
         }
     }
 
-    pub(super) fn gap(&mut self, len: u64, scanner: &mut Scanner, reading: &mut Reading) {
+    pub(super) fn gap(&mut self, len: u64, tools: &mut Tools, reading: &mut Reading) {
         if !self.given_up {
-            self.unwrapper.gap(len, &mut Sink { inside: &mut self.inside, scanner, reading });
+            self.unwrapper.gap(len, &mut Sink { inside: &mut self.inside, tools, reading });
         }
     }
 
     /// Reads what is still held back for context.
-    pub(super) fn end(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
+    pub(super) fn end(&mut self, tools: &mut Tools, reading: &mut Reading) {
         if !self.given_up {
-            let mut sink = Sink { inside: &mut self.inside, scanner, reading };
+            let mut sink = Sink { inside: &mut self.inside, tools, reading };
             self.unwrapper.end(&mut sink);
             while !sink.inside.scans.is_empty() {
                 sink.leave();
@@ -83,8 +93,8 @@ impl OpenDocument {
     }
 
     /// Stops reading for want of memory; what was read so far is reported.
-    pub(super) fn give_up(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
-        self.end(scanner, reading);
+    pub(super) fn give_up(&mut self, tools: &mut Tools, reading: &mut Reading) {
+        self.end(tools, reading);
         self.given_up = true;
         self.inside = Inside { scans: Vec::new(), labels: Vec::new() };
     }
@@ -108,7 +118,7 @@ impl OpenDocument {
 
 struct Sink<'a> {
     inside: &'a mut Inside,
-    scanner: &'a mut Scanner,
+    tools: &'a mut Tools,
     reading: &'a mut Reading,
 }
 
@@ -122,7 +132,7 @@ impl TextSink for Sink<'_> {
     fn text(&mut self, text: Text<'_>) {
         if let Some(scan) = self.inside.scans.last_mut() {
             let findings = &mut self.reading.findings;
-            self.scanner.text(scan, text, &mut |finding| findings.push(finding));
+            self.tools.scanner.text(scan, text, &mut |finding| findings.push(finding));
         }
     }
 
@@ -130,11 +140,19 @@ impl TextSink for Sink<'_> {
         self.inside.labels.pop();
         if let Some(mut scan) = self.inside.scans.pop() {
             let findings = &mut self.reading.findings;
-            self.scanner.end(&mut scan, &mut |finding| findings.push(finding));
+            self.tools.scanner.end(&mut scan, &mut |finding| findings.push(finding));
         }
     }
 
     fn unread(&mut self, len: u64, reason: UninspectedReason) {
         self.reading.unread.push((reason, len));
+    }
+
+    fn may_look(&mut self, pixels: u64) -> bool {
+        self.tools.pixels.take(pixels, self.tools.now)
+    }
+
+    fn not_looked_at(&mut self) {
+        self.tools.pixels.not_looked_at += 1;
     }
 }

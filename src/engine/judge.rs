@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Task;
-use super::document::{OpenDocument, Reading};
+use super::document::{OpenDocument, Reading, Tools};
 use super::ledger::{Counted, Judged, Ledger, Unread, count};
 use super::names::Names;
+use super::pixels::Pixels;
 use super::tally::{CountedFinding, LaneEvent, counts_for};
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
@@ -37,8 +38,10 @@ pub(super) struct FlowState {
 struct Live {
     inspector: Option<Box<Inspector>>,
     app: Option<AppProto>,
-    /// The first name known, or the first one better than DNS.
+    /// The first name known, or the first one that is not weak.
     name: Option<(Arc<str>, NameSource)>,
+    /// Fingerprint of the TLS client.
+    ja4: Option<Arc<str>>,
     /// The latest name, if the flow serves several (a proxy, a reused connection).
     current: Option<Arc<str>>,
     /// Directions of which nothing more will be read, and why.
@@ -66,7 +69,7 @@ pub(super) struct Judge {
     limits: Limits,
     options: EngineOptions,
     keys: Arc<KeyLog>,
-    scanner: Scanner,
+    tools: Tools,
     names: Names,
     counts: Counts,
     events: Vec<(u64, LaneEvent)>,
@@ -80,7 +83,11 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(rules: Arc<Rules>, limits: Limits, options: EngineOptions) -> Self {
         Self {
-            scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key).with_watch(&rules.watch),
+            tools: Tools {
+                scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key).with_watch(&rules.watch),
+                pixels: Pixels::new(&limits),
+                now: Timestamp::default(),
+            },
             names: Names::new(limits.names_max),
             rules,
             limits,
@@ -104,6 +111,7 @@ impl Judge {
     pub(super) fn begin_packet(&mut self, number: u64, time: Timestamp, task: Task) {
         self.number = number;
         self.now = self.now.max(time);
+        self.tools.now = self.now;
         self.task = task;
     }
 
@@ -121,7 +129,8 @@ impl Judge {
         if forgotten > 0 {
             *counts.limits_reached.entry(sums::NAMES).or_default() += forgotten;
         }
-        sums::add_scan(&mut counts, &self.scanner.counts());
+        sums::add_scan(&mut counts, &self.tools.scanner.counts());
+        sums::add_images(&mut counts, self.tools.pixels.not_looked_at);
         counts
     }
 
@@ -139,7 +148,7 @@ impl Judge {
             return None;
         }
         let scanner = Scanner::new(self.rules.catalogue.clone(), self.rules.digest_key);
-        let old = std::mem::replace(&mut self.scanner, scanner);
+        let old = std::mem::replace(&mut self.tools.scanner, scanner);
         sums::add_scan(&mut self.counts, &old.counts());
         Some(old)
     }
@@ -271,7 +280,7 @@ impl Judge {
             else {
                 break;
             };
-            largest.give_up(&mut self.scanner, reading);
+            largest.give_up(&mut self.tools, reading);
             let (_, change) = largest.settle_held();
             self.held = self.held.saturating_add_signed(change);
             *self.counts.limits_reached.entry(sums::DOCUMENTS).or_default() += 1;
@@ -590,7 +599,7 @@ impl Handler for Judge {
         // Documents that never ended: read what they hold back, and give their memory back.
         let mut reading = Reading::default();
         for mut document in std::mem::take(&mut live.documents) {
-            document.end(&mut self.scanner, &mut reading);
+            document.end(&mut self.tools, &mut reading);
             self.held = self.held.saturating_sub(document.held());
         }
         self.settle(flow, state.scope, state.out, live, &mut reading);
@@ -644,7 +653,11 @@ impl Facts for Sink<'_> {
         let Some(name) = clean_name(name) else { return };
         let name: Arc<str> = name.into();
         match &self.live.name {
-            Some((_, known)) if *known != NameSource::Dns => {}
+            Some((_, known)) if !is_weak(*known) => {
+                if is_weak(source) {
+                    return;
+                }
+            }
             _ => self.live.name = Some((name.clone(), source)),
         }
         self.live.current = Some(name);
@@ -656,7 +669,11 @@ impl Facts for Sink<'_> {
         }
     }
 
-    fn tls(&mut self, _hello: &TlsHello) {}
+    fn tls(&mut self, hello: &TlsHello) {
+        if self.judge.options.flow_events {
+            self.live.ja4 = Some(hello.ja4().into());
+        }
+    }
 
     fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart) {
         if self.reads && dir == self.out {
@@ -666,27 +683,27 @@ impl Facts for Sink<'_> {
 
     fn document_field(&mut self, _dir: Direction, id: u32, field: Option<&str>) {
         if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
-            document.field(field, &mut self.judge.scanner, self.reading);
+            document.field(field, &mut self.judge.tools, self.reading);
         }
     }
 
     fn document_octets(&mut self, _dir: Direction, id: u32, octets: &[u8]) {
         if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
-            document.octets(octets, &mut self.judge.scanner, self.reading);
+            document.octets(octets, &mut self.judge.tools, self.reading);
             self.settle();
         }
     }
 
     fn document_gap(&mut self, _dir: Direction, id: u32, len: u64) {
         if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
-            document.gap(len, &mut self.judge.scanner, self.reading);
+            document.gap(len, &mut self.judge.tools, self.reading);
         }
     }
 
     fn document_end(&mut self, _dir: Direction, id: u32) {
         let Some(index) = self.live.documents.iter().position(|document| document.id == id) else { return };
         let mut document = self.live.documents.swap_remove(index);
-        document.end(&mut self.judge.scanner, self.reading);
+        document.end(&mut self.judge.tools, self.reading);
         self.judge.held = self.judge.held.saturating_sub(document.held());
         self.settle();
     }
@@ -729,6 +746,11 @@ fn clean_name(name: &str) -> Option<String> {
     let fits = (1..=253).contains(&name.len())
         && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
     fits.then(|| name.to_lowercase())
+}
+
+/// Whether a name gives way to one that the client asked for on the connection itself.
+const fn is_weak(source: NameSource) -> bool {
+    matches!(source, NameSource::TlsCertificate | NameSource::Dns)
 }
 
 /// Whether a flow's server name is the remote end's: on an inbound connection it is our own server's.
@@ -784,6 +806,7 @@ fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live, now: &Time
         tunnel: flow.tunnel(),
         app_proto: live.app.unwrap_or(AppProto::Unknown),
         server_name: live.name.clone(),
+        ja4: live.ja4.clone(),
         packets_out: flow.packets[out.index()],
         bytes_out,
         packets_in: flow.packets[out.reverse().index()],

@@ -29,6 +29,7 @@ mod judge;
 mod lane;
 mod ledger;
 mod names;
+mod pixels;
 mod sums;
 mod tally;
 mod workers;

@@ -8,6 +8,8 @@ use crate::wire::WireCounts;
 /// Limits by the names they have in `Limits`.
 pub(super) const NAMES: &str = "names_max";
 pub(super) const DOCUMENTS: &str = "document_bytes_max";
+/// Images whose pixels were not looked at; the limits are `image_bytes_max`, `image_pixels_max`, `image_pixels_per_second_max`.
+const IMAGES: &str = "images";
 /// Findings that became no events.
 pub const FINDINGS: &str = "findings_per_flow_max";
 const HELD: &str = "held_bytes_max";
@@ -16,7 +18,7 @@ const SCAN: &str = "scan_cache";
 
 /// Every limit that can be reached.
 pub fn limit_names() -> Vec<&'static str> {
-    let mut names = vec![NAMES, DOCUMENTS, FINDINGS, HELD, SCAN, super::tally::TAGS];
+    let mut names = vec![NAMES, DOCUMENTS, IMAGES, FINDINGS, HELD, SCAN, super::tally::TAGS];
     names.extend(WireCounts::LIMIT_SERIES);
     names
 }
@@ -42,6 +44,10 @@ pub(super) fn add_flow(counts: &mut Counts, flow: &FlowCounts) {
     counts.retransmitted_bytes += flow.retransmitted_bytes;
     counts.conflicting_overlaps += flow.dropped_bytes.get(DropReason::Conflict.index()).copied().unwrap_or(0);
     reached(counts, HELD, flow.held_limit_hits);
+}
+
+pub(super) fn add_images(counts: &mut Counts, not_looked_at: u64) {
+    reached(counts, IMAGES, not_looked_at);
 }
 
 pub(super) fn add_scan(counts: &mut Counts, scan: &ScanCounts) {

@@ -111,6 +111,9 @@ fn flow_fields<M: SerializeMap>(
         map.serialize_entry("server_name", name)?;
         map.serialize_entry("server_name_source", source)?;
     }
+    if let Some(ja4) = &flow.ja4 {
+        map.serialize_entry("ja4", ja4)?;
+    }
     map.serialize_entry("bytes_out", &flow.bytes_out)?;
     map.serialize_entry("bytes_in", &flow.bytes_in)?;
     map.serialize_entry("packets_out", &flow.packets_out)?;

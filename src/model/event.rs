@@ -23,6 +23,8 @@ names! {
         Http2Authority = "http2-authority",
         /// Target of a SOCKS request, RFC 1928.
         Socks = "socks",
+        /// Subject or alternative name of a TLS certificate, RFC 5280.
+        TlsCertificate = "tls-certificate",
         /// A DNS answer seen before the flow.
         Dns = "dns",
     }
@@ -123,6 +125,8 @@ pub struct FlowView {
     pub app_proto: AppProto,
     /// Name of the server and how it was learnt.
     pub server_name: Option<(Arc<str>, NameSource)>,
+    /// JA4 fingerprint of the TLS, DTLS or QUIC client.
+    pub ja4: Option<Arc<str>>,
     /// IP packets from `src` to `dest`.
     pub packets_out: u64,
     /// IP octets from `src` to `dest`.

@@ -29,6 +29,14 @@ pub struct Limits {
     pub decoded_bytes_max: u64,
     /// Codings and containers within each other. Past it the inside is missed (`decode-limit`).
     pub nesting_max: usize,
+    /// Octets of an image that are held until it is whole. A longer one is not looked at (`images`) and missed (`decode-limit`);
+    /// its text is read all the same.
+    pub image_bytes_max: usize,
+    /// Pixels of an image that is searched for barcodes; of a progressive JPEG a quarter. Past it as above.
+    pub image_pixels_max: u64,
+    /// Pixels searched for barcodes in a second of packet time, in each lane; one image may always take what a pause of the
+    /// others left over, up to `image_pixels_max`. Past it as above.
+    pub image_pixels_per_second_max: u64,
     /// Findings reported as events per flow. Past it they are counted only.
     pub findings_per_flow_max: u32,
     /// Names learnt from DNS that are remembered. Past it the oldest is forgotten.
@@ -60,6 +68,9 @@ impl Default for Limits {
             decode_free_bytes: MIB as u64,
             decoded_bytes_max: 256 * MIB as u64,
             nesting_max: 8,
+            image_bytes_max: 8 * MIB,
+            image_pixels_max: 24_000_000,
+            image_pixels_per_second_max: 8_000_000,
             findings_per_flow_max: 10_000,
             names_max: 65_536,
             tcp_idle_timeout: Duration::from_secs(3600),

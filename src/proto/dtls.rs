@@ -5,6 +5,7 @@
 
 use crate::model::{Direction, NameSource, UninspectedReason};
 
+use super::Carrier;
 use super::assembler::Assembler;
 use super::decoder::{DatagramDecoder, Out};
 use super::reader::Reader;
@@ -87,7 +88,7 @@ impl Dtls {
             }
             fragments.insert(u64::from(offset), part);
             if let Some(body) = fragments.contiguous().get(..len as usize) {
-                if let Some(hello) = tls::client_hello(body, tls::Flavour::Datagram) {
+                if let Some(hello) = tls::client_hello(body, Carrier::Dtls) {
                     out.tls(&hello, NameSource::TlsSni);
                 }
                 self.hello = None;

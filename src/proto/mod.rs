@@ -30,6 +30,7 @@ use crate::model::{AppProto, Direction, DocumentStart, KeyLog, NameSource, Unins
 mod amqp;
 mod assembler;
 mod counted;
+mod certificate;
 mod decoder;
 mod dns;
 mod dtls;
@@ -55,6 +56,7 @@ mod mysql;
 mod nfs;
 mod pop3;
 mod postgres;
+mod ja4;
 mod prelude;
 mod quic;
 mod radius;
@@ -97,13 +99,29 @@ pub enum Transport {
     Datagram,
 }
 
+/// What carries a ClientHello.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Carrier {
+    /// A stream.
+    #[default]
+    Tcp,
+    /// QUIC.
+    Quic,
+    /// Datagrams.
+    Dtls,
+}
+
 /// What a TLS, DTLS or QUIC ClientHello says in clear.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsHello {
+    /// What carried it.
+    pub carrier: Carrier,
     /// Server name as sent (RFC 6066, section 3). With Encrypted Client Hello this is the outer name.
     pub sni: Option<String>,
     /// Application protocols offered, in order (RFC 7301); octets outside UTF-8 replaced.
     pub alpn: Vec<String>,
+    /// First and last octet of the first of them.
+    pub alpn_ends: Option<(u8, u8)>,
     /// `legacy_version`.
     pub version: u16,
     /// `supported_versions` in order (RFC 8446, section 4.2.1), GREASE included; empty before TLS 1.3.
@@ -112,6 +130,8 @@ pub struct TlsHello {
     pub ciphers: Vec<u16>,
     /// Extension types in order, GREASE included.
     pub extensions: Vec<u16>,
+    /// `signature_algorithms` in order (RFC 8446, section 4.2.3), GREASE included.
+    pub signature_algorithms: Vec<u16>,
     /// Whether `encrypted_client_hello` (0xfe0d) is present. Browsers also send it as GREASE.
     pub ech: bool,
 }

@@ -10,6 +10,7 @@ use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 
 use crate::model::{Direction, NameSource, UninspectedReason};
 
+use super::Carrier;
 use super::assembler::Assembler;
 use super::decoder::{DatagramDecoder, Out};
 use super::reader::Reader;
@@ -168,7 +169,7 @@ impl Quic {
             if kind != 1 {
                 self.hello = None;
             } else if let Some(body) = body {
-                if let Some(hello) = tls::client_hello(body, tls::Flavour::Stream) {
+                if let Some(hello) = tls::client_hello(body, Carrier::Quic) {
                     out.tls(&hello, NameSource::QuicSni);
                     let http3 = hello.alpn.iter().any(|name| name.starts_with("h3"));
                     self.session = unlock(dir, &mut self.initial, long, body, http3, out);

@@ -326,6 +326,10 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
             vec![(Forward, b"HI a.example\r\nMAIL TO:<a@b.example>\r\n".to_vec()), (Backward, noise(2000))],
         ),
         (AppProto::Unknown, vec![(Forward, vec![0; 3000]), (Backward, b"\x16\x03".to_vec())]),
+        (
+            AppProto::Tls,
+            vec![(Forward, records(&client_hello("", 9), 999)), (Backward, records(&server_flight(true), 200))],
+        ),
     ]);
     samples.extend(postgres::tests::samples());
     samples.extend(amqp::tests::samples());
@@ -433,6 +437,48 @@ fn documents_come_only_where_wanted() {
     }
 }
 
+/// A server's flight in clear: hello, certificate, key exchange.
+fn server_flight(with_certificate: bool) -> Vec<u8> {
+    let message = |kind: u8, body: &[u8]| [&[kind][..], &(body.len() as u32).to_be_bytes()[1..], body].concat();
+    let certificate = message(11, &super::certificate::tests::message("www.example.com", &["*.example.org"]));
+    let certificate = if with_certificate { certificate } else { Vec::new() };
+    [message(2, &[3, 3, 9, 9]), certificate, message(12, &[7; 90]), message(14, &[])].concat()
+}
+
+#[test]
+fn a_certificate_names_the_server_where_the_client_does_not() {
+    let nameless = records(&client_hello("", 20), 16384);
+    let named = records(&client_hello("a.example.com", 20), 16384);
+    let expected = |name: &str, source| vec![(name.to_owned(), source)];
+    let certificate = expected("www.example.com", NameSource::TlsCertificate);
+    for (hello, with_certificate, names) in [
+        (&nameless, true, certificate.clone()),
+        (&named, true, expected("a.example.com", NameSource::TlsSni)),
+        (&nameless, false, Vec::new()),
+        (&Vec::new(), true, certificate),
+    ] {
+        let flight = records(&server_flight(with_certificate), 300);
+        let rest = noise(3000);
+        let mut seen = Seen::default();
+        let mut inspector = Inspector::new(Transport::Stream, 40000, 443, [true; 2]);
+        inspector.octets(Forward, 0, hello, &mut seen);
+        inspector.octets(Backward, 0, &flight, &mut seen);
+        assert_eq!(seen.names, names);
+        assert_eq!(inspector.finished(Backward), Some(UninspectedReason::Encrypted));
+        inspector.octets(Backward, flight.len() as u64, &rest, &mut seen);
+        assert!(seen.documents.is_empty() && inspector.held_bytes() < 2000);
+    }
+    // A flight that never ends is let go.
+    let endless = records(&[&[11, 0, 0xff, 0xf0][..], &[0; 70_000]].concat(), 16_000);
+    let mut seen = Seen::default();
+    let mut inspector = Inspector::new(Transport::Stream, 40000, 443, [true; 2]);
+    for (i, piece) in endless.chunks(1000).enumerate() {
+        inspector.octets(Backward, i as u64 * 1000, piece, &mut seen);
+        assert!(inspector.held_bytes() < 100_000);
+    }
+    assert_eq!(inspector.finished(Backward), Some(UninspectedReason::Encrypted));
+}
+
 #[test]
 fn tls_is_finished_after_the_hello() {
     let hello = records(&client_hello("a.example.com", 2000), 16384);
@@ -440,9 +486,10 @@ fn tls_is_finished_after_the_hello() {
     let mut inspector = Inspector::new(Transport::Stream, 40000, 443, [true; 2]);
     let (first, second) = hello.split_at(1400);
     inspector.octets(Forward, 0, first, &mut seen);
-    assert_eq!((inspector.finished(Forward), inspector.finished(Backward)), (None, Some(UninspectedReason::Encrypted)));
+    assert_eq!((inspector.finished(Forward), inspector.finished(Backward)), (None, None));
     inspector.octets(Forward, 1400, second, &mut seen);
-    assert_eq!(inspector.finished(Forward), Some(UninspectedReason::Encrypted));
+    // The hello gives a name: there is nothing to learn from the server's half.
+    assert_eq!([Forward, Backward].map(|dir| inspector.finished(dir)), [Some(UninspectedReason::Encrypted); 2]);
     assert_eq!(seen.names, [("a.example.com".to_owned(), NameSource::TlsSni)]);
     let hello = &seen.hellos[0];
     assert_eq!(

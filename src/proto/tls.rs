@@ -1,4 +1,5 @@
-//! TLS: the ClientHello is read; everything after it is locked, unless the session's keys are known ([`session`]).
+//! TLS: the ClientHello is read; where it gives no name, the server's certificate too, which is in clear up to TLS 1.2.
+//! Everything after that is locked, unless the session's keys are known ([`session`]).
 //!
 //! The hello is put together across segments (by the inspector) and across records (RFC 8446, section 5.1, allows a handshake
 //! message to be cut anywhere). SSL 2.0 compatible hellos (RFC 5246, appendix E.2) are recognised: they carry no name. A
@@ -8,9 +9,10 @@ use tls_parser::{SNIType, TlsExtension};
 
 use crate::model::{Direction, NameSource, UninspectedReason};
 
-use super::TlsHello;
+use super::certificate;
 use super::decoder::{Input, Out, Probe, Role, Step, StreamDecoder};
 use super::reader::Reader;
+use super::{Carrier, TlsHello};
 
 mod protection;
 mod session;
@@ -35,6 +37,11 @@ const ALERT: u8 = 21;
 pub(crate) const HANDSHAKE: u8 = 22;
 const HEARTBEAT: u8 = 24;
 const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+const CERTIFICATE: u8 = 11;
+
+/// Octets of a server's handshake up to its certificate.
+const FLIGHT_MAX: usize = 64 << 10;
 
 /// Whether octets begin with a TLS record or an SSL 2.0 hello.
 pub(crate) fn probe(octets: &[u8]) -> Probe {
@@ -114,14 +121,16 @@ fn probe_ssl2(octets: &[u8]) -> Probe {
 
 /// A decoder for both ends.
 pub(crate) fn decoder(client: Direction) -> Box<dyn StreamDecoder> {
-    Box::new(Tls { client, hello: Some(Vec::new()), keyed: None, session: None })
+    Box::new(Tls { client, hello: Some(Vec::new()), flight: Some(Vec::new()), keyed: None, session: None })
 }
 
 struct Tls {
     client: Direction,
     /// Handshake octets of the client so far; `None` once the client's half is locked too.
     hello: Option<Vec<u8>>,
-    /// Whether there are keys of any session; `None` before the first octet.
+    /// Handshake octets of the server so far; `None` once its certificate was seen, or will not be, or has nothing to tell.
+    flight: Option<Vec<u8>>,
+    /// Whether there are keys that may be this session's; `None` before the first octet.
     keyed: Option<bool>,
     /// The session, if it can be unlocked.
     session: Option<Box<Session>>,
@@ -138,9 +147,8 @@ impl StreamDecoder for Tls {
             if keyed && input.more {
                 return Step::Took(0);
             }
-            out.unread(input.dir, input.octets.len(), UninspectedReason::Encrypted);
             self.keyed = Some(false);
-            return Step::Took(input.octets.len());
+            return self.server(input, out);
         }
         let Some(message) = self.hello.as_mut() else {
             return Step::Took(0);
@@ -169,7 +177,7 @@ impl StreamDecoder for Tls {
             }
             if !input.more {
                 // What is there may still hold the name.
-                hello_of(&so_far, true, out);
+                self.named(hello_of(&so_far, true, out));
             }
             return self.lock(input, None, out);
         };
@@ -177,11 +185,15 @@ impl StreamDecoder for Tls {
         if message.first().is_some_and(|kind| *kind != CLIENT_HELLO) || message.len() > HELLO_MAX {
             return self.lock(input, Some(0), out);
         }
-        if hello_of(message, false, out) {
-            self.session = message.get(4..).filter(|_| keyed).and_then(|hello| unlock(self.client, hello, out));
-            return self.lock(input, Some(reader.at()), out);
+        match hello_of(message, false, out) {
+            Hello::Unfinished => Step::Took(reader.at()),
+            hello => {
+                self.session = message.get(4..).filter(|_| keyed).and_then(|hello| unlock(self.client, hello, out));
+                self.keyed = Some(self.session.is_some());
+                self.named(hello);
+                self.lock(input, Some(reader.at()), out)
+            }
         }
-        Step::Took(reader.at())
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
@@ -195,10 +207,10 @@ impl StreamDecoder for Tls {
         if let Some(session) = &mut self.session {
             return session.end(dir, out);
         }
-        if dir == self.client
-            && let Some(message) = self.hello.take()
-        {
-            hello_of(&message, true, out);
+        if dir != self.client {
+            self.flight = None;
+        } else if let Some(message) = self.hello.take() {
+            self.named(hello_of(&message, true, out));
         }
     }
 
@@ -206,28 +218,84 @@ impl StreamDecoder for Tls {
         if let Some(session) = &self.session {
             return session.sealed(dir);
         }
-        let locked = self.hello.is_none() || dir != self.client && self.keyed == Some(false);
-        locked.then_some(UninspectedReason::Encrypted)
+        let half = if dir == self.client { &self.hello } else { &self.flight };
+        half.is_none().then_some(UninspectedReason::Encrypted)
     }
 
     fn held_bytes(&self) -> usize {
         let session = self.session.as_ref().map_or(0, |session| session.held_bytes());
-        session + self.hello.as_ref().map_or(0, Vec::capacity)
+        session + [&self.hello, &self.flight].into_iter().flatten().map(Vec::capacity).sum::<usize>()
     }
 }
 
 impl Tls {
+    /// The server's half, record by record up to its certificate.
+    fn server(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
+        let Some(flight) = self.flight.as_mut() else {
+            return Step::Took(0);
+        };
+        let mut reader = Reader::new(input.octets);
+        let header = (|| Some((reader.u8()?, reader.u16()?, reader.u16()?)))();
+        let Some((kind, version, len)) = header else {
+            return self.lock(input, None, out);
+        };
+        if kind != HANDSHAKE || version >> 8 != 3 || len > FRAGMENT_MAX {
+            return self.lock(input, Some(0), out);
+        }
+        let Some(fragment) = reader.take(usize::from(len)) else {
+            return self.lock(input, None, out);
+        };
+        flight.extend_from_slice(fragment);
+        let mut messages = Reader::new(flight);
+        loop {
+            match (messages.u8(), messages.u24()) {
+                (Some(kind @ (SERVER_HELLO | CERTIFICATE)), Some(len)) if (len as usize) < FLIGHT_MAX => {
+                    let Some(body) = messages.take(len as usize) else { break };
+                    if kind == CERTIFICATE {
+                        if let Some(name) = certificate::names(body).first() {
+                            out.server_name(name, NameSource::TlsCertificate);
+                        }
+                        return self.lock(input, Some(reader.at()), out);
+                    }
+                }
+                (None, _) | (Some(SERVER_HELLO | CERTIFICATE), None) => break,
+                // A handshake without certificate, or not in clear.
+                _ => return self.lock(input, Some(reader.at()), out),
+            }
+        }
+        if flight.len() > FLIGHT_MAX {
+            return self.lock(input, Some(reader.at()), out);
+        }
+        Step::Took(reader.at())
+    }
+
+    /// A hello that gives a name leaves nothing to learn from the server.
+    fn named(&mut self, hello: Hello) {
+        if hello == Hello::Named {
+            self.flight = None;
+        }
+    }
+
+    /// Nothing more of a half is read.
+    fn close(&mut self, dir: Direction) {
+        if dir == self.client {
+            self.hello = None;
+        } else {
+            self.flight = None;
+        }
+    }
+
     /// Ends reading after `read` octets; `None` where octets are still missing, which ends it only if none will come.
     fn lock(&mut self, input: Input<'_>, read: Option<usize>, out: &mut Out<'_>) -> Step {
         match read {
             None if input.more => Step::Took(0),
             None => {
-                self.hello = None;
+                self.close(input.dir);
                 out.unread(input.dir, input.octets.len(), UninspectedReason::Encrypted);
                 Step::Took(input.octets.len())
             }
             Some(read) => {
-                self.hello = None;
+                self.close(input.dir);
                 // Nothing taken would mean waiting: the first octet goes with the rest, which the inspector reports.
                 if read == 0 {
                     out.unread(input.dir, input.octets.len(), UninspectedReason::Encrypted);
@@ -246,46 +314,47 @@ fn unlock(client: Direction, hello: &[u8], out: &Out<'_>) -> Option<Box<Session>
     Some(Box::new(Session::new(client, random, secrets)))
 }
 
-/// Tells of the hello at the start of a handshake message. `cut`: no more of it will come. Says whether it was whole.
-fn hello_of(message: &[u8], cut: bool, out: &mut Out<'_>) -> bool {
-    let mut reader = Reader::new(message);
-    let (Some(CLIENT_HELLO), Some(len)) = (reader.u8(), reader.u24()) else {
-        return false;
-    };
-    let whole = reader.take(len as usize);
-    let Some(body) = whole.or_else(|| cut.then(|| reader.rest())) else {
-        return false;
-    };
-    if let Some(hello) = client_hello(body, Flavour::Stream) {
-        out.tls(&hello, NameSource::TlsSni);
-    }
-    whole.is_some()
+/// What a handshake message was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hello {
+    /// More of it is to come.
+    Unfinished,
+    /// It gives no name, or is none.
+    Nameless,
+    /// It names the server.
+    Named,
 }
 
-/// Which ClientHello: that of DTLS has a cookie (RFC 6347, section 4.2.1).
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flavour {
-    /// TLS and QUIC.
-    Stream,
-    /// DTLS.
-    Datagram,
+/// Tells of the hello at the start of a handshake message. `cut`: no more of it will come.
+fn hello_of(message: &[u8], cut: bool, out: &mut Out<'_>) -> Hello {
+    let mut reader = Reader::new(message);
+    let (Some(CLIENT_HELLO), Some(len)) = (reader.u8(), reader.u24()) else {
+        return Hello::Unfinished;
+    };
+    let Some(body) = reader.take(len as usize).or_else(|| cut.then(|| reader.rest())) else {
+        return Hello::Unfinished;
+    };
+    let Some(hello) = client_hello(body, Carrier::Tcp) else { return Hello::Nameless };
+    out.tls(&hello, NameSource::TlsSni);
+    if hello.sni.is_some_and(|name| !name.is_empty()) { Hello::Named } else { Hello::Nameless }
 }
 
 /// Reads the body of a ClientHello (RFC 8446, section 4.1.2). A body that was cut gives what is there.
-pub(crate) fn client_hello(body: &[u8], flavour: Flavour) -> Option<TlsHello> {
+pub(crate) fn client_hello(body: &[u8], carrier: Carrier) -> Option<TlsHello> {
     let mut reader = Reader::new(body);
     let version = reader.u16()?;
     let _random = reader.take(32)?;
     let session_len = reader.u8()?;
     let _session = reader.take(usize::from(session_len))?;
-    if flavour == Flavour::Datagram {
+    // That of DTLS has a cookie (RFC 6347, section 4.2.1).
+    if carrier == Carrier::Dtls {
         let cookie_len = reader.u8()?;
         let _cookie = reader.take(usize::from(cookie_len))?;
     }
     let ciphers_len = reader.u16()?;
     let ciphers = reader.take(usize::from(ciphers_len))?;
     let ciphers = ciphers.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
-    let mut hello = TlsHello { version, ciphers, ..TlsHello::default() };
+    let mut hello = TlsHello { carrier, version, ciphers, ..TlsHello::default() };
     extensions(&mut reader, &mut hello);
     Some(hello)
 }
@@ -305,7 +374,7 @@ fn extensions(reader: &mut Reader<'_>, hello: &mut TlsHello) -> Option<()> {
         if kind == 0xfe0d {
             hello.ech = true;
         }
-        if !matches!(kind, 0 | 16 | 43) {
+        if !matches!(kind, 0 | 13 | 16 | 43) {
             continue;
         }
         match tls_parser::parse_tls_client_hello_extension(start) {
@@ -314,8 +383,10 @@ fn extensions(reader: &mut Reader<'_>, hello: &mut TlsHello) -> Option<()> {
                 hello.sni = name.and_then(|(_, name)| String::from_utf8(name.to_vec()).ok());
             }
             Ok((_, TlsExtension::ALPN(names))) => {
+                hello.alpn_ends = names.first().and_then(|name| Some((*name.first()?, *name.last()?)));
                 hello.alpn = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
             }
+            Ok((_, TlsExtension::SignatureAlgorithms(algorithms))) => hello.signature_algorithms = algorithms,
             Ok((_, TlsExtension::SupportedVersions(versions))) => {
                 hello.versions = versions.iter().map(|version| version.0).collect();
             }

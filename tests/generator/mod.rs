@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unreachable_pub)] // Each test binary uses its part.
 
+pub mod barcode;
 pub mod demo;
 pub mod incidents;
 pub mod jpeg;

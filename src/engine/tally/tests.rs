@@ -41,6 +41,7 @@ fn view(recipient: &str) -> Arc<FlowView> {
         tunnel: None,
         app_proto: AppProto::Http,
         server_name: None,
+        ja4: None,
         packets_out: 1,
         bytes_out: 1,
         packets_in: 0,

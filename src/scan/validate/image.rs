@@ -4,7 +4,12 @@
 use super::{Check, Validator, Value};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] =
-    &[("jpeg", jpeg), ("png", png), ("heif", heif), ("exif-gps", exif_gps)];
+    &[("jpeg", jpeg), ("png", png), ("heif", heif), ("exif-gps", exif_gps), ("camera-model", camera_model)];
+
+/// A model is shared by millions: it says little about one device.
+fn camera_model(value: Value<'_>) -> Check {
+    if value.octets().iter().any(u8::is_ascii_alphabetic) { Check::bonus(-20) } else { Check::Refuse }
+}
 
 fn short(text: &[u8], at: usize) -> Option<usize> {
     Some(usize::from(u16::from_be_bytes(*text.get(at..)?.first_chunk()?)))
