@@ -101,9 +101,9 @@ impl StreamDecoder for Pop3 {
         let text = matches!(self.answer, Answer::Text(_)) && input.dir != self.client;
         if input.octets.first() == Some(&tls::HANDSHAKE) && !text {
             if input.dir == self.client {
-                self.commands.close(out)
+                self.commands.close(out);
             } else {
-                self.replies.close(out)
+                self.replies.close(out);
             }
             return Step::Leave(0, None);
         }
