@@ -31,7 +31,12 @@ fn json(len: usize, seed: u32) -> Vec<u8> {
         i = i.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         body += &format!(
             "{{\"order\":{},\"price\":{}.{:02},\"sku\":\"A{:07}\",\"at\":\"2026-03-02T14:{:02}:{:02}Z\",\"note\":\"left at the door\"}},",
-            i % 1_000_000, i % 900, i % 100, i % 10_000_000, i % 60, i % 60
+            i % 1_000_000,
+            i % 900,
+            i % 100,
+            i % 10_000_000,
+            i % 60,
+            i % 60
         );
     }
     body += "{}]}";
@@ -46,7 +51,14 @@ fn workload(kind: &str) -> net::Recorder {
         let server = at("101.126.22.5", 80);
         if kind == "dns" || kind == "mixed" {
             for j in 0..20 {
-                net::dns(&mut recorder, at(&host, 20_000 + j), resolver, i * 20 + j, &format!("h{i}-{j}.example.com"), server.ip());
+                net::dns(
+                    &mut recorder,
+                    at(&host, 20_000 + j),
+                    resolver,
+                    i * 20 + j,
+                    &format!("h{i}-{j}.example.com"),
+                    server.ip(),
+                );
             }
         }
         if kind == "json" || kind == "mixed" {
@@ -130,7 +142,8 @@ fn replay(c: &mut Criterion) {
     let mut group = c.benchmark_group("replay");
     for kind in ["json", "tls", "dns", "mixed"] {
         let recorder = workload(kind);
-        let (frames, octets) = recorder.frames().fold((0u64, 0u64), |(n, sum), (_, data)| (n + 1, sum + data.len() as u64));
+        let (frames, octets) =
+            recorder.frames().fold((0u64, 0u64), |(n, sum), (_, data)| (n + 1, sum + data.len() as u64));
         eprintln!("{kind}: {frames} frames, {octets} octets");
         group.throughput(Throughput::Bytes(octets));
         for threads in [1, 2] {

@@ -1,5 +1,7 @@
 //! The README shows what the program prints: the excerpt is compared line by line.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
+
 mod common;
 
 use common::{run, text};

@@ -34,7 +34,6 @@ fn replay(path: &Path, local: IpAddr, catalogue: &Arc<Catalogue>) -> Vec<Found> 
         locator: Arc::new(Locator::load(&settings).map_err(|p| format!("{p:?}")).expect("loads")),
         watch: Arc::default(),
         policy: Arc::new(PolicySet::built_in_default("US".parse().expect("a code"))),
-        watch: Arc::default(),
         digest_key: [0; 32],
     });
     let mut found = Vec::new();

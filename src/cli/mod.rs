@@ -12,8 +12,8 @@ mod fingerprint;
 mod geoip;
 mod replay;
 mod rules;
-mod state;
 mod run;
+mod state;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;

@@ -5,8 +5,8 @@ use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
 use super::{
-    amqp, dns, dtls, ftp, hl7, http1, http2, imap, ldap, mongodb, mqtt, msrp, mysql, nfs, pop3, postgres, prelude, quic,
-    radius, redis, sealed, sip, smb2, smpp, smtp, syslog, tftp, tls,
+    amqp, dns, dtls, ftp, hl7, http1, http2, imap, ldap, mongodb, mqtt, msrp, mysql, nfs, pop3, postgres, prelude,
+    quic, radius, redis, sealed, sip, smb2, smpp, smtp, syslog, tftp, tls,
 };
 
 /// The two ports of a flow: originator's, responder's.

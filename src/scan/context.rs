@@ -172,7 +172,7 @@ pub(super) fn is_filler(between: &[u8]) -> bool {
     }
     without_tags(between)
         .flat_map(|text| text.split(|b| !b.is_ascii_alphanumeric() && *b < 0x80))
-        .filter(|word| !word.is_empty() && !(word.len() <= 2 && word.iter().all(u8::is_ascii_digit)))
+        .filter(|word| !(word.is_empty() || word.len() <= 2 && word.iter().all(u8::is_ascii_digit)))
         .all(|word| FILLERS.iter().any(|f| f.as_bytes().eq_ignore_ascii_case(word)))
 }
 

@@ -150,7 +150,8 @@ fn widened(hir: Hir) -> (Hir, bool) {
 
 /// Compiles patterns.
 fn compile(patterns: &[&str], reverse: bool) -> Result<DFA, String> {
-    let parsed: Result<Vec<Hir>, _> = patterns.iter().map(|p| syntax::parse_with(p, &syntax_config())).collect();
+    let parsed: Result<Vec<Hir>, _> =
+        patterns.iter().map(|p| syntax::parse_with(p, &syntax_config()).map_err(Box::new)).collect();
     compile_hirs(&parsed.map_err(|e| message(&e))?, reverse)
 }
 
@@ -258,7 +259,9 @@ pub(super) fn class(text: &str) -> Result<Box<[bool; 256]>, String> {
 impl Matcher {
     /// Compiles patterns of signatures; `word_end` says whose matches end with a word.
     pub(super) fn new(patterns: &[(u16, &str, bool)]) -> Result<Self, String> {
-        let wide = |p: &(u16, &str, bool)| syntax::parse_with(p.1, &syntax_config()).map(|hir| widened(hir).0);
+        let wide = |p: &(u16, &str, bool)| {
+            syntax::parse_with(p.1, &syntax_config()).map(|hir| widened(hir).0).map_err(Box::new)
+        };
         let wide: Result<Vec<Hir>, _> = patterns.iter().map(wide).collect();
         let dfa = compile_hirs(&wide.map_err(|e| message(&e))?, false)?;
         let mut matcher = Self {

@@ -248,7 +248,7 @@ impl Scanner {
         settle(&catalogue, &mut self.digester, document, &mut self.scratch.candidates);
         if let Some(watcher) = &mut self.watcher {
             watcher.tokens(document, begin, finish);
-            self.counts.findings += watcher.give_out(&catalogue, &mut self.digester, document, found);
+            self.counts.findings += watcher.give_out(&catalogue, &self.digester, document, found);
         }
         document.scanned = to;
         if !last {

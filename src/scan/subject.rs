@@ -73,7 +73,7 @@ pub(super) fn subject(signature: &Signature, value: &[u8]) -> Option<Country> {
         "mrz-td1" | "mrz-td2" | "mrz-td3" => issuing_state(value.get(2..5)?),
         "us-aamva-header" | "us-aamva-header-escaped" => issuer(value),
         "phone-e164" => dialling(value),
-        "phone-nanp" => dialling(&[b"1", &*digits(value).strip_prefix(b"1").unwrap_or(&digits(value))].concat()),
+        "phone-nanp" => dialling(&[b"1", digits(value).strip_prefix(b"1").unwrap_or(&digits(value))].concat()),
         "residence-keyed" => code(value),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! What several test binaries need: running the program, and the places of captures.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 #![allow(dead_code, unreachable_pub)] // Each test binary uses its part.
 
 use std::path::{Path, PathBuf};

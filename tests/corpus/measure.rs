@@ -216,7 +216,8 @@ fn engines(catalogue: &Arc<Catalogue>) {
 fn noise(catalogue: &Arc<Catalogue>, megabytes: usize) {
     let mut n = Numbers::new(11);
     println!("findings in noise, per GB");
-    let kinds: [(&str, fn(&mut Numbers) -> String); 3] = [("json", json), ("script", script), ("base64", base64)];
+    type Maker = fn(&mut Numbers) -> String;
+    let kinds: [(&str, Maker); 3] = [("json", json), ("script", script), ("base64", base64)];
     for (name, make) in kinds {
         let mut scanner = Scanner::new(Arc::clone(catalogue), [0; 32]);
         let mut levels = [0_u64; 3];

@@ -422,7 +422,7 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
             let check = (11 - weigh(&body, &[13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) % 11) % 10;
             format!("{}-{}-{}-{}-{check}", &body[..1], &body[1..5], &body[5..10], &body[10..])
         }
-        "id-nik" => format!("{}{dmy}{}", n.one(&["327301", "317406", "351501"]), format!("{:04}", n.within(1, 999))),
+        "id-nik" => format!("{}{dmy}{:04}", n.one(&["327301", "317406", "351501"]), n.within(1, 999)),
         "kr-rrn" => {
             let body = format!("{ymd}{}{}", n.within(1, 3), n.digits(5));
             let check = (11 - weigh(&body, &[2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5]) % 11) % 10;
@@ -444,7 +444,7 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
         "au-tfn" => until(|| {
             let body = n.within(10_000_000, 99_999_999).to_string();
             let sum = weigh(&body, &[1, 4, 3, 7, 5, 8, 6, 9]);
-            let check = (0..10).find(|c| (sum + c * 10) % 11 == 0)?;
+            let check = (0..10).find(|c| (sum + c * 10).is_multiple_of(11))?;
             Some(format!("{} {} {}{check}", &body[..3], &body[3..6], &body[6..]))
         }),
         "au-medicare" => {

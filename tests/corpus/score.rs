@@ -89,9 +89,9 @@ impl Score {
             let level = ["low", "medium", "high"].iter().position(|l| *l == finding.level).unwrap_or(0);
             let mut tally = Tally::default();
             if right {
-                tally.right[level] += 1
+                tally.right[level] += 1;
             } else {
-                tally.wrong[level] += 1
+                tally.wrong[level] += 1;
             }
             self.tally(&finding.signature, &finding.class, &tally);
         }

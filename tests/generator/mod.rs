@@ -26,8 +26,5 @@ pub fn cases() -> Vec<Made> {
 
 /// All committed captures.
 pub fn all() -> Vec<Made> {
-    vec![
-        Made { name: "demo.pcap", octets: demo::capture() },
-        Made { name: "small.pcapng", octets: small::capture() },
-    ]
+    vec![Made { name: "demo.pcap", octets: demo::capture() }, Made { name: "small.pcapng", octets: small::capture() }]
 }
