@@ -1,5 +1,5 @@
 //! Measures the scanner: throughput on several texts beside the same patterns in other engines, and findings in noise.
-//! `cargo run --release --example measure-scan engines|noise MEGABYTES`; results: docs/performance-scan.md.
+//! `cargo run --release --example measure-scan engines | noise MEGABYTES | texts DIRECTORY`; results: docs/performance-scan.md.
 
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs, reason = "a measurement")]
 
@@ -173,22 +173,28 @@ fn one_by_one(patterns: &[&str]) -> impl FnMut(&[u8]) -> f64 {
 
 fn main() {
     let catalogue = Arc::new(Catalogue::built_in().expect("the built-in catalogue is right"));
-    let megabytes = std::env::args().nth(2).and_then(|a| a.parse().ok());
-    match megabytes {
-        Some(megabytes) => noise(&catalogue, megabytes),
-        None => engines(&catalogue),
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (Some("noise"), Some(megabytes)) => noise(&catalogue, megabytes.parse().expect("a number")),
+        (Some("texts"), Some(directory)) => texts_to(&catalogue, std::path::Path::new(&directory)),
+        _ => engines(&catalogue),
     }
 }
 
-/// Throughput beside other engines.
-fn engines(catalogue: &Arc<Catalogue>) {
-    let patterns: Vec<&str> = catalogue.signatures().map(|s| s.pattern.as_str()).collect();
-    let mut lazy = unanchored(&patterns);
-    let mut single = one_by_one(&patterns);
+/// Scans the texts and writes them to files, for `hyperscan_compare.py`.
+fn texts_to(catalogue: &Arc<Catalogue>, directory: &std::path::Path) {
+    for (name, text) in texts() {
+        let mut scanner = Scanner::new(Arc::clone(catalogue), [0; 32]);
+        let spent = (0..3).map(|_| scan(&mut scanner, &text, &mut |_| ())).fold(f64::MAX, f64::min);
+        println!("{name:22}{:>9.1}", text.len() as f64 / spent / 1e6);
+        std::fs::write(directory.join(format!("{name}.txt")), text).expect("the directory can be written");
+    }
+}
+
+fn texts() -> [(&'static str, Vec<u8>); 8] {
     let mut n = Numbers::new(7);
-    println!("MB/s of one thread      scanner  lazy-dfa  one-by-one  findings");
     let of = |n: &mut Numbers, f: fn(&mut Numbers) -> String| filled(OCTETS, || f(n));
-    let texts = [
+    [
         ("json, many digits", of(&mut n, json)),
         ("json of users", of(&mut n, users)),
         ("html", of(&mut n, html)),
@@ -197,8 +203,16 @@ fn engines(catalogue: &Arc<Catalogue>) {
         ("base64", of(&mut n, base64)),
         ("random octets", (0..OCTETS).map(|_| n.next() as u8).collect()),
         ("hostile: A-Z <", filled(OCTETS, || n.of("ABCDEFGHIJKLMNOPQRSTUVWXYZ<", 64))),
-    ];
-    for (name, text) in &texts {
+    ]
+}
+
+/// Throughput beside other engines.
+fn engines(catalogue: &Arc<Catalogue>) {
+    let patterns: Vec<&str> = catalogue.signatures().map(|s| s.pattern.as_str()).collect();
+    let mut lazy = unanchored(&patterns);
+    let mut single = one_by_one(&patterns);
+    println!("MB/s of one thread      scanner  lazy-dfa  one-by-one  findings");
+    for (name, text) in &texts() {
         let mut scanner = Scanner::new(Arc::clone(catalogue), [0; 32]);
         let mut count = 0;
         let own = (0..3).map(|_| {
