@@ -46,8 +46,17 @@ enum Done {
     Violations,
 }
 
+/// A panic's message may quote what was being read: only where it happened is told.
+fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        say(&format!("error: internal fault at {place}; what was being read is not shown"));
+    }));
+}
+
 /// Runs the program: parses the arguments of this process and returns its exit code.
 pub fn run() -> ExitCode {
+    keep_panics_quiet();
     let cli = args::Cli::read();
     let result = match cli.command {
         args::Command::Replay(args) => replay::replay(&args),
