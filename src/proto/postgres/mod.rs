@@ -268,10 +268,7 @@ impl Protocol for Postgres {
 
     fn resumes(&self, dir: Direction, octets: &[u8]) -> Option<bool> {
         let client = dir == self.client;
-        let &[kind, a, b, c, d] = match octets.first_chunk::<5>() {
-            Some(head) => head,
-            None => return None,
-        };
+        let &[kind, a, b, c, d] = octets.first_chunk::<5>()?;
         let len = u32::from_be_bytes([a, b, c, d]);
         // A plausible length; data rows and copy data are what a gap most often ends at.
         Some(is_kind(client, kind) && (4..1 << 24).contains(&len))
