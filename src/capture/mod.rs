@@ -10,7 +10,7 @@
 //! decided by its first octets, never by its name. Buffers are bounded whatever a file claims ([`RECORD_BYTES_MAX`]), and a
 //! file that is damaged or cut short gives every whole frame before the damage and then says what is wrong, and where.
 //!
-//! [`write`] goes the other way: it makes captures for tests, examples and benchmarks.
+//! [`mod@write`] goes the other way: it makes captures for tests, examples and benchmarks.
 
 mod compressed;
 mod filter;

@@ -360,7 +360,7 @@ fn column(text: &str) -> Result<(String, String), String> {
 
 #[derive(Subcommand)]
 pub(super) enum GeoipAction {
-    /// Fetch what [[updates]] in the configuration names, verify it, and put it in place
+    /// Fetch what `[[updates]]` in the configuration names, verify it, and put it in place
     Update {
         /// Configuration file (TOML)
         #[arg(short = 'c', long = "config", value_name = "FILE")]

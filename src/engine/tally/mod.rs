@@ -8,7 +8,7 @@
 //! with the most tags is the count**. It is a lower bound that no person is in twice.
 //!
 //! Memory: exact to a million tags a group and signature (at most 24 MB each), four million in all; above a million a set becomes
-//! an estimate (see [`Estimate`]). What finds no room is counted as a limit reached.
+//! an estimate. What finds no room is counted as a limit reached.
 
 mod day;
 mod file;
