@@ -225,12 +225,14 @@ impl Reader for Bson {
                     let end = memchr::memchr(0, rest);
                     let (part, later) = rest.split_at(end.unwrap_or(rest.len()));
                     self.held.extend_from_slice(part);
-                    rest = later.get(1..).unwrap_or_default();
+                    rest = later;
                     if self.held.len() > NAME_LEN_MAX {
+                        // Its end, if that is here, is text like what follows: it might as well have come later.
                         let held = std::mem::take(&mut self.held);
                         cx.text(&held, self.at + part.len() as u64 - held.len() as u64, None);
                         self.state = State::Lost;
                     } else if end.is_some() {
+                        rest = later.get(1..).unwrap_or_default();
                         self.at += part.len() as u64 + 1;
                         let name = std::mem::take(&mut self.held);
                         match self.state {

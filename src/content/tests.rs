@@ -777,6 +777,18 @@ fn edited() -> impl Strategy<Value = (DocumentStart, Vec<u8>)> {
     })
 }
 
+/// A name without end, and its end: what is given up as a name is text, whole, however it was cut.
+#[test]
+fn a_name_that_is_too_long_is_text_to_its_end() {
+    let octets = [&[0, 0, 0, 0, 1, 9, 0, 0, 0][..], &[b'n'; 1100], b"\0after"].concat();
+    let start = start(DocumentKind::MongoMessage, "", &[]);
+    let whole = read_pieces(&start, &Limits::default(), [octets.as_slice()]);
+    assert!(whole.render().contains("n\0after"), "{}", whole.render());
+    for size in [1, 7, 600, 1035, 1110] {
+        assert!(read_pieces(&start, &Limits::default(), octets.chunks(size)) == whole, "by {size}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
