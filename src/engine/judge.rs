@@ -1,13 +1,14 @@
 //! The judge of a lane: told by the flow table what each flow carries, it has it read, located and judged, keeps the counts and
 //! writes the events. This is the one place where the inner rooms meet.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Task;
-use super::document::{OpenDocument, Reading, Tools};
-use super::ledger::{Counted, Judged, Ledger, Unread, count};
+use super::document::{Reading, Tools};
+use super::facts::{Ear, Sink};
+use super::ledger::{Judged, count};
+use super::live::{FlowState, Live, local_addr, names_the_remote, remote_addr, view};
 use super::names::Names;
 use super::pixels::Pixels;
 use super::tally::{CountedFinding, LaneEvent, counts_for};
@@ -15,48 +16,12 @@ use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::geo::LIGHT_CONFLICT;
 use crate::model::{
-    AppProto, Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, DocumentStart, Event,
-    EventBody, Finding, FindingKey, FlowView, Initiator, Jurisdiction, KeyLog, Limits, NameSource, Packet, Scope,
-    Segment, Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, community_id, ip_proto,
-    shown_field,
+    Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, Event, EventBody, Finding, FindingKey,
+    FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, Scope, Segment, Tally, Timestamp, UndeterminedReason,
+    UninspectedReason, Verdict, ViolationKey, ip_proto, shown_field,
 };
-use crate::proto::{Facts, Inspector, TlsHello, Transport};
+use crate::proto::{Inspector, Transport};
 use crate::scan::Scanner;
-
-/// What the engine keeps of a flow. Two words for a flow that carried nothing yet.
-pub(super) struct FlowState {
-    /// Followed only for names; never counted.
-    overheard: bool,
-    scope: Scope,
-    /// The direction of octets from `src` to `dest` as events name them: away from the local end.
-    out: Direction,
-    live: Option<Box<Live>>,
-}
-
-/// The part of a flow's state that exists once it carries octets or has a name.
-#[derive(Default)]
-struct Live {
-    inspector: Option<Box<Inspector>>,
-    app: Option<AppProto>,
-    /// The first name known, or the first one that is not weak.
-    name: Option<(Arc<str>, NameSource)>,
-    /// Fingerprint of the TLS client.
-    ja4: Option<Arc<str>>,
-    /// The latest name, if the flow serves several (a proxy, a reused connection).
-    current: Option<Arc<str>>,
-    /// Directions of which nothing more will be read, and why.
-    sealed: [Option<UninspectedReason>; 2],
-    /// Documents being read.
-    documents: Vec<OpenDocument>,
-    /// Outbound octets that were not read.
-    unread: Unread,
-    /// Findings and violations.
-    ledger: Option<Box<Ledger>>,
-    /// The place under the latest name.
-    judged: Option<Box<Judged>>,
-    /// What is in the counts already.
-    counted: Option<Box<Counted>>,
-}
 
 /// Open flows younger than this are not counted yet: their names may still come.
 const SETTLE_AGE: Duration = Duration::from_secs(1);
@@ -66,17 +31,17 @@ const SETTLE_BARE_BYTES: u64 = 1 << 16;
 /// See the module.
 pub(super) struct Judge {
     rules: Arc<Rules>,
-    limits: Limits,
-    options: EngineOptions,
-    keys: Arc<KeyLog>,
-    tools: Tools,
-    names: Names,
+    pub(super) limits: Limits,
+    pub(super) options: EngineOptions,
+    pub(super) keys: Arc<KeyLog>,
+    pub(super) tools: Tools,
+    pub(super) names: Names,
     counts: Counts,
     events: Vec<(u64, LaneEvent)>,
     /// Octets held by documents of this lane.
-    held: usize,
+    pub(super) held: usize,
     number: u64,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     task: Task,
 }
 
@@ -259,7 +224,14 @@ impl Judge {
     }
 
     /// Judges what reading brought to light, and keeps documents within the budget.
-    fn settle(&mut self, flow: &FlowRecord, scope: Scope, out: Direction, live: &mut Live, reading: &mut Reading) {
+    pub(super) fn settle(
+        &mut self,
+        flow: &FlowRecord,
+        scope: Scope,
+        out: Direction,
+        live: &mut Live,
+        reading: &mut Reading,
+    ) {
         if !live.documents.is_empty() {
             self.keep_budget(live, reading);
         }
@@ -619,202 +591,5 @@ impl Handler for Judge {
             view.verdict = verdict;
             self.push(Some(Arc::new(view)), EventBody::Flow);
         }
-    }
-}
-
-/// What inspection finds, on its way into a flow's state.
-struct Sink<'a> {
-    judge: &'a mut Judge,
-    flow: &'a FlowRecord,
-    scope: Scope,
-    out: Direction,
-    reads: bool,
-    live: &'a mut Live,
-    reading: &'a mut Reading,
-    client: IpAddr,
-}
-
-impl Sink<'_> {
-    fn settle(&mut self) {
-        self.judge.settle(self.flow, self.scope, self.out, self.live, self.reading);
-    }
-}
-
-impl Facts for Sink<'_> {
-    fn keys(&self) -> Option<&KeyLog> {
-        Some(&*self.judge.keys).filter(|keys| !keys.is_empty())
-    }
-
-    fn protocol(&mut self, app: AppProto) {
-        self.live.app = Some(app);
-    }
-
-    fn server_name(&mut self, name: &str, source: NameSource) {
-        let Some(name) = clean_name(name) else { return };
-        let name: Arc<str> = name.into();
-        match &self.live.name {
-            Some((_, known)) if !is_weak(*known) => {
-                if is_weak(source) {
-                    return;
-                }
-            }
-            _ => self.live.name = Some((name.clone(), source)),
-        }
-        self.live.current = Some(name);
-    }
-
-    fn resolved(&mut self, question: &str, _name: &str, addr: IpAddr, ttl_seconds: u32) {
-        if let Some(name) = clean_name(question) {
-            self.judge.names.learn(self.client, &name, addr, ttl_seconds, self.judge.now);
-        }
-    }
-
-    fn tls(&mut self, hello: &TlsHello) {
-        if self.judge.options.flow_events {
-            self.live.ja4 = Some(hello.ja4().into());
-        }
-    }
-
-    fn document_start(&mut self, dir: Direction, id: u32, start: DocumentStart) {
-        if self.reads && dir == self.out {
-            self.live.documents.push(OpenDocument::new(id, &start, &self.judge.limits));
-        }
-    }
-
-    fn document_field(&mut self, _dir: Direction, id: u32, field: Option<&str>) {
-        if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
-            document.field(field, &mut self.judge.tools, self.reading);
-        }
-    }
-
-    fn document_octets(&mut self, _dir: Direction, id: u32, octets: &[u8]) {
-        if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
-            document.octets(octets, &mut self.judge.tools, self.reading);
-            self.settle();
-        }
-    }
-
-    fn document_gap(&mut self, _dir: Direction, id: u32, len: u64) {
-        if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
-            document.gap(len, &mut self.judge.tools, self.reading);
-        }
-    }
-
-    fn document_end(&mut self, _dir: Direction, id: u32) {
-        let Some(index) = self.live.documents.iter().position(|document| document.id == id) else { return };
-        let mut document = self.live.documents.swap_remove(index);
-        document.end(&mut self.judge.tools, self.reading);
-        self.judge.held = self.judge.held.saturating_sub(document.held());
-        self.settle();
-    }
-
-    fn unread(&mut self, dir: Direction, len: u64, reason: UninspectedReason) {
-        if dir == self.out {
-            self.live.unread.add(reason, len);
-        }
-    }
-}
-
-/// Listens for names only.
-struct Ear<'a> {
-    names: &'a mut Names,
-    now: Timestamp,
-    client: IpAddr,
-}
-
-impl Facts for Ear<'_> {
-    fn protocol(&mut self, _app: AppProto) {}
-    fn server_name(&mut self, _name: &str, _source: NameSource) {}
-    fn resolved(&mut self, question: &str, _name: &str, addr: IpAddr, ttl_seconds: u32) {
-        if let Some(name) = clean_name(question) {
-            self.names.learn(self.client, &name, addr, ttl_seconds, self.now);
-        }
-    }
-    fn tls(&mut self, _hello: &TlsHello) {}
-    fn document_start(&mut self, _dir: Direction, _id: u32, _start: DocumentStart) {}
-    fn document_field(&mut self, _dir: Direction, _id: u32, _field: Option<&str>) {}
-    fn document_octets(&mut self, _dir: Direction, _id: u32, _octets: &[u8]) {}
-    fn document_gap(&mut self, _dir: Direction, _id: u32, _len: u64) {}
-    fn document_end(&mut self, _dir: Direction, _id: u32) {}
-    fn unread(&mut self, _dir: Direction, _len: u64, _reason: UninspectedReason) {}
-}
-
-/// A host name as events print it: lower case, without port and trailing dot. `None` for what cannot be one: names come from
-/// the other side, and reach tables, CSV and alerts.
-fn clean_name(name: &str) -> Option<String> {
-    let name = name.trim_end_matches('.');
-    let fits = (1..=253).contains(&name.len())
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']'));
-    fits.then(|| name.to_lowercase())
-}
-
-/// Whether a name gives way to one that the client asked for on the connection itself.
-const fn is_weak(source: NameSource) -> bool {
-    matches!(source, NameSource::TlsCertificate | NameSource::Dns)
-}
-
-/// Whether a flow's server name is the remote end's: on an inbound connection it is our own server's.
-const fn names_the_remote(out: Direction) -> bool {
-    matches!(out, Direction::Forward)
-}
-
-fn remote_addr(flow: &FlowRecord, out: Direction) -> IpAddr {
-    match out {
-        Direction::Forward => flow.responder.addr,
-        Direction::Backward => flow.originator.addr,
-    }
-}
-
-fn local_addr(flow: &FlowRecord, out: Direction) -> IpAddr {
-    remote_addr(flow, out.reverse())
-}
-
-fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live, now: &Timestamp) -> FlowView {
-    let (src, dest) = match out {
-        Direction::Forward => (flow.originator, flow.responder),
-        Direction::Backward => (flow.responder, flow.originator),
-    };
-    let initiator = match (scope, out) {
-        (Scope::Transit, _) => None,
-        (_, Direction::Forward) => Some(Initiator::Local),
-        (_, Direction::Backward) => Some(Initiator::Remote),
-    };
-    let bytes_out = flow.bytes[out.index()];
-    let destination = live.judged.as_ref().map_or_else(
-        || {
-            Arc::new(Destination {
-                location: Default::default(),
-                control: Default::default(),
-                asn: None,
-                as_org: None,
-                operator: None,
-                evidence: Vec::new(),
-            })
-        },
-        |judged| judged.destination.clone(),
-    );
-    FlowView {
-        flow_id: flow.flow_id,
-        community_id: community_id(flow.proto, flow.originator, flow.responder),
-        scope,
-        proto: flow.proto,
-        src: (src.addr, src.port),
-        dest: (dest.addr, dest.port),
-        initiator,
-        capture: flow.origin.capture,
-        vlan: flow.vlan(),
-        tunnel: flow.tunnel(),
-        app_proto: live.app.unwrap_or(AppProto::Unknown),
-        server_name: live.name.clone(),
-        ja4: live.ja4.clone(),
-        packets_out: flow.packets[out.index()],
-        bytes_out,
-        packets_in: flow.packets[out.reverse().index()],
-        bytes_in: flow.bytes[out.reverse().index()],
-        first: flow.first,
-        last: (*now).min(flow.last),
-        destination,
-        inspection: live.unread.inspection(bytes_out),
-        verdict: live.ledger.as_ref().and_then(|ledger| ledger.worst).unwrap_or(Verdict::Allowed),
     }
 }

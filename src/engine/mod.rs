@@ -25,9 +25,11 @@
 
 mod batch;
 mod document;
+mod facts;
 mod judge;
 mod lane;
 mod ledger;
+mod live;
 mod names;
 mod pixels;
 mod sums;
