@@ -225,6 +225,9 @@ pub(super) struct RunArgs {
     /// Address and port of /metrics and the rest [default: 127.0.0.1:9477]
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub(super) listen: Option<String>,
+    /// TLS and users of the web: a file as of Prometheus' exporter-toolkit
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(super) web_config: Option<PathBuf>,
     /// Serve at the socket that systemd opened
     #[arg(long = "web.systemd-socket")]
     pub(super) systemd_socket: bool,
@@ -256,6 +259,7 @@ impl RunArgs {
                 log_format: self.log_format.clone().map(Written::flag),
                 promiscuous: self.promiscuous.then_some(true),
                 web_listen_address: self.listen.clone().map(Written::flag),
+                web_config_file: self.web_config.clone().map(Written::flag),
                 web_systemd_socket: self.systemd_socket.then_some(true),
                 web_enable_lifecycle: self.lifecycle.then_some(true),
                 ..RawLive::default()

@@ -10,6 +10,7 @@ use super::rules::Loaded;
 use super::{Done, Failure, print, run};
 use crate::capture::{LiveCapture, LiveError};
 use crate::config::LiveSettings;
+use crate::daemon::WebConfig;
 
 /// A country database older than this tells of networks that moved.
 const DATABASE_AGE_MAX_DAYS: u64 = 60;
@@ -37,7 +38,7 @@ pub(super) fn doctor(args: &RunArgs) -> Result<Done, Failure> {
             format!("snaplen = {SNAPLEN_MIN}"),
         ));
     }
-    findings.push(listening(live));
+    findings.push(listening(live, &run::web(&loaded.settings)?));
     findings.extend(databases(&loaded));
     findings.push(clock());
     let mut text = String::new();
@@ -113,16 +114,16 @@ fn memory_available() -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? << 10)
 }
 
-fn listening(live: &LiveSettings) -> Finding {
+fn listening(live: &LiveSettings, web: &WebConfig) -> Finding {
     let address = live.web_listen_address;
     if live.web_systemd_socket {
         return Well("the web is served at systemd's socket".to_owned());
     }
     match TcpListener::bind(address) {
         Err(error) => Problem(format!("cannot listen at {address}: {error}"), "another web-listen-address".to_owned()),
-        Ok(_) if !address.ip().is_loopback() => Warning(
-            format!("{address} can be reached by others, and there is neither TLS nor a password"),
-            "listen on loopback, and put a proxy before it".to_owned(),
+        Ok(_) if !address.ip().is_loopback() && !(web.is_tls() && web.asks()) => Warning(
+            format!("{address} can be reached by others, without TLS or without a password"),
+            "listen on loopback, or give both in web-config-file (docs/daemon.md)".to_owned(),
         ),
         Ok(_) => Well(format!("the web can be served at {address}")),
     }

@@ -10,9 +10,9 @@ use super::rules::{self, Loaded};
 use super::{Done, Failure, print};
 use crate::capture::{LiveError, LiveOptions};
 use crate::config::Settings;
-use crate::daemon::{self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, Status};
+use crate::daemon::{self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, WebConfig};
 use crate::export::summary_json;
-use crate::model::{CaptureSummary, Problem};
+use crate::model::Problem;
 
 pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
     let loaded = load(&args)?;
@@ -41,9 +41,9 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
         listen: if live.web_systemd_socket { Listen::Systemd } else { Listen::Address(live.web_listen_address) },
         lifecycle: live.web_enable_lifecycle,
         allow_root: args.allow_root,
-        ruleset: ruleset(&loaded, random_key),
-        loader: Box::new(move || match load(&args) {
-            Ok(loaded) => Ok(ruleset(&loaded, random_key)),
+        ruleset: ruleset(&loaded, random_key)?,
+        loader: Box::new(move || match load(&args).and_then(|loaded| ruleset(&loaded, random_key)) {
+            Ok(ruleset) => Ok(ruleset),
             Err(Failure::Invalid(problems)) => Err(problems.iter().map(ToString::to_string).collect()),
             Err(Failure::Runtime(message)) => Err(vec![message]),
         }),
@@ -54,7 +54,7 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
             .map_err(|error| Failure::Runtime(format!("{}: {error}", path.display())))?;
     }
     if json {
-        print(&format!("{:#}\n", summary_json(&summaries(&last.status), &last.status.counts)))?;
+        print(&format!("{:#}\n", summary_json(&last.status.captures(), &last.status.counts)))?;
     }
     Ok(Done::Well)
 }
@@ -89,19 +89,26 @@ pub(super) fn load(args: &RunArgs) -> Result<Loaded, Failure> {
     if problems.is_empty() { Loaded::load(settings) } else { Err(problems.into()) }
 }
 
-fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Ruleset {
+/// How the web is protected, by the file of `web-config-file` as it is on disk now.
+pub(super) fn web(settings: &Settings) -> Result<WebConfig, Failure> {
+    Ok(settings.live.web_config_file.as_deref().map(WebConfig::load).transpose()?.unwrap_or_default())
+}
+
+fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Result<Ruleset, Failure> {
     let settings = &loaded.settings;
+    let web = web(settings)?;
     let mut notices: Vec<String> = loaded.policy.notices();
     if loaded.policy.is_empty() {
         notices.push("no policy: verdicts stay undetermined; give --home CC or --policy".to_owned());
     }
-    Ruleset {
+    Ok(Ruleset {
         rules: loaded.rules(|| random_key),
         home: settings.home,
         notices,
-        databases: settings.geoip.clone(),
+        databases: settings.geoip.iter().chain(web.files()).cloned().collect(),
+        web,
         fixed: fixed(settings),
-    }
+    })
 }
 
 /// What needs a restart, as text to compare.
@@ -117,21 +124,4 @@ fn refused(fault: Fault) -> Failure {
         }
         other => Failure::Runtime(other.to_string()),
     }
-}
-
-/// Interfaces in the words of captures.
-fn summaries(status: &Status) -> Vec<CaptureSummary> {
-    let summary = |counts: &crate::model::InterfaceCounts| {
-        let dropped = counts.dropped_ring + counts.dropped_interface;
-        CaptureSummary {
-            path: counts.name.clone(),
-            format: "live",
-            packets: counts.packets,
-            bytes: counts.bytes,
-            span: counts.span,
-            complete: dropped == 0,
-            error: (dropped > 0).then(|| format!("{dropped} frames dropped before they could be read")),
-        }
-    };
-    status.interfaces.iter().map(summary).collect()
 }

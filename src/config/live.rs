@@ -1,6 +1,7 @@
 //! What only the daemon needs: interfaces, rings, the listening address, rotation, logs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::lower::{TIMEOUT_MAX, bytes_from_text};
@@ -25,6 +26,8 @@ pub struct RawLive {
     pub follow_interfaces: Option<bool>,
     /// Address and port to serve at.
     pub web_listen_address: Option<Written<String>>,
+    /// TLS and users of the web.
+    pub web_config_file: Option<Written<PathBuf>>,
     /// Whether to serve at the socket that systemd opened.
     pub web_systemd_socket: Option<bool>,
     /// Whether reload and quit are served.
@@ -47,6 +50,7 @@ impl RawLive {
             promiscuous: root.boolean("promiscuous").map(|on| on.value),
             follow_interfaces: root.boolean("follow-interfaces").map(|on| on.value),
             web_listen_address: reader.text(root.string("web-listen-address")),
+            web_config_file: reader.path(root.string("web-config-file")),
             web_systemd_socket: root.boolean("web-systemd-socket").map(|on| on.value),
             web_enable_lifecycle: root.boolean("web-enable-lifecycle").map(|on| on.value),
             rotate_bytes: reader.text(root.quantity("rotate-bytes")),
@@ -64,6 +68,7 @@ impl RawLive {
             promiscuous: flags.promiscuous.or(file.promiscuous),
             follow_interfaces: flags.follow_interfaces.or(file.follow_interfaces),
             web_listen_address: flags.web_listen_address.or(file.web_listen_address),
+            web_config_file: flags.web_config_file.or(file.web_config_file),
             web_systemd_socket: flags.web_systemd_socket.or(file.web_systemd_socket),
             web_enable_lifecycle: flags.web_enable_lifecycle.or(file.web_enable_lifecycle),
             rotate_bytes: flags.rotate_bytes.or(file.rotate_bytes),
@@ -100,6 +105,8 @@ pub struct LiveSettings {
     pub follow_interfaces: bool,
     /// Address and port to serve at.
     pub web_listen_address: SocketAddr,
+    /// TLS and users of the web, in the format of Prometheus' exporter-toolkit.
+    pub web_config_file: Option<PathBuf>,
     /// Whether to serve at the socket that systemd opened, whatever the address.
     pub web_systemd_socket: bool,
     /// Whether reload and quit are served.
@@ -122,6 +129,7 @@ impl Default for LiveSettings {
             promiscuous: false,
             follow_interfaces: false,
             web_listen_address: SocketAddr::from(([127, 0, 0, 1], 9477)),
+            web_config_file: None,
             web_systemd_socket: false,
             web_enable_lifecycle: false,
             rotate_bytes: 128 << 20,
@@ -188,6 +196,7 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
             |text| text.parse().ok(),
             "address and port such as 127.0.0.1:9477 or [::1]:9477",
         ),
+        web_config_file: raw.web_config_file.map(|path| path.value),
         web_systemd_socket: raw.web_systemd_socket.unwrap_or(default.web_systemd_socket),
         web_enable_lifecycle: raw.web_enable_lifecycle.unwrap_or(default.web_enable_lifecycle),
         rotate_bytes: take(
@@ -232,6 +241,9 @@ impl LiveSettings {
         line("promiscuous", self.promiscuous.to_string());
         line("follow-interfaces", self.follow_interfaces.to_string());
         line("web-listen-address", text(&self.web_listen_address.to_string()));
+        if let Some(file) = &self.web_config_file {
+            line("web-config-file", text(&file.to_string_lossy()));
+        }
         line("web-systemd-socket", self.web_systemd_socket.to_string());
         line("web-enable-lifecycle", self.web_enable_lifecycle.to_string());
         line("rotate-bytes", self.rotate_bytes.to_string());
@@ -254,6 +266,7 @@ pub(super) fn assert_complete(raw: &RawLive) {
         promiscuous,
         follow_interfaces,
         web_listen_address,
+        web_config_file,
         web_systemd_socket,
         web_enable_lifecycle,
         rotate_bytes,
@@ -262,7 +275,12 @@ pub(super) fn assert_complete(raw: &RawLive) {
     } = raw;
     assert!(!interface.is_empty() && log_format.is_some() && ring_bytes.is_some() && snaplen.is_some());
     assert!(promiscuous.is_some() && follow_interfaces.is_some());
-    assert!(web_listen_address.is_some() && web_systemd_socket.is_some() && web_enable_lifecycle.is_some());
+    assert!(
+        web_listen_address.is_some()
+            && web_config_file.is_some()
+            && web_systemd_socket.is_some()
+            && web_enable_lifecycle.is_some()
+    );
     assert!(rotate_bytes.is_some() && rotate_after.is_some() && rotate_keep.is_some());
     let mut problems = Vec::new();
     let settings = lower(raw.clone(), &mut problems);
@@ -270,6 +288,11 @@ pub(super) fn assert_complete(raw: &RawLive) {
     let default = LiveSettings::default();
     assert_eq!(
         settings,
-        LiveSettings { interfaces: settings.interfaces.clone(), rotate_after: settings.rotate_after, ..default }
+        LiveSettings {
+            interfaces: settings.interfaces.clone(),
+            rotate_after: settings.rotate_after,
+            web_config_file: settings.web_config_file.clone(),
+            ..default
+        }
     );
 }

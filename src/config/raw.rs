@@ -222,7 +222,7 @@ impl Reader<'_> {
         texts.into_iter().map(|text| self.written(text)).collect()
     }
 
-    fn path(&self, text: Option<At<String>>) -> Option<Written<PathBuf>> {
+    pub(super) fn path(&self, text: Option<At<String>>) -> Option<Written<PathBuf>> {
         // `-` is a stream, not a file beside this one.
         let path = |text: &str| if text == "-" { PathBuf::from("-") } else { beside(self.name, text) };
         text.map(|text| self.written(At { value: path(&text.value), line: text.line }))

@@ -33,6 +33,7 @@ use sd_notify::NotifyState;
 pub use log::{Level, Log};
 pub use shared::{Loader, Status};
 pub use sink::{FileOptions, SinkOptions};
+pub use web::WebConfig;
 
 use crate::capture::{Change, LiveCapture, LiveError, LiveOptions};
 use crate::engine::{Engine, EngineOptions, Rules};
@@ -62,7 +63,9 @@ pub struct Ruleset {
     pub home: Option<Country>,
     /// What an operator should know of the policies.
     pub notices: Vec<String>,
-    /// Databases whose change on disk means a reload.
+    /// How the web is protected.
+    pub web: WebConfig,
+    /// Files whose change on disk means a reload.
     pub databases: Vec<PathBuf>,
     /// What of the configuration needs a restart, as text to compare.
     pub fixed: String,
@@ -168,8 +171,17 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     }
     let options = EngineOptions { threads: setup.threads, flow_events: true };
     let engine = Engine::new(setup.ruleset.rules.clone(), &setup.limits, options);
-    let shared =
-        Arc::new(Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset));
+    let checked =
+        web::Checked::new().ok_or_else(|| fault("random octets")(std::io::Error::other("the system gives none")))?;
+    let shared = Arc::new(Shared::new(
+        log.clone(),
+        setup.limits,
+        setup.lifecycle,
+        sink_state,
+        setup.loader,
+        setup.ruleset,
+        checked,
+    ));
     let address = listener.local_addr().map_err(fault("listening"))?;
     tell_changes(&mut live, &shared);
     let mut path = PacketPath { live, engine, sink: &sink, shared: &shared, follow: setup.follow_interfaces };
