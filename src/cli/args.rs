@@ -240,7 +240,10 @@ pub(super) struct RunArgs {
     /// Print the summary as one JSON document when stopping
     #[arg(long)]
     pub(super) json: bool,
-    /// Run as root, without its capabilities
+    /// Become this user (a name, or UID:GID) once the rings are open
+    #[arg(long, value_name = "USER")]
+    pub(super) user: Option<String>,
+    /// Stay root, without its capabilities
     #[arg(long)]
     pub(super) allow_root: bool,
 }
@@ -258,6 +261,7 @@ impl RunArgs {
                 interface: self.interface.iter().cloned().map(Written::flag).collect(),
                 log_format: self.log_format.clone().map(Written::flag),
                 promiscuous: self.promiscuous.then_some(true),
+                user: self.user.clone().map(Written::flag),
                 web_listen_address: self.listen.clone().map(Written::flag),
                 web_config_file: self.web_config.clone().map(Written::flag),
                 web_systemd_socket: self.systemd_socket.then_some(true),

@@ -10,7 +10,7 @@ use super::rules::{self, Loaded};
 use super::{Done, Failure, print};
 use crate::capture::{LiveError, LiveOptions};
 use crate::config::Settings;
-use crate::daemon::{self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, WebConfig};
+use crate::daemon::{self, Fault, FileOptions, Identity, Listen, Log, Ruleset, Setup, SinkOptions, WebConfig};
 use crate::export::summary_json;
 use crate::model::Problem;
 
@@ -32,7 +32,10 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
                 rotate_bytes: live.rotate_bytes,
                 rotate_after: live.rotate_after,
                 rotate_keep: live.rotate_keep,
+                sync: live.events_sync,
             }),
+            journald: live.events_journald,
+            syslog: live.events_syslog.clone(),
         },
         outputs: settings.events.iter().chain(&settings.metrics).cloned().collect(),
         log: Arc::new(Log::new(live.log_format)),
@@ -41,6 +44,7 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
         listen: if live.web_systemd_socket { Listen::Systemd } else { Listen::Address(live.web_listen_address) },
         lifecycle: live.web_enable_lifecycle,
         allow_root: args.allow_root,
+        user: live.user.as_deref().map(identity).transpose()?,
         ruleset: ruleset(&loaded, random_key)?,
         loader: Box::new(move || match load(&args).and_then(|loaded| ruleset(&loaded, random_key)) {
             Ok(ruleset) => Ok(ruleset),
@@ -57,6 +61,15 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
         print(&format!("{:#}\n", summary_json(&last.status.captures(), &last.status.counts)))?;
     }
     Ok(Done::Well)
+}
+
+/// Who to become.
+pub(super) fn identity(user: &str) -> Result<Identity, Failure> {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Identity::find(user, &passwd).ok_or_else(|| {
+        let problem = Problem::file("user", format!("{user:?} is no user of /etc/passwd, or is root"));
+        vec![problem.with_hint("a name, or UID:GID")].into()
+    })
 }
 
 /// What to capture.

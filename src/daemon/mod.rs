@@ -19,6 +19,7 @@ mod log;
 mod privileges;
 mod reload;
 mod sandbox;
+mod seccomp;
 mod shared;
 mod sink;
 mod web;
@@ -31,14 +32,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use sd_notify::NotifyState;
 
 pub use log::{Level, Log};
+pub use privileges::Identity;
 pub use shared::{Loader, Status};
 pub use sink::{FileOptions, SinkOptions};
 pub use web::WebConfig;
 
 use crate::capture::{Change, LiveCapture, LiveError, LiveOptions};
+use crate::config::SyslogTarget;
 use crate::engine::{Engine, EngineOptions, Rules};
 use crate::model::{Country, Limits, Timestamp};
 use control::Control;
+use privileges::Kept;
 use shared::Shared;
 use sink::{EventSink, SinkState, lock};
 
@@ -102,6 +106,8 @@ pub struct Setup {
     pub lifecycle: bool,
     /// Whether running as root is wanted.
     pub allow_root: bool,
+    /// Who to become once the rings are open.
+    pub user: Option<Identity>,
     /// The rules to begin with.
     pub ruleset: Ruleset,
     /// Where other rules come from.
@@ -134,7 +140,8 @@ pub enum Fault {
     },
     /// Rights that nobody should have.
     #[error(
-        "refuses to run as root: start it as a user with CAP_NET_RAW (systemd/borderpost.service does), or say --allow-root"
+        "refuses to run as root: start it as a user with CAP_NET_RAW (systemd/borderpost.service does), name one with --user, or \
+         say --allow-root"
     )]
     Root,
     /// A worker died of a fault of ours.
@@ -152,18 +159,31 @@ fn fault(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Fault {
 /// # Errors
 /// When it cannot start, or a worker dies. What was counted until then is written.
 pub fn run(setup: Setup) -> Result<Final, Fault> {
-    if privileges::is_root() && !setup.allow_root {
+    if privileges::is_root() && !setup.allow_root && setup.user.is_none() {
         return Err(Fault::Root);
     }
     let log = setup.log;
     let listener = listen(setup.listen)?;
     let mut live = LiveCapture::open(setup.capture)?;
-    privileges::give_up(setup.follow_interfaces).map_err(fault("giving up privileges"))?;
-    let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>())
+    let kept = Kept { net_raw: setup.follow_interfaces, proc_of_others: false };
+    privileges::give_up(kept, setup.user).map_err(fault("giving up privileges"))?;
+    let port = match setup.sink.syslog {
+        Some(SyslogTarget::Tcp(address)) => Some(address.port()),
+        _ => None,
+    };
+    let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>(), port)
         .map_err(|error| fault("entering the sandbox")(std::io::Error::other(error)))?;
 
+    let seccomp = match seccomp::enter(true) {
+        Ok(()) => "on",
+        Err(error) => {
+            log.say(Level::Warning, "seccomp", &[("error", &error)]);
+            "none"
+        }
+    };
+
     let sink_state = Arc::new(SinkState::default());
-    let path = setup.sink.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
+    let path = setup.sink.file.as_ref().map_or_else(|| "the journal".into(), |file| file.path.clone());
     let sink = EventSink::start(setup.sink, sink_state.clone(), log.clone())
         .map_err(fault(format!("events to {}", path.display())))?;
     for notice in &setup.ruleset.notices {
@@ -188,7 +208,11 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     path.publish();
     let control = Control::start(shared.clone(), listener).map_err(fault("starting the control plane"))?;
     let open = shared.status().open;
-    log.say(Level::Info, "ready", &[("listening", &address), ("interfaces", &open), ("sandbox", &sandbox)]);
+    log.say(
+        Level::Info,
+        "ready",
+        &[("listening", &address), ("interfaces", &open), ("sandbox", &sandbox), ("seccomp", &seccomp)],
+    );
     reload::notify(&shared, &[NotifyState::Ready]);
 
     let result = path.turn_until_stopped();

@@ -39,11 +39,17 @@ pub fn has(tool: &str, argument: &str) -> bool {
 impl Lo {
     /// Starts it in `dir` and waits until it is ready.
     pub fn start(dir: tempfile::TempDir, args: &[&str]) -> Self {
+        Self::start_as(dir, args, Some("--allow-root"))
+    }
+
+    /// The same, with what is said of root.
+    pub fn start_as(dir: tempfile::TempDir, args: &[&str], root: Option<&str>) -> Self {
         let log = std::fs::File::create(dir.path().join("log")).expect("created");
         let child = Command::new(env!("CARGO_BIN_EXE_borderpost"))
-            .args(["run", "-i", "lo", "--allow-root", "--home", "US", "--web.listen-address", "127.0.0.1:0"])
+            .args(["run", "-i", "lo", "--home", "US", "--web.listen-address", "127.0.0.1:0"])
             .args(["--web.enable-lifecycle", "--log.format", "json"])
             .args(args)
+            .args(root)
             .current_dir(dir.path())
             .stdout(Stdio::null())
             .stderr(log)

@@ -8,10 +8,14 @@
 //! them from there stands with the sink. A process that is killed loses what is queued and what was written since the last flush.
 
 mod file;
+mod journald;
+mod syslog;
 mod writer;
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -21,7 +25,8 @@ use std::time::{Duration, Instant};
 pub use file::FileOptions;
 
 use super::log::Log;
-use crate::model::{Event, EventBody};
+use crate::config::SyslogTarget;
+use crate::model::{Event, EventBody, Severity};
 use writer::{Sink, Writer};
 
 /// Events that may wait. One is about a kilobyte, most of it shared with its flow.
@@ -34,16 +39,22 @@ pub(super) const RECENT_MAX: usize = 1000;
 pub(super) enum SinkKind {
     /// JSON lines in a file.
     File,
+    /// systemd's journal.
+    Journald,
+    /// A syslog server.
+    Syslog,
 }
 
 impl SinkKind {
     /// All, in the order of metrics.
-    pub(super) const ALL: [Self; 1] = [Self::File];
+    pub(super) const ALL: [Self; 3] = [Self::File, Self::Journald, Self::Syslog];
 
     /// Its name in metrics and in the log.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::File => "file",
+            Self::Journald => "journald",
+            Self::Syslog => "syslog",
         }
     }
 }
@@ -53,6 +64,10 @@ impl SinkKind {
 pub struct SinkOptions {
     /// A file.
     pub file: Option<FileOptions>,
+    /// Whether the journal gets them.
+    pub journald: bool,
+    /// A syslog server.
+    pub syslog: Option<SyslogTarget>,
 }
 
 /// What the writer and others see of each other.
@@ -121,6 +136,12 @@ impl EventSink {
         if let Some(options) = options.file {
             sinks.push(Box::new(file::open(options)?));
         }
+        if options.journald {
+            sinks.push(Box::new(journald::open(Path::new(journald::SOCKET))?));
+        }
+        if let Some(target) = options.syslog {
+            sinks.push(Box::new(syslog::open(target)));
+        }
         let kinds = sinks.iter().map(|sink| sink.kind()).collect();
         let (queue, inbox) = sync_channel(QUEUE_EVENTS);
         let mut writer = Writer::new(sinks, state.clone(), log);
@@ -171,6 +192,29 @@ impl EventSink {
     }
 }
 
+/// How urgent an event is, in syslog's numbers (RFC 5424, section 6.2.1).
+fn urgency(body: &EventBody) -> u8 {
+    match body {
+        EventBody::Violation { rule, .. } => match rule.severity {
+            Severity::Critical => 2,
+            Severity::High => 3,
+            Severity::Medium => 4,
+            Severity::Low => 5,
+            Severity::Info => 6,
+        },
+        EventBody::Finding(_) => 5,
+        EventBody::Flow | EventBody::Notice(_) => 6,
+    }
+}
+
+/// A datagram socket of this host that gives up sending after a while.
+fn datagram(path: &Path, wait: Duration) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.connect(path)?;
+    socket.set_write_timeout(Some(wait))?;
+    Ok(socket)
+}
+
 /// A lock whose holder panicked still guards whole values here.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -178,10 +222,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::config::LogFormat;
+    use crate::config::{DiskSync, LogFormat};
     use crate::model::Timestamp;
 
     fn notice(number: u32) -> Event {
@@ -189,8 +231,14 @@ mod tests {
     }
 
     fn options(path: &Path, rotate_bytes: u64) -> SinkOptions {
-        let file = FileOptions { path: path.to_owned(), rotate_bytes, rotate_after: None, rotate_keep: 2 };
-        SinkOptions { file: Some(file) }
+        let file = FileOptions {
+            path: path.to_owned(),
+            rotate_bytes,
+            rotate_after: None,
+            rotate_keep: 2,
+            sync: DiskSync::default(),
+        };
+        SinkOptions { file: Some(file), ..SinkOptions::default() }
     }
 
     fn start(options: SinkOptions) -> (EventSink, Arc<SinkState>) {

@@ -21,7 +21,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 pub(super) trait Sink: Send {
     /// Which kind of sink it is.
     fn kind(&self) -> SinkKind;
-    /// Takes an event: its line of JSON ends in a line feed.
+    /// Takes an event: its line of JSON ends in a line feed. [`too_large`] says that this one alone cannot be written.
     fn write(&mut self, event: &Event, line: &[u8]) -> io::Result<()>;
     /// Hands everything to the kernel, and does what is due by time. Called at least every [`FLUSH_AFTER`] when something was written,
     /// and now and then when nothing was.
@@ -32,6 +32,11 @@ pub(super) trait Sink: Send {
     fn give_up(&mut self);
     /// Writes everything out: the last call.
     fn close(&mut self) -> io::Result<()>;
+}
+
+/// An event that does not fit into what the sink can take; others may.
+pub(super) fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "an event is larger than a datagram")
 }
 
 /// A sink and whether it works.
@@ -127,6 +132,9 @@ impl Place {
         if let Err(error) = result {
             let kind = self.sink.kind().as_str();
             log.say(Level::Error, "events-not-written", &[("sink", &kind), ("error", &error)]);
+            if error.kind() == too_large().kind() {
+                return;
+            }
             self.sink.give_up();
             self.retry_at = Some(Instant::now() + RETRY_AFTER);
         }
