@@ -23,6 +23,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Watch interfaces until told to stop (SIGTERM, SIGINT); SIGHUP reloads the configuration
     Run(RunArgs),
+    /// Show destinations, findings, violations and losses on the terminal: of a daemon on this host, or of captures
+    Top(TopArgs),
     /// Whether `run` with these options would work here, and how to mend what would not
     Doctor(RunArgs),
     /// Validate configuration, policies, signatures and databases, and print what is loaded
@@ -45,6 +47,13 @@ pub(super) enum Command {
     },
     /// Turn a CSV of real records into a keyed watch file that finds them without holding them
     Fingerprint(FingerprintArgs),
+    /// Write manual pages, completions of shells and the built-in policies below a folder, for packages
+    #[command(hide = true)]
+    Generate {
+        /// The folder; it is made
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// The transfer policies that are built in
     Policies {
         #[command(subcommand)]
@@ -271,6 +280,18 @@ impl RunArgs {
             ..self.common.flags()
         }
     }
+}
+
+#[derive(Args)]
+pub(super) struct TopArgs {
+    /// Captures to replay; without them, a daemon is asked
+    #[arg(value_name = "CAPTURE")]
+    pub(super) captures: Vec<PathBuf>,
+    /// Where the daemon serves its web, without TLS and passwords
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9477")]
+    pub(super) address: std::net::SocketAddr,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -43,6 +43,7 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
         threads: settings.threads.unwrap_or(1),
         listen: if live.web_systemd_socket { Listen::Systemd } else { Listen::Address(live.web_listen_address) },
         lifecycle: live.web_enable_lifecycle,
+        processes: live.processes,
         allow_root: args.allow_root,
         user: live.user.as_deref().map(identity).transpose()?,
         ruleset: ruleset(&loaded, random_key)?,

@@ -24,6 +24,8 @@ pub struct RawLive {
     pub promiscuous: Option<bool>,
     /// Whether to open interfaces that come later.
     pub follow_interfaces: Option<bool>,
+    /// Whether events tell processes.
+    pub processes: Option<bool>,
     /// Who to become once the rings are open.
     pub user: Option<Written<String>>,
     /// Address and port to serve at.
@@ -57,6 +59,7 @@ impl RawLive {
             snaplen: reader.text(root.quantity("snaplen")),
             promiscuous: root.boolean("promiscuous").map(|on| on.value),
             follow_interfaces: root.boolean("follow-interfaces").map(|on| on.value),
+            processes: root.boolean("processes").map(|on| on.value),
             user: reader.text(root.string("user")),
             web_listen_address: reader.text(root.string("web-listen-address")),
             web_config_file: reader.path(root.string("web-config-file")),
@@ -79,6 +82,7 @@ impl RawLive {
             snaplen: flags.snaplen.or(file.snaplen),
             promiscuous: flags.promiscuous.or(file.promiscuous),
             follow_interfaces: flags.follow_interfaces.or(file.follow_interfaces),
+            processes: flags.processes.or(file.processes),
             user: flags.user.or(file.user),
             web_listen_address: flags.web_listen_address.or(file.web_listen_address),
             web_config_file: flags.web_config_file.or(file.web_config_file),
@@ -165,6 +169,8 @@ pub struct LiveSettings {
     pub promiscuous: bool,
     /// Whether to open interfaces that come later.
     pub follow_interfaces: bool,
+    /// Whether events tell which process of this host a flow belongs to.
+    pub processes: bool,
     /// Who to become once the rings are open: a name, or `UID:GID`.
     pub user: Option<String>,
     /// Address and port to serve at.
@@ -198,6 +204,7 @@ impl Default for LiveSettings {
             snaplen: 65_535,
             promiscuous: false,
             follow_interfaces: false,
+            processes: false,
             user: None,
             web_listen_address: SocketAddr::from(([127, 0, 0, 1], 9477)),
             web_config_file: None,
@@ -262,6 +269,7 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
         ),
         promiscuous: raw.promiscuous.unwrap_or(default.promiscuous),
         follow_interfaces: raw.follow_interfaces.unwrap_or(default.follow_interfaces),
+        processes: raw.processes.unwrap_or(default.processes),
         user: raw.user.map(|user| user.value),
         web_listen_address: take(
             problems,
@@ -336,6 +344,7 @@ impl LiveSettings {
         line("snaplen", self.snaplen.to_string());
         line("promiscuous", self.promiscuous.to_string());
         line("follow-interfaces", self.follow_interfaces.to_string());
+        line("processes", self.processes.to_string());
         if let Some(user) = &self.user {
             line("user", text(user));
         }
@@ -374,6 +383,7 @@ pub(super) fn assert_complete(raw: &RawLive) {
         snaplen,
         promiscuous,
         follow_interfaces,
+        processes,
         user,
         web_listen_address,
         web_config_file,
@@ -387,7 +397,7 @@ pub(super) fn assert_complete(raw: &RawLive) {
         events_syslog,
     } = raw;
     assert!(!interface.is_empty() && log_format.is_some() && ring_bytes.is_some() && snaplen.is_some());
-    assert!(promiscuous.is_some() && follow_interfaces.is_some() && user.is_some());
+    assert!(promiscuous.is_some() && follow_interfaces.is_some() && processes.is_some() && user.is_some());
     assert!(
         web_listen_address.is_some()
             && web_config_file.is_some()

@@ -17,6 +17,7 @@
 mod control;
 mod log;
 mod privileges;
+mod processes;
 mod reload;
 mod sandbox;
 mod seccomp;
@@ -43,6 +44,7 @@ use crate::engine::{Engine, EngineOptions, Rules};
 use crate::model::{Country, Limits, Timestamp};
 use control::Control;
 use privileges::Kept;
+use processes::Openings;
 use shared::Shared;
 use sink::{EventSink, SinkState, lock};
 
@@ -106,6 +108,8 @@ pub struct Setup {
     pub lifecycle: bool,
     /// Whether running as root is wanted.
     pub allow_root: bool,
+    /// Whether to tell which processes flows belong to.
+    pub processes: bool,
     /// Who to become once the rings are open.
     pub user: Option<Identity>,
     /// The rules to begin with.
@@ -165,8 +169,17 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     let log = setup.log;
     let listener = listen(setup.listen)?;
     let mut live = LiveCapture::open(setup.capture)?;
-    let kept = Kept { net_raw: setup.follow_interfaces, proc_of_others: false };
+    let kept = Kept { net_raw: setup.follow_interfaces, proc_of_others: setup.processes };
+    let openings = if setup.processes {
+        let openings = Openings::open().map_err(|error| fault("first packets")(std::io::Error::other(error)))?;
+        Some(openings)
+    } else {
+        None
+    };
     privileges::give_up(kept, setup.user).map_err(fault("giving up privileges"))?;
+    // Before the sandbox, which would not let it read what it must.
+    let processes = openings.map(|openings| processes::start(openings, log.clone())).transpose();
+    let processes = processes.map_err(fault("sockets of this host"))?;
     let port = match setup.sink.syslog {
         Some(SyslogTarget::Tcp(address)) => Some(address.port()),
         _ => None,
@@ -182,7 +195,7 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
         }
     };
 
-    let sink_state = Arc::new(SinkState::default());
+    let sink_state = Arc::new(SinkState::new(processes));
     let path = setup.sink.file.as_ref().map_or_else(|| "the journal".into(), |file| file.path.clone());
     let sink = EventSink::start(setup.sink, sink_state.clone(), log.clone())
         .map_err(fault(format!("events to {}", path.display())))?;

@@ -96,7 +96,7 @@ mod tests {
         let mut sink = open(&path).unwrap();
         let event =
             Event { time: Timestamp::from_nanos(0), flow: None, body: EventBody::Notice("a\nPRIORITY=0".to_owned()) };
-        let line = crate::export::live_event_line(&event, &[]).unwrap();
+        let line = crate::export::live_event_line(&event, &[], None).unwrap();
         sink.write(&event, &line).unwrap();
         let mut datagram = [0; 4096];
         let length = journal.recv(&mut datagram).unwrap();

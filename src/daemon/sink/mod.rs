@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 pub use file::FileOptions;
 
 use super::log::Log;
+use super::processes::Processes;
 use crate::config::SyslogTarget;
 use crate::model::{Event, EventBody, Severity};
 use writer::{Sink, Writer};
@@ -79,11 +80,18 @@ pub(super) struct SinkState {
     pub reopen: AtomicBool,
     /// Names of the interfaces by index.
     pub interfaces: Mutex<Vec<String>>,
+    /// Which processes flows belong to, if that is asked for.
+    pub processes: Option<Arc<Processes>>,
     /// The latest events.
     pub recent: Mutex<Recent>,
 }
 
 impl SinkState {
+    /// Nothing was dropped yet.
+    pub(super) fn new(processes: Option<Arc<Processes>>) -> Self {
+        Self { processes, ..Self::default() }
+    }
+
     /// Events that a sink of this kind did not get.
     pub(super) fn dropped(&self, kind: SinkKind) -> u64 {
         self.dropped[kind as usize].load(Ordering::Relaxed)

@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn messages_are_those_of_the_rfc_over_each_transport() {
-        let line = crate::export::live_event_line(&event(), &[]).unwrap();
+        let line = crate::export::live_event_line(&event(), &[], None).unwrap();
         let mut octets = [0; 4096];
 
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -81,9 +81,13 @@ impl Writer {
     }
 
     fn write(&mut self, event: &Event) {
+        let process = match (&self.state.processes, &event.flow) {
+            (Some(processes), Some(flow)) => processes.of(flow),
+            _ => None,
+        };
         let line = {
             let interfaces = lock(&self.state.interfaces);
-            live_event_line(event, &interfaces)
+            live_event_line(event, &interfaces, process.as_ref())
         };
         let Ok(line) = line else {
             for place in &self.places {

@@ -1,6 +1,7 @@
 //! The JSON of `/api/v1`: bounded, sorted, as of docs/schema/api.json.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
@@ -30,6 +31,13 @@ pub(super) fn status(shared: &Shared) -> Vec<u8> {
         "interfaces": interfaces,
         "flows_active": status.holdings.flows,
         "events_dropped": sinks,
+        "processes": shared.sink.processes.as_ref().map(|processes| {
+            let tallies = &processes.tallies;
+            json!({
+                "openings": tallies.openings.load(Ordering::Relaxed), "found": tallies.found.load(Ordering::Relaxed),
+                "gone": tallies.gone.load(Ordering::Relaxed), "missed": tallies.missed.load(Ordering::Relaxed),
+            })
+        }),
         "summary": summary_json(&status.captures(), &status.counts),
     }))
 }
