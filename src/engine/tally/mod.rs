@@ -209,6 +209,11 @@ impl Tallies {
         *self.counts.egress_by_verdict.entry((to, worst)).or_default() += bytes;
     }
 
+    /// Only what thresholds rest on, as a file keeps it.
+    pub(super) fn without_counts(self) -> Self {
+        Self { groups: self.groups, room: self.room, ..Self::default() }
+    }
+
     /// What thresholds add to the counts of the lanes.
     pub(super) fn counts(&self) -> &Counts {
         &self.counts
