@@ -138,6 +138,7 @@ impl Tallies {
             let (before, after) = self.add(rule, counted, tag, today, first_day);
             let warn = (rule.over.saturating_mul(WARN_TENTHS)).div_ceil(10);
             if before < warn && after >= warn {
+                *self.counts.thresholds_near.entry(rule.rule.clone()).or_default() += 1;
                 let text = format!(
                     "rule {}/{}: {after} of {} {} within its window ({}) went to {}",
                     rule.rule.policy,
