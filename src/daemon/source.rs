@@ -250,11 +250,12 @@ impl Played {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::write::PcapWriter;
 
     /// Four frames, at 0, 1, 1 and 3 s.
     fn capture(dir: &tempfile::TempDir) -> PathBuf {
         let path = dir.path().join("c.pcap");
-        let mut out = crate::capture::PcapWriter::new(std::fs::File::create(&path).unwrap(), LinkType::RAW).unwrap();
+        let mut out = PcapWriter::new(std::fs::File::create(&path).unwrap(), LinkType::RAW).unwrap();
         for second in [0, 1, 1, 3] {
             out.frame(Timestamp::from_parts(1000 + second, 0), 20, &[0x45; 20]).unwrap();
         }
