@@ -164,6 +164,9 @@ pub(super) struct ReplayArgs {
     /// Write metrics as Prometheus text
     #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
+    /// Write a report for privacy and audit people, one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
     /// Go on with what rules with thresholds counted in FILE, and keep it there; needs `digest-key-file` in the configuration
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
@@ -190,6 +193,7 @@ impl ReplayArgs {
             events: self.events.clone().map(Written::flag),
             flows: self.flows.clone().map(Written::flag),
             metrics: self.metrics.clone().map(Written::flag),
+            report: self.report.clone().map(Written::flag),
             state: self.state.clone().map(Written::flag),
             threads: self.threads.clone().map(Written::flag),
             json: self.json.then_some(true),
