@@ -169,14 +169,14 @@ fn destinations(page: &mut Page, counts: &Counts) {
         let worst = counts.egress_by_verdict.range((*to, Verdict::Allowed)..=(*to, Verdict::Violation));
         let worst = worst.map(|((_, verdict), _)| *verdict).max().unwrap_or(Verdict::Allowed);
         page.open("tr");
-        page.cell(Text::plain(&country(to.location)));
-        page.cell(Text::plain(&country(to.control)));
-        page.cell(Text::number(&grouped(egress.flows)));
-        page.cell(Text::number(&octets(egress.bytes)));
-        page.cell(Text::number(&percent(egress.inspected_bytes, egress.bytes)));
-        page.cell(Text::number(&percent(egress.opaque_bytes, egress.bytes)));
-        page.cell(Text::number(&percent(egress.missed_bytes, egress.bytes)));
-        page.cell(Text::classed(worst.as_str(), worst.as_str()));
+        page.cell(&Text::plain(&country(to.location)));
+        page.cell(&Text::plain(&country(to.control)));
+        page.cell(&Text::number(&grouped(egress.flows)));
+        page.cell(&Text::number(&octets(egress.bytes)));
+        page.cell(&Text::number(&percent(egress.inspected_bytes, egress.bytes)));
+        page.cell(&Text::number(&percent(egress.opaque_bytes, egress.bytes)));
+        page.cell(&Text::number(&percent(egress.missed_bytes, egress.bytes)));
+        page.cell(&Text::classed(worst.as_str(), worst.as_str()));
         page.close("tr");
     }
     page.close_table();
@@ -221,9 +221,9 @@ fn transfers(page: &mut Page, register: &Register) {
 
 fn transfer_row(page: &mut Page, transfer: &Transfer, sums: &Sums) {
     page.open("tr");
-    page.cell(Text::plain(&transfer.from.to_string()));
+    page.cell(&Text::plain(&transfer.from.to_string()));
     let mut to = vec![transfer.to.to_string()];
-    to.extend(sums.operator.as_ref().map(|operator| operator.to_string()));
+    to.extend(sums.operator.as_ref().map(ToString::to_string));
     if transfer.answer {
         to.push("asked for from there".to_owned());
     }
@@ -231,9 +231,9 @@ fn transfer_row(page: &mut Page, transfer: &Transfer, sums: &Sums) {
     let mut whither = vec![place(transfer.location, transfer.control)];
     whither.extend(sums.grounds.iter().cloned());
     page.list(&whither);
-    page.cell(Text::number(&grouped(sums.flows)));
-    page.cell(Text::number(&octets(sums.bytes)));
-    page.cell(Text::number(&percent(sums.unread, sums.bytes)));
+    page.cell(&Text::number(&grouped(sums.flows)));
+    page.cell(&Text::number(&octets(sums.bytes)));
+    page.cell(&Text::number(&percent(sums.unread, sums.bytes)));
     let data: Vec<String> = sums.data.iter().map(|(class, count)| format!("{class} × {}", grouped(*count))).collect();
     page.lines("", &data);
     let mut verdict = vec![sums.verdict.map_or("open", Verdict::as_str).to_owned()];
@@ -283,10 +283,10 @@ fn unread(page: &mut Page, counts: &Counts) {
 
 fn row(page: &mut Page, location: Country, reason: &str, flows: u64, bytes: u64) {
     page.open("tr");
-    page.cell(Text::plain(&country(location)));
-    page.cell(Text::plain(reason));
-    page.cell(Text::number(&grouped(flows)));
-    page.cell(Text::number(&octets(bytes)));
+    page.cell(&Text::plain(&country(location)));
+    page.cell(&Text::plain(reason));
+    page.cell(&Text::number(&grouped(flows)));
+    page.cell(&Text::number(&octets(bytes)));
     page.close("tr");
 }
 
@@ -299,7 +299,7 @@ fn ground(page: &mut Page, input: &ReportInput<'_>) {
         for policy in input.policies {
             page.open("tr");
             for value in [&policy.id, &policy.title, &policy.version, &policy.as_of, &policy.reviewer] {
-                page.cell(Text::plain(value));
+                page.cell(&Text::plain(value));
             }
             page.close("tr");
         }

@@ -84,7 +84,7 @@ impl Page {
         }
     }
 
-    pub(super) fn cell(&mut self, cell: Text<'_>) {
+    pub(super) fn cell(&mut self, cell: &Text<'_>) {
         self.element("td", cell.class, cell.text);
     }
 
