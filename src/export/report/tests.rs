@@ -38,6 +38,7 @@ fn flow(from: u32, name: &str) -> Arc<FlowView> {
         destination: Arc::new(destination),
         inspection: Inspection::default(),
         verdict: Verdict::Allowed,
+        persons: 0,
     })
 }
 
