@@ -62,6 +62,7 @@ pub fn run() -> ExitCode {
     keep_panics_quiet();
     let cli = args::Cli::read();
     let result = match cli.command {
+        args::Command::Replay(args) if args.serve.is_some() => run::play(args),
         args::Command::Replay(args) => replay::replay(&args),
         args::Command::Top(args) => top::top(&args),
         args::Command::Generate { dir } => generate::generate(&dir),

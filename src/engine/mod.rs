@@ -31,6 +31,7 @@ mod lane;
 mod ledger;
 mod live;
 mod names;
+mod persons;
 mod pixels;
 mod sums;
 mod tally;
@@ -123,6 +124,11 @@ impl Engine {
     pub fn with_tallies(mut self, tallies: Tallies) -> Self {
         self.tallies = tallies;
         self
+    }
+
+    /// Goes on with what an engine before this one counted for thresholds. Its other counts stay with its outcome.
+    pub fn go_on_with(&mut self, tallies: Tallies) {
+        self.tallies = tallies.without_counts();
     }
 
     /// What is counted for thresholds, up to the events that came out.

@@ -92,8 +92,7 @@ impl Part {
             0 => Constraint::Fill(1),
             width => Constraint::Length(*width),
         });
-        let rows =
-            self.rows.iter().map(|(cells, style)| Row::new(cells.iter().map(String::as_str)).style(*style));
+        let rows = self.rows.iter().map(|(cells, style)| Row::new(cells.iter().map(String::as_str)).style(*style));
         let table = Table::new(rows, widths)
             .header(heads.style(Style::new().add_modifier(Modifier::DIM)))
             .block(Block::bordered().title(self.title));
