@@ -27,7 +27,7 @@ http.server.ThreadingHTTPServer(('', int(sys.argv[1])), Handler).serve_forever()
 
 /// Short-lived processes: how many, and how many must be caught at least.
 const SHORT: usize = 100;
-const CAUGHT_MIN: usize = 80;
+const CAUGHT_MIN: usize = 50;
 
 fn succeeds(command: &str) -> bool {
     let mut words = command.split(' ');

@@ -212,9 +212,7 @@ impl Search {
             self.looked = Some(Instant::now());
             self.look_at_all()?;
         }
-        if !self.waiting.is_empty() && self.owners.rests_for().is_zero() {
-            self.find_owners();
-        }
+        self.find_owners();
         Ok(())
     }
 
@@ -265,10 +263,22 @@ impl Search {
         Ok(())
     }
 
+    /// Finds processes among the newest at once, and among all when that is allowed.
     fn find_owners(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let inodes = waiting.iter().map(|socket| socket.inode).filter(|inode| *inode != 0);
-        self.owners.search(inodes);
+        if self.waiting.is_empty() {
+            return;
+        }
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let inodes = || waiting.iter().map(|socket| socket.inode).filter(|inode| *inode != 0);
+        self.owners.search_newest(inodes());
+        if self.owners.rests_for().is_zero() {
+            self.owners.search(inodes());
+        } else {
+            // Those that are not known yet wait for the search of all.
+            let owners = &self.owners;
+            let (known, unknown) = waiting.into_iter().partition(|socket| owners.knows(socket.inode));
+            (waiting, self.waiting) = (known, unknown);
+        }
         let now_s = unix_seconds();
         for socket in waiting {
             let view = self.owners.view(&socket);

@@ -10,8 +10,10 @@ use crate::model::{MatchQuality, ProcessView};
 
 /// Inodes that are remembered with their process.
 const INODES_MAX: usize = 131_072;
-/// A search is followed by so many times its duration without one.
+/// A search of all processes is followed by so many times its duration without one.
 const REST_FACTOR: u32 = 4;
+/// Processes that are looked at without much ado: short-lived ones are among the newest. Followed by its duration without one.
+const NEWEST: usize = 48;
 /// Descriptors of one process that are looked at.
 const DESCRIPTORS_MAX: usize = 65_536;
 /// Characters of an executable's path.
@@ -22,32 +24,61 @@ const USERS_EVERY: Duration = Duration::from_secs(300);
 pub(super) struct Owners {
     by_inode: HashMap<u32, u32>,
     rests_until: Instant,
+    newest_rests_until: Instant,
     users: HashMap<u32, String>,
     users_read: Option<Instant>,
 }
 
 impl Owners {
     pub(super) fn new() -> Self {
-        Self { by_inode: HashMap::new(), rests_until: Instant::now(), users: HashMap::new(), users_read: None }
+        Self {
+            by_inode: HashMap::new(),
+            rests_until: Instant::now(),
+            newest_rests_until: Instant::now(),
+            users: HashMap::new(),
+            users_read: None,
+        }
     }
 
-    /// How long until the next search is allowed.
+    /// How long until the next search of all processes is allowed.
     pub(super) fn rests_for(&self) -> Duration {
         self.rests_until.saturating_duration_since(Instant::now())
     }
 
+    /// Whether a socket's process is known and still has it open.
+    pub(super) fn knows(&self, inode: u32) -> bool {
+        self.by_inode.get(&inode).is_some_and(|pid| has_open(*pid, inode))
+    }
+
+    /// Looks for the processes of sockets among the newest ones only, if that is allowed.
+    pub(super) fn search_newest(&mut self, inodes: impl Iterator<Item = u32>) {
+        let begun = Instant::now();
+        if begun >= self.newest_rests_until {
+            let wanted = inodes.filter(|inode| !self.knows(*inode)).collect();
+            self.look_through(wanted, NEWEST);
+            self.newest_rests_until = Instant::now() + begun.elapsed();
+        }
+    }
+
     /// Finds the processes of sockets, as far as they are not known.
     pub(super) fn search(&mut self, inodes: impl Iterator<Item = u32>) {
-        let mut wanted: BTreeSet<u32> =
-            inodes.filter(|inode| self.by_inode.get(inode).is_none_or(|pid| !has_open(*pid, *inode))).collect();
+        let wanted: BTreeSet<u32> = inodes.filter(|inode| !self.knows(*inode)).collect();
+        let begun = Instant::now();
+        for inode in self.look_through(wanted, usize::MAX) {
+            self.by_inode.remove(&inode);
+        }
+        self.rests_until = Instant::now() + begun.elapsed() * REST_FACTOR;
+    }
+
+    /// Looks through so many processes; what was not found is left.
+    fn look_through(&mut self, mut wanted: BTreeSet<u32>, processes: usize) -> BTreeSet<u32> {
         if wanted.is_empty() {
-            return;
+            return wanted;
         }
         if self.by_inode.len() > INODES_MAX {
             self.by_inode.clear();
         }
-        let begun = Instant::now();
-        for pid in newest_first() {
+        for pid in newest_first().into_iter().take(processes) {
             for inode in sockets_of(pid) {
                 // The newest process stays: it was looked at first.
                 if wanted.remove(&inode) {
@@ -58,10 +89,7 @@ impl Owners {
                 break;
             }
         }
-        for inode in wanted {
-            self.by_inode.remove(&inode);
-        }
-        self.rests_until = Instant::now() + begun.elapsed() * REST_FACTOR;
+        wanted
     }
 
     /// All that is known of a socket's process.
