@@ -132,7 +132,7 @@ mod tests {
             assert!(text.contains(wanted), "{wanted}:\n{text}");
         }
         assert!(!text.contains("limit names"), "what was not lost is not named:\n{text}");
-        assert!(text.find(" CN ").unwrap() < text.find(" DE ").unwrap(), "most octets first:\n{text}");
+        assert!(text.find("\u{2502}CN ").unwrap() < text.find("\u{2502}DE ").unwrap(), "most octets first:\n{text}");
         assert!(text.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{text:?}");
         // Small terminals, odd documents: nothing panics.
         for size in [(1, 1), (20, 5), (200, 3)] {
