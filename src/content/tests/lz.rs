@@ -55,12 +55,14 @@ fn mixed() -> Vec<u8> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         match state >> 30 {
             0 => {
-                octets.extend((0..round * 3).map(|n| (state.rotate_left(n % 31) ^ n.wrapping_mul(2_654_435_761)) as u8))
+                let noise = |n: u32| (state.rotate_left(n % 31) ^ n.wrapping_mul(2_654_435_761)) as u8;
+                octets.extend((0..round * 3).map(noise));
             }
             1 => {
-                octets.extend_from_slice(b"the same words again and again, ".repeat(1 + round as usize % 9).as_slice())
+                let words = b"the same words again and again, ";
+                octets.extend_from_slice(&words.repeat(1 + round as usize % 9));
             }
-            2 => octets.extend_from_slice(&vec![b'a'; round as usize * 7]),
+            2 => octets.resize(octets.len() + round as usize * 7, b'a'),
             _ => octets.extend_from_slice(format!("line {round} of {state}\n").as_bytes()),
         }
     }
