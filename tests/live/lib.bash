@@ -9,7 +9,7 @@
 # A line of an expectation is four words parted by tabs. The first is the local network of the replay; then
 #   signature field document     a finding (`-`: without a field)
 #   flow key value               a flow event with this value (`app_proto`, `server_name`, `inspection`)
-#   sealed reason -              octets that were not read, for this reason; without such a line all has to be read
+#   sealed status -              a flow of this inspection status; without such a line all octets have to be read
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 program=${BORDERPOST:-${CARGO_TARGET_DIR:-$here/target}/debug/borderpost}
@@ -101,7 +101,8 @@ def replay(local):
     run = subprocess.run(command + [name + ".pcap"], capture_output=True, text=True)
     summary = json.loads(run.stdout)
     unread = sum(place["opaque_bytes"] + place["missed_bytes"] for place in summary["egress"])
-    return [json.loads(line) for line in open(events)], unread, {row["reason"] for row in summary["undetermined"]}
+    seen = [json.loads(line) for line in open(events)]
+    return seen, unread, {e["inspection"]["status"] for e in seen if e["event_type"] == "flow"}
 
 lines = [line.rstrip("\n").split("\t") for line in open(name + ".expect") if line.strip()]
 sealed = {line[0] for line in lines if line[1] == "sealed"}
