@@ -35,6 +35,8 @@ pub struct RawLive {
     pub rotate_after: Option<Written<String>>,
     /// Old files of events that are kept.
     pub rotate_keep: Option<Written<String>>,
+    /// How often the state is saved.
+    pub state_interval: Option<Written<String>>,
 }
 
 impl RawLive {
@@ -52,6 +54,7 @@ impl RawLive {
             rotate_bytes: reader.text(root.quantity("rotate-bytes")),
             rotate_after: reader.text(root.string("rotate-after")),
             rotate_keep: reader.text(root.quantity("rotate-keep")),
+            state_interval: reader.text(root.string("state-interval")),
         }
     }
 
@@ -69,6 +72,7 @@ impl RawLive {
             rotate_bytes: flags.rotate_bytes.or(file.rotate_bytes),
             rotate_after: flags.rotate_after.or(file.rotate_after),
             rotate_keep: flags.rotate_keep.or(file.rotate_keep),
+            state_interval: flags.state_interval.or(file.state_interval),
         }
     }
 }
@@ -110,6 +114,8 @@ pub struct LiveSettings {
     pub rotate_after: Option<Duration>,
     /// Old files of events that are kept.
     pub rotate_keep: u32,
+    /// How often the state is saved.
+    pub state_interval: Duration,
 }
 
 impl Default for LiveSettings {
@@ -127,6 +133,7 @@ impl Default for LiveSettings {
             rotate_bytes: 128 << 20,
             rotate_after: None,
             rotate_keep: 8,
+            state_interval: Duration::from_secs(10),
         }
     }
 }
@@ -217,6 +224,17 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
             |text| text.parse().ok().filter(|keep| *keep <= 10_000),
             "a whole number from 0 to 10000",
         ),
+        state_interval: take(
+            problems,
+            "state-interval",
+            raw.state_interval,
+            default.state_interval,
+            |text| {
+                let time = humantime::parse_duration(text).ok()?;
+                (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&time).then_some(time)
+            },
+            "a time such as \"10s\" or \"5m\", from 1s to 1 day",
+        ),
     }
 }
 
@@ -239,6 +257,7 @@ impl LiveSettings {
             line("rotate-after", text(&humantime::format_duration(after).to_string()));
         }
         line("rotate-keep", self.rotate_keep.to_string());
+        line("state-interval", text(&humantime::format_duration(self.state_interval).to_string()));
     }
 }
 
@@ -259,11 +278,13 @@ pub(super) fn assert_complete(raw: &RawLive) {
         rotate_bytes,
         rotate_after,
         rotate_keep,
+        state_interval,
     } = raw;
     assert!(!interface.is_empty() && log_format.is_some() && ring_bytes.is_some() && snaplen.is_some());
     assert!(promiscuous.is_some() && follow_interfaces.is_some());
     assert!(web_listen_address.is_some() && web_systemd_socket.is_some() && web_enable_lifecycle.is_some());
     assert!(rotate_bytes.is_some() && rotate_after.is_some() && rotate_keep.is_some());
+    assert!(state_interval.is_some());
     let mut problems = Vec::new();
     let settings = lower(raw.clone(), &mut problems);
     assert_eq!(problems, []);

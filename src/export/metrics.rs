@@ -56,6 +56,8 @@ pub struct LiveMetrics<'a> {
     pub sinks: &'a [(&'static str, u64)],
     /// Whether the last reload was taken up.
     pub reload_successful: bool,
+    /// When what thresholds count was last saved, seconds since the epoch, and how often that failed; `None` if it is not kept.
+    pub state_saves: Option<(f64, u64)>,
 }
 
 /// A counter family with a cap on its series.
@@ -166,6 +168,15 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
         )?;
         for (sink, count) in live.sinks {
             dropped.add(&[sink], *count);
+        }
+        if let Some((time, failures)) = live.state_saves {
+            let saved = families.gauge(
+                "state_last_save_success_timestamp_seconds",
+                "When what thresholds count was last saved by this process, seconds since the epoch; 0 for never.",
+                &[],
+            )?;
+            saved.with_label_values::<&str>(&[]).set(time);
+            families.counter("state_save_failures_total", "Saves that failed.", &[])?.add(&[], failures);
         }
         families.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     }
