@@ -11,7 +11,7 @@ use super::rules::{self, Loaded};
 use super::{Done, Failure, print, state};
 use crate::capture::{LiveError, LiveOptions};
 use crate::config::Settings;
-use crate::daemon::{self, Fault, Listen, Log, Ruleset, Setup, SinkOptions, StateOptions, Status};
+use crate::daemon::{self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, StateOptions, Status};
 use crate::engine::Tallies;
 use crate::export::summary_json;
 use crate::model::{CaptureSummary, Problem};
@@ -33,10 +33,12 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
         capture: capture_options(settings),
         follow_interfaces: live.follow_interfaces,
         sink: SinkOptions {
-            path: settings.events.clone(),
-            rotate_bytes: live.rotate_bytes,
-            rotate_after: live.rotate_after,
-            rotate_keep: live.rotate_keep,
+            file: settings.events.clone().map(|path| FileOptions {
+                path,
+                rotate_bytes: live.rotate_bytes,
+                rotate_after: live.rotate_after,
+                rotate_keep: live.rotate_keep,
+            }),
         },
         outputs: settings.events.iter().chain(&settings.metrics).chain(&settings.state).cloned().collect(),
         state: state.transpose()?,

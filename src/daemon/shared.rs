@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Ruleset;
 use super::log::Log;
-use super::sink::{SinkState, lock};
+use super::sink::{SinkKind, SinkState, lock};
 use super::state::StateSaves;
 use crate::engine::Holdings;
 use crate::export::{LiveMetrics, MetricsInput, render_metrics};
@@ -176,7 +176,7 @@ impl Shared {
                     ("fragments", status.holdings.fragment_bytes),
                     ("documents", status.holdings.document_bytes),
                 ],
-                sinks: &[("file", self.sink.dropped.load(Ordering::Relaxed))],
+                sinks: &SinkKind::ALL.map(|kind| (kind.as_str(), self.sink.dropped(kind))),
                 reload_successful,
                 state_saves: self.state_saves.as_ref().map(|saves| (saves.saved_seconds(), saves.failures())),
             }),
