@@ -11,7 +11,9 @@ use super::rules::{self, Loaded};
 use super::{Done, Failure, print, state};
 use crate::capture::{LiveError, LiveOptions};
 use crate::config::Settings;
-use crate::daemon::{self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, StateOptions, Status};
+use crate::daemon::{
+    self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, SpillOptions, StateOptions, Status,
+};
 use crate::engine::Tallies;
 use crate::export::summary_json;
 use crate::model::{CaptureSummary, Problem};
@@ -39,8 +41,16 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
                 rotate_after: live.rotate_after,
                 rotate_keep: live.rotate_keep,
             }),
+            spill: live.spill.clone().map(|path| SpillOptions { path, max_bytes: live.spill_bytes }),
         },
-        outputs: settings.events.iter().chain(&settings.metrics).chain(&settings.state).cloned().collect(),
+        outputs: settings
+            .events
+            .iter()
+            .chain(&settings.metrics)
+            .chain(&settings.state)
+            .chain(&live.spill)
+            .cloned()
+            .collect(),
         state: state.transpose()?,
         log: Arc::new(Log::new(live.log_format)),
         limits: settings.limits.clone(),

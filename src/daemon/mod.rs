@@ -33,7 +33,7 @@ use sd_notify::NotifyState;
 
 pub use log::{Level, Log};
 pub use shared::{Loader, Status};
-pub use sink::{FileOptions, SinkOptions};
+pub use sink::{FileOptions, SinkOptions, SpillOptions};
 pub use state::StateOptions;
 
 use crate::capture::{Change, LiveCapture, LiveError, LiveOptions};

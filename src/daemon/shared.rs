@@ -177,6 +177,7 @@ impl Shared {
                     ("documents", status.holdings.document_bytes),
                 ],
                 sinks: &SinkKind::ALL.map(|kind| (kind.as_str(), self.sink.dropped(kind))),
+                spill: (self.sink.spilled.load(Ordering::Relaxed), self.sink.spill_bytes.load(Ordering::Relaxed)),
                 reload_successful,
                 state_saves: self.state_saves.as_ref().map(|saves| (saves.saved_seconds(), saves.failures())),
             }),
