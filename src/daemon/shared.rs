@@ -150,7 +150,7 @@ impl Shared {
         let (status, ruleset) = (self.status(), self.rules());
         let (reload_successful, reload_time) = *lock(&self.reload);
         let rules = &ruleset.rules;
-        let signatures: Vec<_> = rules.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
+        let signatures = crate::scan::finding_kinds(&rules.catalogue, &rules.watch);
         let policies: Vec<_> = rules.policy.rules().cloned().collect();
         let databases: Vec<_> =
             rules.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
