@@ -34,7 +34,7 @@ use sd_notify::NotifyState;
 pub use log::{Level, Log};
 pub use shared::{Loader, Status};
 pub use sink::{FileOptions, SinkOptions, SpillOptions};
-pub use state::StateOptions;
+pub use state::{Save, StateOptions};
 
 use crate::capture::{Change, LiveCapture, LiveError, LiveOptions};
 use crate::engine::{Engine, EngineOptions, Outcome, Rules};

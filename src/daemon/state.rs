@@ -16,12 +16,15 @@ use crate::engine::Tallies;
 /// Of the time, at most one part in so many is spent saving.
 const PAUSE_FACTOR: u32 = 20;
 
+/// Replaces the file in which what thresholds count is kept.
+pub type Save = Box<dyn Fn(&Tallies) -> Result<(), String> + Send>;
+
 /// What thresholds count, where it came from and where it goes.
 pub struct StateOptions {
     /// What earlier runs counted.
     pub tallies: Tallies,
     /// Replaces the file.
-    pub save: Box<dyn Fn(&Tallies) -> Result<(), String> + Send>,
+    pub save: Save,
     /// How often.
     pub interval: Duration,
 }
@@ -66,7 +69,7 @@ impl StateKeeper {
     /// # Errors
     /// When no thread can be started.
     pub(super) fn start(
-        save: Box<dyn Fn(&Tallies) -> Result<(), String> + Send>,
+        save: Save,
         interval: Duration,
         changes: u64,
         saves: Arc<StateSaves>,

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     fn line(number: u64) -> Line {
-        let kind = if number % 2 == 0 { LineKind::Flow } else { LineKind::Violation(Severity::Critical) };
+        let kind = if number.is_multiple_of(2) { LineKind::Flow } else { LineKind::Violation(Severity::Critical) };
         Line { time: Timestamp::from_nanos(number), kind, json: format!("{{\"n\":{number}}}\n").into_bytes() }
     }
 
