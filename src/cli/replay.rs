@@ -190,6 +190,7 @@ fn write_metrics(
         counts: &outcome.counts,
         signatures: &signatures,
         rules: &rules,
+        policies: &loaded.policy.facts(),
         locations: &locations,
         databases: &databases,
         limits: &loaded.settings.limits,

@@ -161,6 +161,7 @@ impl Shared {
             counts: &status.counts,
             signatures: &signatures,
             rules: &policies,
+            policies: &rules.policy.facts(),
             locations: &locations,
             databases: &databases,
             limits: &self.limits,

@@ -8,7 +8,8 @@ use prometheus::core::{AtomicU64, GenericCounter, GenericCounterVec};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use crate::model::{
-    CaptureSummary, Country, Counts, DataClass, InterfaceCounts, Limits, RuleRef, UninspectedReason, Verdict,
+    CaptureSummary, Country, Counts, DataClass, InterfaceCounts, Limits, PolicyFacts, RuleRef, UninspectedReason,
+    Verdict,
 };
 
 /// Series one family may have before new label values are folded into `other`.
@@ -26,6 +27,8 @@ pub struct MetricsInput<'a> {
     pub signatures: &'a [(Arc<str>, DataClass)],
     /// Every rule: pre-created at 0.
     pub rules: &'a [Arc<RuleRef>],
+    /// The policies beside their rules.
+    pub policies: &'a PolicyFacts,
     /// Locations that are pre-created: home and unknown.
     pub locations: &'a [Country],
     /// Databases by name with build time, seconds since the epoch.
@@ -119,6 +122,7 @@ pub fn render_metrics(input: &MetricsInput<'_>) -> Result<String, prometheus::Er
     registry.register(Box::new(folded.clone()))?;
     let families = Families { registry, folded };
     state(&families, input)?;
+    policies(&families, input)?;
     traffic(&families, input)?;
     judgements(&families, input)?;
     let mut text = Vec::new();
@@ -192,6 +196,35 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
             families.counter("state_save_failures_total", "Saves that failed.", &[])?.add(&[], failures);
         }
         families.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    }
+    Ok(())
+}
+
+fn policies(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
+    let PolicyFacts { versions, thresholds, exceptions } = input.policies;
+    let about = families.gauge("policy_info", "Always 1 for each policy in force.", &["policy", "version"])?;
+    for (policy, version) in versions {
+        about.with_label_values(&[policy, version]).set(1.0);
+    }
+    let lapses = families.gauge(
+        "exception_expiry_timestamp_seconds",
+        "When an exception to a rule lapses, seconds since the epoch.",
+        &["policy", "rule", "exception"],
+    )?;
+    for (rule, exception, until) in exceptions {
+        let (policy, rule) = rule.split_once('/').unwrap_or(("", rule));
+        lapses.with_label_values(&[policy, rule, exception]).set((until.nanos() / 1_000_000_000) as f64);
+    }
+    let mut near = families.counter(
+        "threshold_near_total",
+        "Times a count of persons or devices came to eight tenths of a rule's threshold.",
+        &["policy", "rule"],
+    )?;
+    for rule in thresholds {
+        near.add(&[&rule.policy, &rule.rule], 0);
+    }
+    for (rule, count) in &input.counts.thresholds_near {
+        near.add(&[&rule.policy, &rule.rule], *count);
     }
     Ok(())
 }
