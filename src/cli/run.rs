@@ -2,18 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::args::{ReplayArgs, RunArgs};
 use super::rules::{self, Loaded};
-use super::{Done, Failure, print};
+use super::{Done, Failure, print, state};
 use crate::capture::{LiveError, LiveOptions, OpenError};
 use crate::config::Settings;
 use crate::daemon::{
     self, Fault, FileOptions, Identity, Listen, Log, PlayOptions, Ruleset, Setup, SinkOptions, SourceError,
-    SourceOptions, WebConfig,
+    SourceOptions, SpillOptions, StateOptions, WebConfig,
 };
+use crate::engine::Tallies;
 use crate::export::summary_json;
 use crate::model::Problem;
 
@@ -67,6 +69,10 @@ fn serve(
         .fill(&mut random_key)
         .map_err(|_| Failure::Runtime("the system gives no random octets".to_owned()))?;
     let settings = &loaded.settings;
+    let first = ruleset(loaded, random_key)?;
+    let digest_key = first.rules.digest_key;
+    let kept = settings.state.is_some();
+    let state = settings.state.as_deref().map(|path| kept_counts(path, digest_key, settings.live.state_interval));
     let (json, metrics_path) = (settings.json, settings.metrics.clone());
     let live = &settings.live;
     let setup = Setup {
@@ -82,8 +88,17 @@ fn serve(
             }),
             journald: live.events_journald,
             syslog: live.events_syslog.clone(),
+            spill: live.spill.clone().map(|path| SpillOptions { path, max_bytes: live.spill_bytes }),
         },
-        outputs: settings.events.iter().chain(&settings.metrics).cloned().collect(),
+        outputs: settings
+            .events
+            .iter()
+            .chain(&settings.metrics)
+            .chain(&settings.state)
+            .chain(&live.spill)
+            .cloned()
+            .collect(),
+        state: state.transpose()?,
         log: Arc::new(Log::new(live.log_format)),
         limits: settings.limits.clone(),
         threads: settings.threads.unwrap_or(1),
@@ -92,9 +107,15 @@ fn serve(
         processes: live.processes,
         allow_root,
         user: live.user.as_deref().map(identity).transpose()?,
-        ruleset: ruleset(loaded, random_key)?,
+        ruleset: first,
         loader: Box::new(move || match load().and_then(|loaded| ruleset(&loaded, random_key)) {
-            Ok(ruleset) => Ok(ruleset),
+            Ok(ruleset) => {
+                if kept && ruleset.rules.digest_key != digest_key {
+                    let what = "`digest-key-file` has another key than `state` was counted with: restart without the old state";
+                    return Err(vec![what.to_owned()]);
+                }
+                Ok(ruleset)
+            }
             Err(Failure::Invalid(problems)) => Err(problems.iter().map(ToString::to_string).collect()),
             Err(Failure::Runtime(message)) => Err(vec![message]),
         }),
@@ -169,10 +190,22 @@ fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Result<Ruleset, Failure> {
     })
 }
 
+/// What thresholds counted, and how it is kept.
+fn kept_counts(path: &Path, key: [u8; 32], interval: Duration) -> Result<StateOptions, Failure> {
+    let tallies = state::load(path, &key)?;
+    let path = path.to_owned();
+    let save = move |tallies: &Tallies| match state::save(&path, tallies, &key) {
+        Ok(()) => Ok(()),
+        Err(Failure::Runtime(message)) => Err(message),
+        Err(Failure::Invalid(problems)) => Err(problems.iter().map(ToString::to_string).collect()),
+    };
+    Ok(StateOptions { tallies, save: Box::new(save), interval })
+}
+
 /// What needs a restart, as text to compare.
 fn fixed(settings: &Settings) -> String {
-    let Settings { live, limits, threads, filter, events, .. } = settings;
-    format!("{live:?} {limits:?} {threads:?} {filter:?} {events:?}")
+    let Settings { live, limits, threads, filter, events, state, .. } = settings;
+    format!("{live:?} {limits:?} {threads:?} {filter:?} {events:?} {state:?}")
 }
 
 fn refused(fault: Fault) -> Failure {

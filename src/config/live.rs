@@ -48,6 +48,12 @@ pub struct RawLive {
     pub events_journald: Option<bool>,
     /// A syslog server that gets events.
     pub events_syslog: Option<Written<String>>,
+    /// How often the state is saved.
+    pub state_interval: Option<Written<String>>,
+    /// Where events wait that cannot go out.
+    pub spill: Option<Written<PathBuf>>,
+    /// Octets that may wait.
+    pub spill_bytes: Option<Written<String>>,
 }
 
 impl RawLive {
@@ -71,6 +77,9 @@ impl RawLive {
             events_sync: reader.text(root.string("events-sync")),
             events_journald: root.boolean("events-journald").map(|on| on.value),
             events_syslog: reader.text(root.string("events-syslog")),
+            state_interval: reader.text(root.string("state-interval")),
+            spill: reader.path(root.string("spill")),
+            spill_bytes: reader.text(root.quantity("spill-bytes")),
         }
     }
 
@@ -94,6 +103,9 @@ impl RawLive {
             events_sync: flags.events_sync.or(file.events_sync),
             events_journald: flags.events_journald.or(file.events_journald),
             events_syslog: flags.events_syslog.or(file.events_syslog),
+            state_interval: flags.state_interval.or(file.state_interval),
+            spill: flags.spill.or(file.spill),
+            spill_bytes: flags.spill_bytes.or(file.spill_bytes),
         }
     }
 }
@@ -193,6 +205,12 @@ pub struct LiveSettings {
     pub events_journald: bool,
     /// A syslog server that gets events.
     pub events_syslog: Option<SyslogTarget>,
+    /// How often the state is saved.
+    pub state_interval: Duration,
+    /// Where events wait that cannot go out.
+    pub spill: Option<PathBuf>,
+    /// Octets that may wait.
+    pub spill_bytes: u64,
 }
 
 impl Default for LiveSettings {
@@ -216,6 +234,9 @@ impl Default for LiveSettings {
             events_sync: DiskSync::Closing,
             events_journald: false,
             events_syslog: None,
+            state_interval: Duration::from_secs(10),
+            spill: None,
+            spill_bytes: 256 << 20,
         }
     }
 }
@@ -330,6 +351,26 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
             |text| SyslogTarget::from_text(text).map(Some),
             "unix:/dev/log, udp://ADDRESS:PORT or tcp://ADDRESS:PORT; names are not looked up",
         ),
+        state_interval: take(
+            problems,
+            "state-interval",
+            raw.state_interval,
+            default.state_interval,
+            |text| {
+                let time = humantime::parse_duration(text).ok()?;
+                (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&time).then_some(time)
+            },
+            "a time such as \"10s\" or \"5m\", from 1s to 1 day",
+        ),
+        spill: raw.spill.map(|path| path.value),
+        spill_bytes: take(
+            problems,
+            "spill-bytes",
+            raw.spill_bytes,
+            default.spill_bytes,
+            |text| size(text, 1 << 16, usize::MAX).map(|octets| octets as u64),
+            "a size such as \"256MiB\", at least 64KiB",
+        ),
     }
 }
 
@@ -369,6 +410,11 @@ impl LiveSettings {
         if let Some(target) = &self.events_syslog {
             line("events-syslog", text(&target.to_string()));
         }
+        line("state-interval", text(&humantime::format_duration(self.state_interval).to_string()));
+        if let Some(spill) = &self.spill {
+            line("spill", text(&spill.to_string_lossy()));
+        }
+        line("spill-bytes", self.spill_bytes.to_string());
     }
 }
 
@@ -395,6 +441,9 @@ pub(super) fn assert_complete(raw: &RawLive) {
         events_sync,
         events_journald,
         events_syslog,
+        state_interval,
+        spill,
+        spill_bytes,
     } = raw;
     assert!(!interface.is_empty() && log_format.is_some() && ring_bytes.is_some() && snaplen.is_some());
     assert!(promiscuous.is_some() && follow_interfaces.is_some() && processes.is_some() && user.is_some());
@@ -406,6 +455,7 @@ pub(super) fn assert_complete(raw: &RawLive) {
     );
     assert!(rotate_bytes.is_some() && rotate_after.is_some() && rotate_keep.is_some());
     assert!(events_sync.is_some() && events_journald.is_some() && events_syslog.is_some());
+    assert!(state_interval.is_some() && spill.is_some() && spill_bytes.is_some());
     let mut problems = Vec::new();
     let settings = lower(raw.clone(), &mut problems);
     assert_eq!(problems, []);
@@ -418,6 +468,7 @@ pub(super) fn assert_complete(raw: &RawLive) {
             rotate_after: settings.rotate_after,
             web_config_file: settings.web_config_file.clone(),
             events_syslog: settings.events_syslog.clone(),
+            spill: settings.spill.clone(),
             ..default
         }
     );

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::Ruleset;
 use super::log::Log;
 use super::sink::{SinkKind, SinkState, lock};
+use super::state::StateSaves;
 use super::web::Checked;
 use crate::engine::Holdings;
 use crate::export::{LiveMetrics, MetricsInput, render_metrics};
@@ -59,6 +60,8 @@ pub(super) struct Shared {
     pub(super) lifecycle: bool,
     pub(super) sink: Arc<SinkState>,
     pub(super) loader: Loader,
+    /// Saves of what thresholds count, if it is kept.
+    pub(super) state_saves: Option<Arc<StateSaves>>,
     /// Held while rules are built, so that reloads do not overtake each other.
     pub(super) reloading: tokio::sync::Mutex<()>,
     /// Credentials that were checked.
@@ -88,6 +91,7 @@ impl Shared {
             lifecycle,
             sink,
             loader,
+            state_saves: None,
             reloading: tokio::sync::Mutex::default(),
             checked,
             stop: AtomicBool::new(false),
@@ -196,7 +200,9 @@ impl Shared {
                     ("documents", status.holdings.document_bytes),
                 ],
                 sinks: &SinkKind::ALL.map(|kind| (kind.as_str(), self.sink.dropped(kind))),
+                spill: (self.sink.spilled.load(Ordering::Relaxed), self.sink.spill_bytes.load(Ordering::Relaxed)),
                 reload_successful,
+                state_saves: self.state_saves.as_ref().map(|saves| (saves.saved_seconds(), saves.failures())),
             }),
         })
     }

@@ -10,9 +10,8 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::writer::{Sink, too_large};
+use super::writer::{Line, Sink, too_large};
 use super::{SinkKind, urgency};
-use crate::model::Event;
 
 /// Where the journal listens.
 pub(super) const SOCKET: &str = "/run/systemd/journal/socket";
@@ -42,9 +41,9 @@ impl Sink for JournalSink {
         SinkKind::Journald
     }
 
-    fn write(&mut self, event: &Event, line: &[u8]) -> io::Result<()> {
+    fn write(&mut self, line: &Line) -> io::Result<()> {
         let Some(socket) = &self.socket else { return Err(io::ErrorKind::NotConnected.into()) };
-        let entry = entry(event, line);
+        let entry = entry(line);
         if entry.len() > DATAGRAM_MAX {
             return Err(too_large());
         }
@@ -71,14 +70,14 @@ impl Sink for JournalSink {
 }
 
 /// The datagram of an event. JSON has no line feeds of its own, so that the short form of a field is enough.
-fn entry(event: &Event, line: &[u8]) -> Vec<u8> {
+fn entry(line: &Line) -> Vec<u8> {
     let mut entry = format!(
         "SYSLOG_IDENTIFIER=borderpost\nPRIORITY={}\nBORDERPOST_EVENT={}\nMESSAGE=",
-        urgency(&event.body),
-        event.body.type_name()
+        urgency(line.kind),
+        line.kind.as_str()
     )
     .into_bytes();
-    entry.extend_from_slice(line.trim_ascii_end());
+    entry.extend_from_slice(line.json.trim_ascii_end());
     entry.push(b'\n');
     entry
 }
@@ -86,7 +85,8 @@ fn entry(event: &Event, line: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{EventBody, Timestamp};
+    use crate::daemon::sink::SinkState;
+    use crate::model::{Event, EventBody, Timestamp};
 
     #[test]
     fn an_event_is_one_datagram_of_fields() {
@@ -96,8 +96,7 @@ mod tests {
         let mut sink = open(&path).unwrap();
         let event =
             Event { time: Timestamp::from_nanos(0), flow: None, body: EventBody::Notice("a\nPRIORITY=0".to_owned()) };
-        let line = crate::export::live_event_line(&event, &[], None).unwrap();
-        sink.write(&event, &line).unwrap();
+        sink.write(&Line::of(&event, &SinkState::default()).unwrap()).unwrap();
         let mut datagram = [0; 4096];
         let length = journal.recv(&mut datagram).unwrap();
         let text = std::str::from_utf8(&datagram[..length]).unwrap();
@@ -109,8 +108,8 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<serde_json::Value>(fields[3].1).unwrap()["notice"], "a\nPRIORITY=0");
 
-        let huge = vec![b'x'; DATAGRAM_MAX];
-        assert_eq!(sink.write(&event, &huge).unwrap_err().kind(), too_large().kind());
+        let huge = Line { json: vec![b'x'; DATAGRAM_MAX], ..Line::EMPTY };
+        assert_eq!(sink.write(&huge).unwrap_err().kind(), too_large().kind());
     }
 
     #[test]
@@ -119,9 +118,8 @@ mod tests {
         let path = dir.path().join("socket");
         let _journal = UnixDatagram::bind(&path).unwrap();
         let mut sink = open(&path).unwrap();
-        let event = Event { time: Timestamp::from_nanos(0), flow: None, body: EventBody::Flow };
         let begun = std::time::Instant::now();
-        let refused = (0..100_000).find_map(|_| sink.write(&event, b"{}\n").err());
+        let refused = (0..100_000).find_map(|_| sink.write(&Line::EMPTY).err());
         assert!(refused.is_some() && begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 }

@@ -8,10 +8,9 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use super::writer::{Sink, too_large};
+use super::writer::{Line, Sink, too_large};
 use super::{SinkKind, urgency};
 use crate::config::SyslogTarget;
-use crate::model::Event;
 
 /// How long a server is waited for: our own queue holds what comes meanwhile.
 const WAIT: Duration = Duration::from_millis(500);
@@ -65,12 +64,12 @@ impl Sink for SyslogSink {
         SinkKind::Syslog
     }
 
-    fn write(&mut self, event: &Event, line: &[u8]) -> io::Result<()> {
+    fn write(&mut self, line: &Line) -> io::Result<()> {
         if self.connection.is_none() {
             self.reopen()?;
         }
         let Some(connection) = &mut self.connection else { return Err(io::ErrorKind::NotConnected.into()) };
-        let message = message(event, &self.host, line);
+        let message = message(line, &self.host);
         match connection {
             Connection::Unix(_) | Connection::Udp(_) if message.len() > DATAGRAM_MAX => Err(too_large()),
             Connection::Unix(socket) => socket.send(&message).map(|_| ()),
@@ -111,15 +110,15 @@ impl Sink for SyslogSink {
 }
 
 /// `<PRI>1 TIME HOST borderpost PID EVENT - JSON`.
-fn message(event: &Event, host: &str, line: &[u8]) -> Vec<u8> {
-    let priority = FACILITY * 8 + urgency(&event.body);
+fn message(line: &Line, host: &str) -> Vec<u8> {
+    let priority = FACILITY * 8 + urgency(line.kind);
     // Nanoseconds are more than the RFC allows.
-    let time = event.time.to_string();
+    let time = line.time.to_string();
     let time = time.get(..26).unwrap_or("-");
     let zone = if time == "-" { "" } else { "Z" };
-    let (pid, kind) = (std::process::id(), event.body.type_name());
+    let (pid, kind) = (std::process::id(), line.kind.as_str());
     let mut message = format!("<{priority}>1 {time}{zone} {host} borderpost {pid} {kind} - ").into_bytes();
-    message.extend_from_slice(line.trim_ascii_end());
+    message.extend_from_slice(line.json.trim_ascii_end());
     message
 }
 
@@ -129,11 +128,13 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::model::{EventBody, Timestamp};
+    use crate::daemon::sink::SinkState;
+    use crate::model::{Event, EventBody, Timestamp};
 
-    fn event() -> Event {
+    fn line() -> Line {
         let body = EventBody::Notice("hello\nthere".to_owned());
-        Event { time: Timestamp::from_parts(1_767_323_045, 6_000), flow: None, body }
+        let event = Event { time: Timestamp::from_parts(1_767_323_045, 6_000), flow: None, body };
+        Line::of(&event, &SinkState::default()).unwrap()
     }
 
     fn check(message: &str) {
@@ -150,27 +151,29 @@ mod tests {
 
     #[test]
     fn messages_are_those_of_the_rfc_over_each_transport() {
-        let line = crate::export::live_event_line(&event(), &[], None).unwrap();
         let mut octets = [0; 4096];
 
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut sink = open(SyslogTarget::Udp(udp.local_addr().unwrap()));
-        sink.write(&event(), &line).unwrap();
+        sink.write(&line()).unwrap();
         let length = udp.recv(&mut octets).unwrap();
         check(std::str::from_utf8(&octets[..length]).unwrap());
-        assert_eq!(sink.write(&event(), &[b'x'; 70_000]).unwrap_err().kind(), too_large().kind());
+        assert_eq!(
+            sink.write(&Line { json: vec![b'x'; 70_000], ..Line::EMPTY }).unwrap_err().kind(),
+            too_large().kind()
+        );
 
         let dir = tempfile::tempdir().unwrap();
         let unix = UnixDatagram::bind(dir.path().join("log")).unwrap();
         let mut sink = open(SyslogTarget::Unix(dir.path().join("log")));
-        sink.write(&event(), &line).unwrap();
+        sink.write(&line()).unwrap();
         let length = unix.recv(&mut octets).unwrap();
         check(std::str::from_utf8(&octets[..length]).unwrap());
 
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut sink = open(SyslogTarget::Tcp(listener.local_addr().unwrap()));
-        sink.write(&event(), &line).unwrap();
-        sink.write(&event(), &line).unwrap();
+        sink.write(&line()).unwrap();
+        sink.write(&line()).unwrap();
         sink.close().unwrap();
         let mut all = String::new();
         listener.accept().unwrap().0.read_to_string(&mut all).unwrap();
@@ -189,11 +192,11 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         let mut sink = open(SyslogTarget::Tcp(address));
-        assert!(sink.write(&event(), b"{}\n").is_err());
+        assert!(sink.write(&line()).is_err());
         sink.give_up();
         let _listener = TcpListener::bind(address).unwrap();
         sink.reopen().unwrap();
-        sink.write(&event(), b"{}\n").unwrap();
+        sink.write(&line()).unwrap();
         sink.close().unwrap();
     }
 }
