@@ -1,30 +1,82 @@
-//! `borderpost run`: from what was typed to a daemon, and from its end to exit codes.
+//! `borderpost run` and `replay --serve`: from what was typed to a daemon, and from its end to exit codes.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::args::RunArgs;
+use super::args::{ReplayArgs, RunArgs};
 use super::rules::{self, Loaded};
-use super::{Done, Failure, print};
-use crate::capture::{LiveError, LiveOptions};
+use super::{Done, Failure, print, state};
+use crate::capture::{LiveError, LiveOptions, OpenError};
 use crate::config::Settings;
-use crate::daemon::{self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, Status};
+use crate::daemon::{
+    self, Fault, FileOptions, Listen, Log, PlayOptions, Ruleset, Setup, SinkOptions, SourceError, SourceOptions,
+    SpillOptions, StateOptions, Status,
+};
+use crate::engine::Tallies;
 use crate::export::summary_json;
 use crate::model::{CaptureSummary, Problem};
 
 pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
     let loaded = load(&args)?;
+    let source = SourceOptions::Live(capture_options(&loaded.settings));
+    let allow_root = args.allow_root;
+    serve(&loaded, source, allow_root, move || load(&args))
+}
+
+/// `borderpost replay --serve`: the daemon, with captures in the place of an interface.
+pub(super) fn play(args: ReplayArgs) -> Result<Done, Failure> {
+    let loaded = load_play(&args)?;
+    if args.repeat && args.captures.iter().any(|path| path == Path::new("-")) {
+        let problem = Problem::file("command line", "standard input cannot be played in a loop: give a file");
+        return Err(vec![problem].into());
+    }
+    let source = SourceOptions::Played(PlayOptions {
+        paths: args.captures.clone(),
+        filter: loaded.settings.filter.clone(),
+        speed: args.speed.unwrap_or(1.0),
+        repeat: args.repeat,
+        keys: loaded.settings.keys.clone(),
+    });
+    serve(&loaded, source, true, move || load_play(&args))
+}
+
+fn load_play(args: &ReplayArgs) -> Result<Loaded, Failure> {
+    let settings = rules::settings(args.flags(), args.common.config.as_deref())?;
+    if let Some(problem) = events_to_stdout(&settings, args.common.config.as_deref()) {
+        return Err(vec![problem].into());
+    }
+    Loaded::load(settings)
+}
+
+fn events_to_stdout(settings: &Settings, file: Option<&Path>) -> Option<Problem> {
+    let file = file.map_or("command line".into(), |path| path.display().to_string());
+    (settings.events.as_deref() == Some(Path::new("-")))
+        .then(|| Problem::file(file, "`events` of a daemon is a file, not standard output"))
+}
+
+/// Runs the daemon until it is told to stop.
+fn serve(
+    loaded: &Loaded,
+    source: SourceOptions,
+    allow_root: bool,
+    load: impl Fn() -> Result<Loaded, Failure> + Send + Sync + 'static,
+) -> Result<Done, Failure> {
     let mut random_key = [0; 32];
     SystemRandom::new()
         .fill(&mut random_key)
         .map_err(|_| Failure::Runtime("the system gives no random octets".to_owned()))?;
     let settings = &loaded.settings;
+    let first = ruleset(loaded, random_key);
+    let digest_key = first.rules.digest_key;
+    let kept = settings.state.is_some();
+    let state = settings.state.as_deref().map(|path| kept_counts(path, digest_key, settings.live.state_interval));
     let (json, metrics_path) = (settings.json, settings.metrics.clone());
     let live = &settings.live;
     let setup = Setup {
-        capture: capture_options(settings),
+        source,
         follow_interfaces: live.follow_interfaces,
         sink: SinkOptions {
             file: settings.events.clone().map(|path| FileOptions {
@@ -33,17 +85,33 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
                 rotate_after: live.rotate_after,
                 rotate_keep: live.rotate_keep,
             }),
+            spill: live.spill.clone().map(|path| SpillOptions { path, max_bytes: live.spill_bytes }),
         },
-        outputs: settings.events.iter().chain(&settings.metrics).cloned().collect(),
+        outputs: settings
+            .events
+            .iter()
+            .chain(&settings.metrics)
+            .chain(&settings.state)
+            .chain(&live.spill)
+            .cloned()
+            .collect(),
+        state: state.transpose()?,
         log: Arc::new(Log::new(live.log_format)),
         limits: settings.limits.clone(),
         threads: settings.threads.unwrap_or(1),
         listen: if live.web_systemd_socket { Listen::Systemd } else { Listen::Address(live.web_listen_address) },
         lifecycle: live.web_enable_lifecycle,
-        allow_root: args.allow_root,
-        ruleset: ruleset(&loaded, random_key),
-        loader: Box::new(move || match load(&args) {
-            Ok(loaded) => Ok(ruleset(&loaded, random_key)),
+        allow_root,
+        ruleset: first,
+        loader: Box::new(move || match load() {
+            Ok(loaded) => {
+                let ruleset = ruleset(&loaded, random_key);
+                if kept && ruleset.rules.digest_key != digest_key {
+                    let what = "`digest-key-file` has another key than `state` was counted with: restart without the old state";
+                    return Err(vec![what.to_owned()]);
+                }
+                Ok(ruleset)
+            }
             Err(Failure::Invalid(problems)) => Err(problems.iter().map(ToString::to_string).collect()),
             Err(Failure::Runtime(message)) => Err(vec![message]),
         }),
@@ -79,13 +147,11 @@ pub(super) fn load(args: &RunArgs) -> Result<Loaded, Failure> {
     if settings.live.interfaces.is_empty() {
         let known = crate::capture::interfaces().join(", ");
         problems.push(
-            Problem::file(file.clone(), "`interface` is missing: nothing to capture")
+            Problem::file(file, "`interface` is missing: nothing to capture")
                 .with_hint(format!("there are: any, {known}")),
         );
     }
-    if settings.events.as_deref() == Some(Path::new("-")) {
-        problems.push(Problem::file(file, "`events` of a daemon is a file, not standard output"));
-    }
+    problems.extend(events_to_stdout(&settings, args.common.config.as_deref()));
     if problems.is_empty() { Loaded::load(settings) } else { Err(problems.into()) }
 }
 
@@ -104,17 +170,29 @@ fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Ruleset {
     }
 }
 
+/// What thresholds counted, and how it is kept.
+fn kept_counts(path: &Path, key: [u8; 32], interval: Duration) -> Result<StateOptions, Failure> {
+    let tallies = state::load(path, &key)?;
+    let path = path.to_owned();
+    let save = move |tallies: &Tallies| match state::save(&path, tallies, &key) {
+        Ok(()) => Ok(()),
+        Err(Failure::Runtime(message)) => Err(message),
+        Err(Failure::Invalid(problems)) => Err(problems.iter().map(ToString::to_string).collect()),
+    };
+    Ok(StateOptions { tallies, save: Box::new(save), interval })
+}
+
 /// What needs a restart, as text to compare.
 fn fixed(settings: &Settings) -> String {
-    let Settings { live, limits, threads, filter, events, .. } = settings;
-    format!("{live:?} {limits:?} {threads:?} {filter:?} {events:?}")
+    let Settings { live, limits, threads, filter, events, state, .. } = settings;
+    format!("{live:?} {limits:?} {threads:?} {filter:?} {events:?} {state:?}")
 }
 
 fn refused(fault: Fault) -> Failure {
     match fault {
-        Fault::Capture(error @ LiveError::Filter { .. }) => {
-            Failure::Invalid(vec![Problem::file("filter", error.to_string())])
-        }
+        Fault::Source(
+            error @ (SourceError::Live(LiveError::Filter { .. }) | SourceError::Played(OpenError::Filter { .. })),
+        ) => Failure::Invalid(vec![Problem::file("filter", error.to_string())]),
         other => Failure::Runtime(other.to_string()),
     }
 }

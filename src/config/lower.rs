@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::overload::overload;
 use super::raw::{RawConfig, RawOverride, RawService, Written, parse_overrides};
 use super::settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
 use crate::model::operator_file::{country_code, nearest_hint, quote};
@@ -58,6 +59,7 @@ pub(super) const LIMITS: &[LimitKey] = &[
     LimitKey { key: "fragment_trains_max", set: Setter::Count(|l, n| l.fragment_trains_max = n, u32::MAX as usize) },
     LimitKey { key: "fragment_timeout", set: Setter::Time(|l, t| l.fragment_timeout = t) },
     LimitKey { key: "document_bytes_max", set: Setter::Bytes(|l, n| l.document_bytes_max = n) },
+    LimitKey { key: "scan_bytes_per_second_max", set: Setter::Bytes(|l, n| l.scan_bytes_per_second_max = n) },
     LimitKey { key: "decode_ratio_max", set: Setter::Count(|l, n| l.decode_ratio_max = n as u64, u32::MAX as usize) },
     LimitKey { key: "decode_free_bytes", set: Setter::Bytes(|l, n| l.decode_free_bytes = n as u64) },
     LimitKey { key: "decoded_bytes_max", set: Setter::Bytes(|l, n| l.decoded_bytes_max = n as u64) },
@@ -118,7 +120,12 @@ impl Lowering {
         {
             self.problems.push(filter.problem("`filter` is empty"));
         }
-        self.outputs([("events", &raw.events), ("flows", &raw.flows), ("metrics", &raw.metrics)]);
+        self.outputs([
+            ("events", &raw.events),
+            ("flows", &raw.flows),
+            ("metrics", &raw.metrics),
+            ("report", &raw.report),
+        ]);
         let threads = raw.threads.as_ref().and_then(|word| self.threads(word));
         if let Some(word) = &raw.fail_on
             && word.value != "violation"
@@ -145,7 +152,7 @@ impl Lowering {
             let problem = state.problem("`state` without `digest-key-file`: what another run counted has another key");
             self.problems.push(problem.with_hint("name a file of 32 octets or more that stays"));
         }
-        let limits = self.limits(&raw.limits);
+        let limits = Limits { overload: overload(&raw.overload, &mut self.problems), ..self.limits(&raw.limits) };
         let live = super::live::lower(raw.live, &mut self.problems);
         let path = |path: Option<Written<PathBuf>>| path.map(|path| path.value);
         Settings {
@@ -164,6 +171,7 @@ impl Lowering {
             events: path(raw.events),
             flows: path(raw.flows),
             metrics: path(raw.metrics),
+            report: path(raw.report),
             threads,
             json: raw.json.unwrap_or(false),
             fail_on_violation: raw.fail_on.is_some(),
@@ -238,7 +246,7 @@ impl Lowering {
     }
 
     /// Outputs must not overwrite each other, and their directories must be there.
-    fn outputs(&mut self, outputs: [(&'static str, &Option<Written<PathBuf>>); 3]) {
+    fn outputs(&mut self, outputs: [(&'static str, &Option<Written<PathBuf>>); 4]) {
         let mut seen: BTreeMap<&Path, &str> = BTreeMap::new();
         for (key, path) in outputs {
             let Some(path) = path else { continue };

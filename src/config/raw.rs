@@ -102,6 +102,8 @@ pub struct RawConfig {
     pub flows: Option<Written<PathBuf>>,
     /// Where metrics go.
     pub metrics: Option<Written<PathBuf>>,
+    /// Where the HTML report goes.
+    pub report: Option<Written<PathBuf>>,
     /// Worker threads.
     pub threads: Option<Written<String>>,
     /// Summary as JSON.
@@ -128,6 +130,8 @@ pub struct RawConfig {
     pub state: Option<Written<PathBuf>>,
     /// Limits by name.
     pub limits: Vec<(&'static str, Written<String>)>,
+    /// What gives way at a limit, by what is overloaded.
+    pub overload: Vec<(&'static str, Written<String>)>,
     /// What only the daemon needs.
     pub live: RawLive,
 }
@@ -177,6 +181,7 @@ impl RawConfig {
             events: flags.events.or(file.events),
             flows: flags.flows.or(file.flows),
             metrics: flags.metrics.or(file.metrics),
+            report: flags.report.or(file.report),
             threads: flags.threads.or(file.threads),
             json: flags.json.or(file.json),
             fail_on: flags.fail_on.or(file.fail_on),
@@ -190,6 +195,7 @@ impl RawConfig {
             site: flags.site.or(file.site),
             state: flags.state.or(file.state),
             limits,
+            overload: list(flags.overload, file.overload),
             live: RawLive::merge(flags.live, file.live),
         }
     }
@@ -222,7 +228,7 @@ impl Reader<'_> {
         texts.into_iter().map(|text| self.written(text)).collect()
     }
 
-    fn path(&self, text: Option<At<String>>) -> Option<Written<PathBuf>> {
+    pub(super) fn path(&self, text: Option<At<String>>) -> Option<Written<PathBuf>> {
         // `-` is a stream, not a file beside this one.
         let path = |text: &str| if text == "-" { PathBuf::from("-") } else { beside(self.name, text) };
         text.map(|text| self.written(At { value: path(&text.value), line: text.line }))
@@ -247,6 +253,7 @@ impl Reader<'_> {
             events: self.path(root.string("events")),
             flows: self.path(root.string("flows")),
             metrics: self.path(root.string("metrics")),
+            report: self.path(root.string("report")),
             threads: self.text(root.quantity("threads")),
             json: root.boolean("json").map(|on| on.value),
             fail_on: self.text(root.string("fail-on")),
@@ -260,6 +267,7 @@ impl Reader<'_> {
             site: self.site(root),
             state: self.path(root.string("state")),
             limits: self.limits(root),
+            overload: self.overload(root),
             live: RawLive::read(self, root),
         }
     }
@@ -344,6 +352,14 @@ impl Reader<'_> {
         }
         table.finish();
         Some(self.written(At { value: (latitude?.value, longitude?.value), line }))
+    }
+
+    fn overload(&self, root: &mut Table<'_, '_>) -> Vec<(&'static str, Written<String>)> {
+        let Some(mut table) = root.table("overload") else { return Vec::new() };
+        let keys = super::overload::KEYS.iter();
+        let overload = keys.filter_map(|key| Some((*key, self.written(table.string(key)?)))).collect();
+        table.finish();
+        overload
     }
 
     fn limits(&self, root: &mut Table<'_, '_>) -> Vec<(&'static str, Written<String>)> {

@@ -21,6 +21,8 @@ mod reload;
 mod sandbox;
 mod shared;
 mod sink;
+mod source;
+mod state;
 mod web;
 
 use std::net::{SocketAddr, TcpListener};
@@ -32,14 +34,18 @@ use sd_notify::NotifyState;
 
 pub use log::{Level, Log};
 pub use shared::{Loader, Status};
-pub use sink::{FileOptions, SinkOptions};
+pub use sink::{FileOptions, SinkOptions, SpillOptions};
+pub use source::{PlayOptions, SourceError, SourceOptions};
+pub use state::{Save, StateOptions};
 
-use crate::capture::{Change, LiveCapture, LiveError, LiveOptions};
-use crate::engine::{Engine, EngineOptions, Rules};
-use crate::model::{Country, Limits, Timestamp};
+use crate::capture::Change;
+use crate::engine::{Engine, EngineOptions, Outcome, Rules};
+use crate::model::{Country, Counts, Limits, Timestamp};
 use control::Control;
 use shared::Shared;
 use sink::{EventSink, SinkState, lock};
+use source::Source;
+use state::{StateKeeper, StateSaves};
 
 /// How long the packet path waits for frames before it looks around.
 const WAIT: Duration = Duration::from_millis(100);
@@ -79,14 +85,16 @@ pub enum Listen {
 
 /// Everything a daemon is started with.
 pub struct Setup {
-    /// What to capture.
-    pub capture: LiveOptions,
+    /// What to read.
+    pub source: SourceOptions,
     /// Whether to keep the right to open interfaces that come later.
     pub follow_interfaces: bool,
     /// Where events go.
     pub sink: SinkOptions,
     /// Files that are written, now or when it stops: nothing outside their folders can be.
     pub outputs: Vec<PathBuf>,
+    /// What thresholds count, if that is to be kept.
+    pub state: Option<StateOptions>,
     /// Where diagnostics go.
     pub log: Arc<Log>,
     /// Budgets.
@@ -120,7 +128,7 @@ pub struct Final {
 pub enum Fault {
     /// Capturing is not possible as asked.
     #[error(transparent)]
-    Capture(#[from] LiveError),
+    Source(#[from] SourceError),
     /// The system refused something.
     #[error("{what}: {source}")]
     System {
@@ -149,12 +157,13 @@ fn fault(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Fault {
 /// # Errors
 /// When it cannot start, or a worker dies. What was counted until then is written.
 pub fn run(setup: Setup) -> Result<Final, Fault> {
-    if privileges::is_root() && !setup.allow_root {
+    let captures_live = matches!(setup.source, SourceOptions::Live(_));
+    if captures_live && privileges::is_root() && !setup.allow_root {
         return Err(Fault::Root);
     }
     let log = setup.log;
     let listener = listen(setup.listen)?;
-    let mut live = LiveCapture::open(setup.capture)?;
+    let mut live = Source::open(setup.source)?;
     privileges::give_up(setup.follow_interfaces).map_err(fault("giving up privileges"))?;
     let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>())
         .map_err(|error| fault("entering the sandbox")(std::io::Error::other(error)))?;
@@ -167,12 +176,24 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
         log.say(Level::Warning, "policy", &[("notice", notice)]);
     }
     let options = EngineOptions { threads: setup.threads, flow_events: true };
-    let engine = Engine::new(setup.ruleset.rules.clone(), &setup.limits, options);
-    let shared =
-        Arc::new(Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset));
+    let mut engine = Engine::new(setup.ruleset.rules.clone(), &setup.limits, options);
+    let (mut keeper, mut state_saves) = (None, None);
+    if let Some(StateOptions { tallies, save, interval }) = setup.state {
+        let (changes, saves) = (tallies.changes(), Arc::new(StateSaves::default()));
+        engine = engine.with_tallies(tallies);
+        let started = StateKeeper::start(save, interval, changes, saves.clone(), log.clone());
+        (keeper, state_saves) = (Some(started.map_err(fault("keeping state"))?), Some(saves));
+    }
+    let mut shared = Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset);
+    shared.state_saves = state_saves;
+    let shared = Arc::new(shared);
     let address = listener.local_addr().map_err(fault("listening"))?;
     tell_changes(&mut live, &shared);
-    let mut path = PacketPath { live, engine, sink: &sink, shared: &shared, follow: setup.follow_interfaces };
+    let follow = setup.follow_interfaces;
+    let ended = Counts::default();
+    let keeper_end = keeper.as_mut();
+    let mut path =
+        PacketPath { live, engine, options, ended, sink: &sink, shared: &shared, follow, keeper: keeper_end };
     path.publish();
     let control = Control::start(shared.clone(), listener).map_err(fault("starting the control plane"))?;
     let open = shared.status().open;
@@ -184,7 +205,12 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     log.say(Level::Info, "stopping", &[]);
     limit_stop(log.clone());
     // An engine that lost a worker cannot end its flows; what is in the queue is written.
-    let saw_local = result.is_ok() && path.finish();
+    let outcome = result.is_ok().then(|| path.finish());
+    let saw_local = outcome.as_ref().is_some_and(|outcome| outcome.saw_local);
+    // The state first: a sink may hang.
+    if let Some(keeper) = keeper {
+        keeper.finish(outcome.map(|outcome| outcome.tallies));
+    }
     sink.finish();
     control.finish();
     result?;
@@ -215,11 +241,15 @@ fn limit_stop(log: Arc<Log>) {
 
 /// What turns: see the module.
 struct PacketPath<'a> {
-    live: LiveCapture,
+    live: Source,
     engine: Engine,
+    options: EngineOptions,
+    /// What earlier laps of played captures came to.
+    ended: Counts,
     sink: &'a EventSink,
     shared: &'a Shared,
     follow: bool,
+    keeper: Option<&'a mut StateKeeper>,
 }
 
 impl PacketPath<'_> {
@@ -230,17 +260,21 @@ impl PacketPath<'_> {
             if let Some(ruleset) = self.shared.take_rules() {
                 self.engine.adopt(ruleset.rules.clone(), &mut |event| self.sink.push(event));
             }
+            self.take_keys();
             let (engine, sink) = (&mut self.engine, self.sink);
-            let frames = self.live.read(&mut |frame| engine.feed(frame, &mut |event| sink.push(event)));
-            if frames == 0 {
+            let frames = self.live.read(clock(), &mut |frame| engine.feed(frame, &mut |event| sink.push(event)));
+            self.take_keys();
+            if self.live.take_lap() {
+                self.end_lap();
+            } else if frames == 0 {
                 if self.live.open_count() == 0 {
                     std::thread::sleep(WAIT);
                 } else {
-                    self.live.wait(WAIT).map_err(fault("waiting for frames"))?;
+                    self.live.wait(clock(), WAIT).map_err(fault("waiting for frames"))?;
                 }
             }
             if turned.elapsed() >= TURN_EVERY {
-                let now = if frames == 0 { wall_clock() } else { Timestamp::default() };
+                let now = if frames == 0 { clock_behind() } else { Timestamp::default() };
                 self.engine.advance(now, &mut |event| self.sink.push(event));
                 turned = Instant::now();
             }
@@ -253,14 +287,32 @@ impl PacketPath<'_> {
                 }
                 tell_changes(&mut self.live, self.shared);
                 self.publish();
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.offer(self.engine.tallies());
+                }
                 published = Instant::now();
             }
         }
         Ok(())
     }
 
+    fn take_keys(&mut self) {
+        if let Some(keys) = self.live.take_keys() {
+            self.engine.add_keys(keys);
+        }
+    }
+
+    /// Ends all flows and goes on with their sums: what is played next are the same connections again.
+    fn end_lap(&mut self) {
+        let fresh = Engine::new(self.shared.rules().rules.clone(), &self.shared.limits, self.options);
+        let outcome = std::mem::replace(&mut self.engine, fresh).finish(&mut |event| self.sink.push(event));
+        self.engine.go_on_with(outcome.tallies);
+        self.ended.merge(&outcome.counts);
+    }
+
     fn publish(&mut self) {
-        let snapshot = self.engine.snapshot(&mut |event| self.sink.push(event));
+        let mut snapshot = self.engine.snapshot(&mut |event| self.sink.push(event));
+        snapshot.counts.merge(&self.ended);
         self.shared.publish(Status {
             counts: snapshot.counts,
             holdings: snapshot.holdings,
@@ -270,33 +322,39 @@ impl PacketPath<'_> {
     }
 
     /// Reads what the rings still hold, ends all flows, and publishes what it all came to.
-    fn finish(mut self) -> bool {
+    fn finish(mut self) -> Outcome {
         let (sink, until) = (self.sink, Instant::now() + DRAIN);
         let deadline = Instant::now() + STOP_LIMIT / 2;
         // A block that is not full is handed over when its time is up.
-        let _ = self.live.wait(WAIT);
+        let _ = self.live.wait(clock(), WAIT);
         let engine = &mut self.engine;
         while Instant::now() < until
-            && self.live.read(&mut |frame| engine.feed(frame, &mut |event| sink.push_until(event, deadline))) > 0
-        {
-        }
-        let outcome = self.engine.finish(&mut |event| sink.push_until(event, deadline));
+            && self.live.read(clock(), &mut |frame| engine.feed(frame, &mut |event| sink.push_until(event, deadline)))
+                > 0
+        {}
+        let mut outcome = self.engine.finish(&mut |event| sink.push_until(event, deadline));
+        outcome.counts.merge(&self.ended);
         self.shared.publish(Status {
-            counts: outcome.counts,
+            counts: outcome.counts.clone(),
             interfaces: self.live.counts().to_vec(),
             ..Status::default()
         });
-        outcome.saw_local
+        outcome
     }
 }
 
-fn wall_clock() -> Timestamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::default().after(now.saturating_sub(CLOCK_BEHIND))
+/// The wall clock.
+fn clock() -> Timestamp {
+    Timestamp::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// The wall clock, less what frames may be late.
+fn clock_behind() -> Timestamp {
+    Timestamp::default().after(clock().since(Timestamp::default()).saturating_sub(CLOCK_BEHIND))
 }
 
 /// Says what happened to interfaces, and names them to the writer of events.
-fn tell_changes(live: &mut LiveCapture, shared: &Shared) {
+fn tell_changes(live: &mut Source, shared: &Shared) {
     let changes = live.take_changes();
     if changes.is_empty() {
         return;

@@ -8,7 +8,8 @@ use prometheus::core::{AtomicU64, GenericCounter, GenericCounterVec};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use crate::model::{
-    CaptureSummary, Country, Counts, DataClass, InterfaceCounts, Limits, RuleRef, UninspectedReason, Verdict,
+    CaptureSummary, Country, Counts, DataClass, InterfaceCounts, Limits, PolicyFacts, RuleRef, UninspectedReason,
+    Verdict,
 };
 
 /// Series one family may have before new label values are folded into `other`.
@@ -26,6 +27,8 @@ pub struct MetricsInput<'a> {
     pub signatures: &'a [(Arc<str>, DataClass)],
     /// Every rule: pre-created at 0.
     pub rules: &'a [Arc<RuleRef>],
+    /// The policies beside their rules.
+    pub policies: &'a PolicyFacts,
     /// Locations that are pre-created: home and unknown.
     pub locations: &'a [Country],
     /// Databases by name with build time, seconds since the epoch.
@@ -54,8 +57,12 @@ pub struct LiveMetrics<'a> {
     pub memory_used: [(&'static str, usize); 3],
     /// Events that were dropped, by sink.
     pub sinks: &'a [(&'static str, u64)],
+    /// Events that had to wait on disk, and octets that wait there now.
+    pub spill: (u64, u64),
     /// Whether the last reload was taken up.
     pub reload_successful: bool,
+    /// When what thresholds count was last saved, seconds since the epoch, and how often that failed; `None` if it is not kept.
+    pub state_saves: Option<(f64, u64)>,
 }
 
 /// A counter family with a cap on its series.
@@ -115,6 +122,7 @@ pub fn render_metrics(input: &MetricsInput<'_>) -> Result<String, prometheus::Er
     registry.register(Box::new(folded.clone()))?;
     let families = Families { registry, folded };
     state(&families, input)?;
+    policies(&families, input)?;
     traffic(&families, input)?;
     judgements(&families, input)?;
     let mut text = Vec::new();
@@ -136,6 +144,14 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
         // A replay that has ended holds nothing.
         let held = input.live.as_ref().and_then(|live| live.memory_used.iter().find(|(name, _)| *name == pool));
         used.with_label_values(&[pool]).set(held.map_or(0.0, |(_, octets)| *octets as f64));
+    }
+    let overload = families.gauge(
+        "overload_consequence",
+        "Always 1; what happens when this is too much.",
+        &["limit", "consequence"],
+    )?;
+    for (limit, consequence) in input.limits.overload.consequences() {
+        overload.with_label_values(&[limit, consequence]).set(1.0);
     }
     let built = families.gauge(
         "geo_database_build_timestamp_seconds",
@@ -167,7 +183,48 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
         for (sink, count) in live.sinks {
             dropped.add(&[sink], *count);
         }
+        families.counter("events_spilled_total", "Events that had to wait on disk.", &[])?.add(&[], live.spill.0);
+        let waiting = families.gauge("event_spill_bytes", "Octets of events that wait on disk.", &[])?;
+        waiting.with_label_values::<&str>(&[]).set(live.spill.1 as f64);
+        if let Some((time, failures)) = live.state_saves {
+            let saved = families.gauge(
+                "state_last_save_success_timestamp_seconds",
+                "When what thresholds count was last saved by this process, seconds since the epoch; 0 for never.",
+                &[],
+            )?;
+            saved.with_label_values::<&str>(&[]).set(time);
+            families.counter("state_save_failures_total", "Saves that failed.", &[])?.add(&[], failures);
+        }
         families.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    }
+    Ok(())
+}
+
+fn policies(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
+    let PolicyFacts { versions, thresholds, exceptions } = input.policies;
+    let about = families.gauge("policy_info", "Always 1 for each policy in force.", &["policy", "version"])?;
+    for (policy, version) in versions {
+        about.with_label_values(&[policy, version]).set(1.0);
+    }
+    let lapses = families.gauge(
+        "exception_expiry_timestamp_seconds",
+        "When an exception to a rule lapses, seconds since the epoch.",
+        &["policy", "rule", "exception"],
+    )?;
+    for (rule, exception, until) in exceptions {
+        let (policy, rule) = rule.split_once('/').unwrap_or(("", rule));
+        lapses.with_label_values(&[policy, rule, exception]).set((until.nanos() / 1_000_000_000) as f64);
+    }
+    let mut near = families.counter(
+        "threshold_near_total",
+        "Times a count of persons or devices came to eight tenths of a rule's threshold.",
+        &["policy", "rule"],
+    )?;
+    for rule in thresholds {
+        near.add(&[&rule.policy, &rule.rule], 0);
+    }
+    for (rule, count) in &input.counts.thresholds_near {
+        near.add(&[&rule.policy, &rule.rule], *count);
     }
     Ok(())
 }
@@ -207,6 +264,13 @@ fn traffic(families: &Families, input: &MetricsInput<'_>) -> Result<(), promethe
     for (proto, count) in [("tcp", counts.flows_tcp), ("udp", counts.flows_udp), ("other", counts.flows_other)] {
         flows.add(&[proto], count);
     }
+    families.counter("capture_acks_total", "TCP acknowledgements of new octets.", &[])?.add(&[], counts.acks);
+    families
+        .counter("capture_acks_unseen_total", "TCP acknowledgements of octets that the capture never had.", &[])?
+        .add(&[], counts.acks_unseen);
+    families
+        .counter("capture_acked_unseen_bytes_total", "Acknowledged TCP octets that the capture never had.", &[])?
+        .add(&[], counts.acked_unseen_bytes);
     let mut evicted =
         families.counter("flows_evicted_total", "Flows that ended early for want of room.", &["reason"])?;
     evicted.add(&["table-full"], 0);

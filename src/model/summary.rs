@@ -147,6 +147,12 @@ pub struct Counts {
     pub undetermined: BTreeMap<(UndeterminedReason, Country), Tally>,
     /// Gaps in reassembled streams.
     pub reassembly_gaps: u64,
+    /// TCP acknowledgements of octets beyond those acknowledged before.
+    pub acks: u64,
+    /// Such that acknowledge octets never seen: the capture lost them, not the network.
+    pub acks_unseen: u64,
+    /// Octets given up that were acknowledged.
+    pub acked_unseen_bytes: u64,
     /// TCP payload octets that were retransmitted.
     pub retransmitted_bytes: u64,
     /// Overlapping TCP payload octets with different content.
@@ -155,6 +161,8 @@ pub struct Counts {
     pub jurisdiction_conflicts: BTreeMap<&'static str, u64>,
     /// Limits reached, by name, and what they cost.
     pub limits_reached: BTreeMap<&'static str, u64>,
+    /// Times a count of persons or devices came near a rule's threshold.
+    pub thresholds_near: BTreeMap<Arc<RuleRef>, u64>,
 }
 
 super::packet::names! {
@@ -240,10 +248,14 @@ impl Counts {
         add_all(&mut self.violations, &other.violations);
         add_all(&mut self.undetermined, &other.undetermined);
         self.reassembly_gaps += other.reassembly_gaps;
+        self.acks += other.acks;
+        self.acks_unseen += other.acks_unseen;
+        self.acked_unseen_bytes += other.acked_unseen_bytes;
         self.retransmitted_bytes += other.retransmitted_bytes;
         self.conflicting_overlaps += other.conflicting_overlaps;
         add_all(&mut self.jurisdiction_conflicts, &other.jurisdiction_conflicts);
         add_all(&mut self.limits_reached, &other.limits_reached);
+        add_all(&mut self.thresholds_near, &other.thresholds_near);
     }
 
     /// Violations of at least one severity, for exit codes and tables.

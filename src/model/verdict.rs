@@ -136,6 +136,17 @@ pub struct CountRule {
     pub group: Vec<CountGroup>,
 }
 
+/// What metrics tell of the policies in force, beside their rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyFacts {
+    /// Id and version of each policy.
+    pub versions: Vec<(String, String)>,
+    /// Rules that count persons or devices.
+    pub thresholds: Vec<Arc<RuleRef>>,
+    /// Exceptions: the rule as `policy/rule`, the id, and when it lapses.
+    pub exceptions: Vec<(String, String, Timestamp)>,
+}
+
 /// What a verdict tells about the rule behind it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {

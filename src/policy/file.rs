@@ -5,7 +5,8 @@ use sha2::{Digest as _, Sha256};
 use super::sets::{CountrySet, Holds, PlaceList, Places, Sets};
 use crate::model::operator_file::{At, OperatorFile, Table, quote};
 use crate::model::{
-    CountGroup, CountUnit, CountWindow, Country, DataClass, Facet, Level, Problem, RuleRef, Severity, Verdict,
+    CountGroup, CountUnit, CountWindow, Country, DataClass, Facet, Level, Problem, RuleRef, Severity, Timestamp,
+    Verdict,
 };
 
 /// Longest id of a policy, rule, set, basis or exception: ids become metric labels.
@@ -83,6 +84,11 @@ impl Span {
     /// Whether all of another span lies within this one.
     pub(super) const fn covers(self, other: Self) -> bool {
         self.from <= other.from && other.until <= self.until
+    }
+
+    /// The first moment after it; `None` if it has no end.
+    pub(super) fn end(self) -> Option<Timestamp> {
+        (self.until != u64::MAX).then(|| Timestamp::from_nanos(self.until))
     }
 
     pub(super) const fn contains(self, nanos: u64) -> bool {

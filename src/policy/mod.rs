@@ -68,7 +68,7 @@ use file::{Basis, Exception, Mention, Pattern};
 use sets::{CountrySet, Sets};
 
 use crate::model::operator_file::{nearest_hint, quote};
-use crate::model::{Country, Crossing, Decision, Problem, RuleRef, Timestamp, Verdict};
+use crate::model::{Country, Crossing, Decision, PolicyFacts, Problem, RuleRef, Timestamp, Verdict};
 
 /// The built-in policies: name and TOML text, by name.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -237,6 +237,17 @@ impl PolicySet {
     /// What the policies say of themselves, in order.
     pub fn about(&self) -> &[PolicyAbout] {
         &self.about
+    }
+
+    /// What metrics tell of the policies.
+    pub fn facts(&self) -> PolicyFacts {
+        let lapses =
+            |exception: &Exception| Some((exception.rule.value.clone(), exception.id.clone(), exception.span.end()?));
+        PolicyFacts {
+            versions: self.about.iter().map(|about| (about.id.clone(), about.version.clone())).collect(),
+            thresholds: self.policies.iter().flat_map(Policy::thresholds).cloned().collect(),
+            exceptions: self.exceptions.iter().filter_map(lapses).collect(),
+        }
     }
 
     /// What an operator should be told once: policies that nobody reviewed, policies and bases without
