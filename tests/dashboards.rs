@@ -73,14 +73,20 @@ fn dashboards_can_be_provisioned_and_every_panel_explains_itself() {
             dashboard["templating"]["list"].as_array().expect("a list").iter().map(|v| v["name"].clone()).collect();
         assert_eq!(variables[..2], ["datasource", "instance"], "{name}");
         let annotations = dashboard["annotations"]["list"].as_array().expect("a list");
-        assert!(annotations.iter().any(|a| a["name"] == "Reloads") && annotations.iter().any(|a| a["name"] == "Policy changes"));
+        assert!(
+            annotations.iter().any(|a| a["name"] == "Reloads")
+                && annotations.iter().any(|a| a["name"] == "Policy changes")
+        );
         for panel in dashboard["panels"].as_array().expect("panels") {
             let title = panel["title"].as_str().expect("a title");
             if panel["type"] == "row" {
                 continue;
             }
             let defaults = &panel["fieldConfig"]["defaults"];
-            assert!(panel["description"].as_str().is_some_and(|text| text.len() > 10), "{name}, {title}: no description");
+            assert!(
+                panel["description"].as_str().is_some_and(|text| text.len() > 10),
+                "{name}, {title}: no description"
+            );
             assert!(defaults["unit"].is_string() && defaults["noValue"].is_string(), "{name}, {title}: unit, empty");
             assert_eq!(panel["datasource"]["uid"], "${datasource}", "{name}, {title}");
             for link in panel["links"].as_array().into_iter().flatten() {
@@ -155,7 +161,8 @@ fn rules_are_valid_and_every_alert_fires_when_it_should() {
     succeeds("promtool", &["check", "config", "dashboards/prometheus.yml"]);
     std::thread::scope(|scope| {
         for name in ["minutes", "hours", "days"] {
-            scope.spawn(move || succeeds("promtool", &["test", "rules", &format!("dashboards/rules/tests/{name}.yml")]));
+            scope
+                .spawn(move || succeeds("promtool", &["test", "rules", &format!("dashboards/rules/tests/{name}.yml")]));
         }
     });
 }

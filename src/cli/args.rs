@@ -164,8 +164,11 @@ pub(super) struct ReplayArgs {
     /// Write metrics as Prometheus text
     #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
+    /// Write a report for privacy and audit people, one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
     /// Play the captures as if they came from an interface now, and serve /metrics and the rest here until stopped
-    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["flows", "state", "json", "fail_on", "quiet"])]
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["flows", "report", "state", "json", "fail_on", "quiet"])]
     pub(super) serve: Option<String>,
     /// With --serve: how many times faster than they were captured [default: 1]
     #[arg(long, value_name = "N", requires = "serve", value_parser = speed)]
@@ -199,6 +202,7 @@ impl ReplayArgs {
             events: self.events.clone().map(Written::flag),
             flows: self.flows.clone().map(Written::flag),
             metrics: self.metrics.clone().map(Written::flag),
+            report: self.report.clone().map(Written::flag),
             state: self.state.clone().map(Written::flag),
             threads: self.threads.clone().map(Written::flag),
             json: self.json.then_some(true),
