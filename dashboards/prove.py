@@ -173,7 +173,7 @@ def start(stack):
     config.write_text("this is no configuration\n")
     reload.send_signal(signal.SIGHUP)
     # Ten thousand series are much to ask of a build without optimisation: it is not asked any more once it was seen.
-    until("folded series are seen", lambda: stack.instant("increase(borderpost_label_values_folded_total[1h]) > 0"))
+    until("folded series are seen", lambda: stack.instant("increase(borderpost_label_values_folded_total[1h]) > 0"), 180)
     world.kill()
     return alertmanager
 

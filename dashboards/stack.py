@@ -76,7 +76,7 @@ class Stack:
         return fetch(f"http://{self.sensors[name]}/metrics")
 
     def prometheus(self, history="", alertmanager="127.0.0.1:1"):
-        """Prometheus with the shipped configuration and rules, every two seconds, and with a past."""
+        """Prometheus with the shipped configuration and rules, and with a past."""
         data = self.folder / "prometheus"
         if history:
             past = self.folder / "history.om"
@@ -85,7 +85,7 @@ class Stack:
                            stdout=subprocess.DEVNULL)
         config = (HERE / "prometheus.yml").read_text()
         targets = ", ".join(f'"{address}"' for address in self.sensors.values())
-        for old, new in [("interval: 5s", "interval: 2s"), ("rules/", f"{HERE}/rules/"),
+        for old, new in [("rules/", f"{HERE}/rules/"),
                          ('["127.0.0.1:19093"]', f'["{alertmanager}"]'), ('["127.0.0.1:9477"]', f"[{targets}]")]:
             assert old in config, old
             config = config.replace(old, new)
@@ -115,7 +115,7 @@ class Stack:
         return self.api("query_range", query=query, start=now - seconds, end=now, step=step)["result"]
 
 
-def filled_in(query, rate="15s", shown="1h"):
+def filled_in(query, rate="30s", shown="1h"):
     """A query of a panel as Grafana sends it with all variables at All."""
     for name, value in [("$__rate_interval", rate), ("$__range", shown), ("$__interval", rate), ("$instance", ".*"),
                         ("$jurisdiction", ".*"), ("$rule", ".*")]:

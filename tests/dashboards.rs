@@ -113,7 +113,7 @@ fn every_metric_that_is_named_is_documented() {
         assert!(known.contains(word), "{word} is not in docs/metrics.md");
         named += 1;
     }
-    for word in all.split(|c: char| !name(c)).filter(|word| word.starts_with("borderpost:")) {
+    for word in all.split(|c: char| !name(c)).filter(|word| word.starts_with("borderpost:") && word.len() > 11) {
         assert!(rules.contains(&format!("- record: {word}\n")), "{word} is not recorded");
     }
     assert!(named > 100, "{named}");
