@@ -58,10 +58,12 @@ impl LabelSizes {
             "verdict" => Verdict::ALL.len(),
             "signature" => self.signatures,
             "rule" => self.rules,
-            // Told by the label beside it: a signature's class, a rule's policy and severity, a reason's layer.
+            // Told by the label beside it: a signature's class, a rule's policy and severity, a reason's layer, a limit's
+            // consequence.
             "data_class" if beside.contains(&"signature") => 1,
             "policy" | "severity" if beside.contains(&"rule") => 1,
             "layer" if beside.contains(&"reason") => 1,
+            "consequence" if beside.contains(&"limit") => 1,
             "policy" => self.policies,
             "version" => 1,
             "exception" => self.exceptions,
