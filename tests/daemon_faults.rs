@@ -112,11 +112,9 @@ fn a_killed_daemon_starts_clean_and_loses_little() {
     net.until("events are written", || net.events().0.len() > 10);
     net.until("a hundred are found", || daemon.metric("borderpost_findings_total") >= 100.0);
     let found = daemon.metric("borderpost_findings_total");
-    let before = std::time::Instant::now();
     // Counts lag behind events by seconds, the file by less than one.
     let run = |events: &[serde_json::Value]| of_type(events, "finding").len();
     let written = run(&net.events().0);
-    assert!(before.elapsed().as_secs() < 5);
     daemon.kill();
     let _ = load.kill();
     let _ = load.wait();

@@ -1,6 +1,6 @@
 //! An attacker who sends to addresses, names and ports without end gets no metric series and no memory out of it.
 //!
-//! `BORDERPOST_SOAK=1 cargo test --release --test flood` sends ten million flows; otherwise it is two hundred thousand.
+//! `BORDERPOST_SOAK=1 cargo test --release --test flood` sends ten million flows; otherwise it is 120,000.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
@@ -133,7 +133,7 @@ fn resident_bytes() -> u64 {
 
 #[test]
 fn flows_without_end_add_no_series_and_no_memory() {
-    let flows: u64 = if std::env::var_os("BORDERPOST_SOAK").is_some() { 10_000_000 } else { 200_000 };
+    let flows: u64 = if std::env::var_os("BORDERPOST_SOAK").is_some() { 10_000_000 } else { 120_000 };
     let limits = Limits { flows_max: FLOWS_MAX, names_max: 4096, ..Limits::default() };
     let rules = rules();
     let mut engine = Engine::new(rules.clone(), &limits, EngineOptions { threads: 1, flow_events: true });
