@@ -62,12 +62,13 @@ fn fitting(kind: &str) -> &'static [&'static str] {
         "bearer-token" => &["bearer-token"],
         "postal-address" => &["us-postal-address"],
         "session-id" => &["session-cookie"],
-        "birth-date" => &["dob-iso", "dob-us"],
+        "api-key" => &["api-key-keyed"],
+        "birth-date" => &["dob-iso", "dob-us", "dob-compact"],
         "ip-address" => &["ipv4-datum"],
         "mac-address" => &["mac-address"],
         "device-id" | "serial-number" => &["user-id-keyed", "serial-keyed", "device-id-keyed"],
         "health" => &["hl7v2-header", "icd10-cm", "mrn-keyed"],
-        "imsi" => &["imsi", "imsi-keyed"],
+        "imsi" => &["imsi", "imsi-keyed", "imsi-ims"],
         "image-metadata" => &["exif-gps", "exif-block", "jpeg-exif"],
         "national-id-shaped" => &["us-ssn", "us-ssn-bare", "us-itin"],
         _ => &[],
@@ -76,7 +77,7 @@ fn fitting(kind: &str) -> &'static [&'static str] {
 
 /// Signatures whose match frames more than one value: that the flow has one is all that can be said.
 const CONTAINERS: &[&str] =
-    &["session-cookie", "hl7v2-header", "us-postal-address", "exif-gps", "exif-block", "jpeg-exif"];
+    &["session-cookie", "imsi-ims", "hl7v2-header", "us-postal-address", "exif-gps", "exif-block", "jpeg-exif"];
 
 /// The value as sent and decoded, and what is joined in it.
 fn variants(positive: &Value) -> BTreeSet<String> {
