@@ -662,6 +662,10 @@ pub fn parts(signature: &str, value: &[u8]) -> Vec<(&'static str, usize, usize)>
     if signature == "exif-gps" {
         return vec![("image-jpeg", 0, value.len())];
     }
+    if signature == "imsi-ims" {
+        // An address in form.
+        return vec![("email", 0, value.len())];
+    }
     if !matches!(signature, "us-aamva-header" | "us-aamva-element") {
         return Vec::new();
     }
