@@ -285,7 +285,7 @@ HEALTH = {
              "description": "How long ago each sensor took up its configuration.",
              "queries": [f"time() - borderpost_config_last_reload_success_timestamp_seconds{{{HOST}}}"],
              "rename": {"instance": "Host", "Value": "Age"}},
-            {"kind": "table", "title": "Versions", "hide": ["Value"], "description": "The version of each sensor.",
+            {"kind": "table", "title": "Version of each host", "hide": ["Value"], "description": "The version of each sensor.",
              "queries": [f"borderpost_build_info{{{HOST}}}"], "rename": {"instance": "Host", "version": "Version"}},
             {"kind": "timeseries", "title": "Scrapes", "unit": "s", "min": 0,
              "description": "How long a scrape takes.", "queries": [(f'scrape_duration_seconds{{job="borderpost", {HOST}}}', "{{instance}}")]},
