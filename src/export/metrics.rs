@@ -305,6 +305,11 @@ fn traffic(families: &Families, input: &MetricsInput<'_>) -> Result<(), promethe
     }
     let mut gaps = families.counter("reassembly_gaps_total", "Gaps in reassembled TCP streams.", &[])?;
     gaps.add(&[], counts.reassembly_gaps);
+    let mut payload = families.counter("tcp_payload_bytes_total", "TCP payload by what became of it.", &["fate"])?;
+    payload.add(&["delivered"], counts.tcp_delivered_bytes);
+    payload.add(&["skipped"], counts.tcp_skipped_bytes);
+    let mut scanned = families.counter("scanned_bytes_total", "Text searched for user data.", &[])?;
+    scanned.add(&[], counts.scanned_bytes);
     let mut limits = families.counter("limits_reached_total", "Times a limit stopped inspection.", &["limit"])?;
     for limit in input.limit_names {
         limits.add(&[limit], 0);
