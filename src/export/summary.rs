@@ -35,6 +35,11 @@ pub fn summary_json(captures: &[CaptureSummary], counts: &Counts) -> Value {
         "undetermined": counts.undetermined.iter().map(|((reason, location), tally)| json!({
             "reason": reason, "location": location, "flows": tally.flows, "bytes": tally.bytes,
         })).collect::<Vec<_>>(),
+        "work": {
+            "tcp_delivered_bytes": counts.tcp_delivered_bytes,
+            "tcp_skipped_bytes": counts.tcp_skipped_bytes,
+            "scanned_bytes": counts.scanned_bytes,
+        },
         "losses": {
             "decode_errors": counts.decode_errors.iter().map(|((layer, reason), count)| json!({
                 "layer": layer, "reason": reason, "count": count,
