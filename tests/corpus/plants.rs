@@ -19,7 +19,8 @@ impl Plant {
             "mrz-td3" | "mrz-td2" | "mrz-td1" => &["json", "chat", "mail", "html"],
             "us-aamva-header" | "us-aamva-element" | "fastq-record" | "snp-row" => &["lines"],
             "us-aamva-header-escaped" => &["chat", "mail", "bare"],
-            "image-jpeg" | "image-png" | "image-heif" | "exif-gps" | "biometric-iso19794" => &["part", "bare"],
+            "image-jpeg" | "image-png" | "image-heif" | "exif-gps" | "biometric-iso19794" | "dicom-file"
+            | "alignment-file" => &["part", "bare"],
             "image-base64" => &["json", "sql", "csv", "log", "bare"],
             "session-cookie" | "bearer-token" | "hl7v2-header" | "fhir-patient" | "vcf-header" => {
                 &["mail", "chat", "bare"]
@@ -195,6 +196,9 @@ plants! {
     "exif-model" "device-id" ["camera_model"] ["en" "camera model"]
     "exif-serial" "device-id" ["body_serial_number", "camera_serial_number"] ["en" "camera serial number"]
     "biometric-iso19794" "biometric" ["fingerprint", "template"] ["en" "fingerprint"]
+    "dicom-file" "health" ["scan", "attachment"] ["en" "scan"]
+    "alignment-file" "genomic" ["reads", "attachment"] ["en" "reads"]
+    "vendor-token" "credential" ["slack_token", "api_key", "github_token"] ["en" "token"]
     "fastq-record" "genomic" ["reads"] ["en" "reads"]
     "snp-row" "genomic" ["genotype"] ["en" "genotypes"]
 }
