@@ -149,6 +149,8 @@ pub(super) fn capture_options(settings: &Settings) -> LiveOptions {
         ring_bytes: live.ring_bytes,
         snaplen: live.snaplen,
         promiscuous: live.promiscuous,
+        immediate: live.immediate,
+        fanout_group: live.fanout_group,
     }
 }
 
@@ -184,7 +186,7 @@ fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Result<Ruleset, Failure> {
         rules: loaded.rules(|| random_key),
         home: settings.home,
         notices,
-        databases: settings.geoip.iter().chain(web.files()).cloned().collect(),
+        databases: settings.geoip.iter().chain(&settings.ranges).chain(web.files()).cloned().collect(),
         web,
         fixed: fixed(settings),
     })
