@@ -504,6 +504,11 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
             let body = format!("35{}", n.digits(12));
             format!("{body}{}", luhn(&body))
         }
+        "imsi-ims" => format!("310410{}@ims.mnc410.mcc310.3gppnetwork.org", n.digits(9)),
+        "api-key-keyed" => n.hex(32),
+        "dob-compact" => {
+            format!("{}{:02}{:02}", n.within(1940, 2005), n.within(1, 12), n.within(1, 28))
+        }
         "imsi" => format!("310410{}", n.digits(9)),
         "iccid" => {
             let body = format!("8901410{}", n.digits(11));
@@ -667,6 +672,10 @@ fn exif_with_position(n: &mut Numbers) -> Vec<u8> {
 pub fn parts(signature: &str, value: &[u8]) -> Vec<(&'static str, usize, usize)> {
     if signature == "exif-gps" {
         return vec![("image-jpeg", 0, value.len())];
+    }
+    if signature == "imsi-ims" {
+        // An address in form.
+        return vec![("email", 0, value.len())];
     }
     if !matches!(signature, "us-aamva-header" | "us-aamva-element") {
         return Vec::new();

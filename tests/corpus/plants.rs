@@ -27,9 +27,8 @@ impl Plant {
             }
             // These are values of keys, and nothing in prose.
             "user-name-keyed" | "residence-keyed" | "lat-keyed" | "lon-keyed" | "android-id-keyed" | "ad-id-keyed"
-            | "exif-model" | "exif-serial" | "user-id-keyed" | "mrn-keyed" | "password-keyed" => {
-                &["json", "csv", "log"]
-            }
+            | "exif-model" | "exif-serial" | "user-id-keyed" | "mrn-keyed" | "password-keyed" | "api-key-keyed"
+            | "dob-compact" => &["json", "csv", "log"],
             _ => &["json", "sql", "csv", "log", "chat", "mail", "html", "bare"],
         }
     }
@@ -151,11 +150,13 @@ plants! {
     "phone-e164" "contact" ["phone", "msisdn"] ["de" "Telefon", "fr" "t\u{e9}l\u{e9}phone", "vi" "\u{111}i\u{1ec7}n tho\u{1ea1}i", "ar" "\u{647}\u{627}\u{62a}\u{641}"]
     "phone-nanp" "contact" ["phone", "mobile_number"] ["en" "my phone number is", "en" "phone"]
     "dob-iso" "contact" ["dob", "birthDate"] ["en" "date of birth", "ru" "\u{434}\u{430}\u{442}\u{430} \u{440}\u{43e}\u{436}\u{434}\u{435}\u{43d}\u{438}\u{44f}", "zh" "\u{51fa}\u{751f}\u{65e5}\u{671f}"]
+    "dob-compact" "contact" ["dob", "birthDate"] ["en" "date of birth"]
     "dob-us" "contact" ["dob", "birthdate"] ["en" "born"]
     "ipv4-datum" "network-id" ["client_ip", "last_login_ip"] ["en" "login IP", "zh" "\u{767b}\u{5f55}IP\u{5730}\u{5740}"]
     "ipv6-datum" "network-id" ["client_ip"] ["en" "client IP"]
     "mac-address" "device-id" ["mac", "bssid"] ["en" "MAC address"]
     "imei" "device-id" ["imei"] ["en" "IMEI"]
+    "imsi-ims" "device-id" ["impi", "private_identity"] ["en" "private identity"]
     "imsi" "device-id" ["imsi"] ["en" "IMSI"]
     "iccid" "device-id" ["iccid"] ["en" "ICCID"]
     "uuid" "device-id" ["device_uuid"] ["en" "device UUID"]
@@ -166,6 +167,7 @@ plants! {
     "lat-keyed" "geolocation" ["lat", "latitude"] ["en" "latitude"]
     "lon-keyed" "geolocation" ["lng", "longitude"] ["en" "longitude"]
     "jwt" "credential" ["access_token", "id_token"] ["en" "token"]
+    "api-key-keyed" "credential" ["api_key", "clientSecret"] ["en" "API key"]
     "password-keyed" "credential" ["password", "passwd"] ["en" "password"]
     "session-cookie" "credential" ["cookie"] ["en" "Cookie"]
     "bearer-token" "credential" ["header"] ["en" "curl -H"]
