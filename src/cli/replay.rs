@@ -184,6 +184,8 @@ fn write_metrics(
     }
     signatures.dedup();
     let rules: Vec<_> = loaded.policy.rules().cloned().collect();
+    let suspicions: Vec<_> = loaded.policy.suspicions().cloned().collect();
+    let exceptions = loaded.policy.exceptions();
     let databases: Vec<_> = loaded.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
     let mut locations = vec![Country::UNKNOWN];
     locations.extend(loaded.settings.home);
@@ -193,6 +195,8 @@ fn write_metrics(
         counts: &outcome.counts,
         signatures: &signatures,
         rules: &rules,
+        suspicions: &suspicions,
+        exceptions: &exceptions,
         locations: &locations,
         databases: &databases,
         limits: &loaded.settings.limits,

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::raw::{RawConfig, RawOverride, RawService, Written, parse_overrides};
 use super::settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
-use crate::model::operator_file::{country_code, nearest_hint, quote};
+use crate::model::operator_file::{bytes_from_text, country_code, nearest_hint, quote};
 use crate::model::{Country, KeyLog, Limits, Problem, Site};
 
 /// What is monitored if nothing else is said: RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3 (loopback), RFC
@@ -468,23 +468,4 @@ fn is_readable_by_all(file: &fs::File) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn is_readable_by_all(_: &fs::File) -> io::Result<bool> {
     Ok(false)
-}
-
-/// Octets from `4096`, `64KiB`, `1.5 GiB` is not one: whole numbers with KiB, MiB, GiB, TiB or kB, MB, GB, TB.
-pub(super) fn bytes_from_text(text: &str) -> Option<usize> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(digits)?;
-    let factor: u64 = match unit.trim_start() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        "kB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "TB" => 1_000_000_000_000,
-        _ => return None,
-    };
-    usize::try_from(number.parse::<u64>().ok()?.checked_mul(factor)?).ok()
 }

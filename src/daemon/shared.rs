@@ -157,6 +157,8 @@ impl Shared {
             counts: &status.counts,
             signatures: &signatures,
             rules: &policies,
+            suspicions: &rules.policy.suspicions().cloned().collect::<Vec<_>>(),
+            exceptions: &rules.policy.exceptions(),
             locations: &locations,
             databases: &databases,
             limits: &self.limits,

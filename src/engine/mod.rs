@@ -32,6 +32,7 @@ mod ledger;
 mod live;
 mod names;
 mod pixels;
+mod sending;
 mod sums;
 mod tally;
 mod workers;

@@ -8,7 +8,8 @@ use prometheus::core::{AtomicU64, GenericCounter, GenericCounterVec};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use crate::model::{
-    CaptureSummary, Country, Counts, DataClass, InterfaceCounts, Limits, RuleRef, UninspectedReason, Verdict,
+    CaptureSummary, Country, Counts, DataClass, ExceptionRef, InterfaceCounts, Limits, RuleRef, UninspectedReason,
+    Verdict,
 };
 
 /// Series one family may have before new label values are folded into `other`.
@@ -26,6 +27,10 @@ pub struct MetricsInput<'a> {
     pub signatures: &'a [(Arc<str>, DataClass)],
     /// Every rule: pre-created at 0.
     pub rules: &'a [Arc<RuleRef>],
+    /// Every rule that suspects: pre-created at 0.
+    pub suspicions: &'a [Arc<RuleRef>],
+    /// Exceptions to rules, with their ends.
+    pub exceptions: &'a [ExceptionRef],
     /// Locations that are pre-created: home and unknown.
     pub locations: &'a [Country],
     /// Databases by name with build time, seconds since the epoch.
@@ -284,6 +289,15 @@ fn judgements(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
     for (labels, count) in by_labels {
         violations.add(&labels, count);
     }
+    suspicions(families, input)?;
+    let lapse = families.gauge(
+        "policy_exception_end_timestamp_seconds",
+        "When an exception to a rule lapses, seconds since the epoch: from then on the rule holds again.",
+        &["policy", "rule", "exception"],
+    )?;
+    for ExceptionRef { policy, rule, id, until } in input.exceptions {
+        lapse.with_label_values(&[policy, rule, id]).set((until.nanos() / 1_000_000_000) as f64);
+    }
     let mut conflicts = families.counter(
         "jurisdiction_conflicts_total",
         "Flows whose evidence disagrees on the location.",
@@ -294,6 +308,25 @@ fn judgements(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
     }
     for (between, count) in &counts.jurisdiction_conflicts {
         conflicts.add(&[between], *count);
+    }
+    Ok(())
+}
+
+/// Apart from violations: what they say is no finding.
+fn suspicions(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
+    let mut suspicions = families.counter(
+        "suspicions_total",
+        "Traffic that could not be read and looks suspicious to a rule, by its volume or shape.",
+        &["policy", "rule", "severity", "dst_location"],
+    )?;
+    for rule in input.suspicions {
+        for location in input.locations {
+            suspicions.add(&[&rule.policy, &rule.rule, rule.severity.as_str(), location.as_str()], 0);
+        }
+    }
+    for (key, tally) in &input.counts.suspicions {
+        let RuleRef { policy, rule, severity, .. } = &*key.rule;
+        suspicions.add(&[policy, rule, severity.as_str(), key.to.location.as_str()], tally.count);
     }
     Ok(())
 }

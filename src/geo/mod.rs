@@ -25,7 +25,8 @@
 //!
 //! Where the sensor stands being known, the speed of light is heard last: a country that whoever answered cannot be in is struck
 //! from what ranges, names, databases and registries say of the location, and the next piece decides; if none is left, the location
-//! is unknown. The operator's own word is not struck.
+//! is unknown. The operator's own word is not struck. What was claimed is kept ([`Judgement::claimed`]): a proxy or a cache in between
+//! answers soon for a server that is far, so that policy hears both and the stricter verdict holds.
 //!
 //! Nothing here changes after [`Locator::load`]; a reload makes a new [`Locator`].
 
@@ -58,7 +59,7 @@ use ranges::Range;
 use region::{NamedRegion, Regions};
 pub use settings::{GeoSettings, Override, ServiceEntry};
 
-use crate::model::{Country, Evidence, EvidenceSource, Facet, Networks, Place, Problem};
+use crate::model::{Countries, Country, Evidence, EvidenceSource, Facet, Networks, Place, Problem};
 
 /// What reports have to say where they show results of the embedded database (CC BY 4.0), with [`ATTRIBUTION_URL`] as a
 /// link.
@@ -79,6 +80,21 @@ mod confidence {
     pub(super) const DATABASE: u8 = 60;
     pub(super) const NAME_ALONE: u8 = 30;
     pub(super) const REGISTRY: u8 = 40;
+    /// Ruled out by light: true only if somebody else answered in its place.
+    pub(super) const STRUCK: u8 = 10;
+}
+
+/// What is known of a remote end once it has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Its place.
+    pub place: Place,
+    /// Every piece of evidence, strongest first, then what light rules out.
+    pub evidence: Vec<Evidence>,
+    /// What the strongest piece said of the location, if light rules it out.
+    pub claimed: Option<Country>,
+    /// Where an unknown location can be, if light says anything of it.
+    pub feasible: Option<Box<Countries>>,
 }
 
 /// Answers where addresses are and who controls services. Immutable; shared between workers in an `Arc`.
@@ -163,15 +179,20 @@ impl Locator {
         Place { as_org, ..place(&clues) }
     }
 
-    /// As [`Locator::locate`], knowing within what time the remote end answered: its place, and the evidence.
-    pub fn judge(&self, addr: IpAddr, name: Option<&str>, round_trip: Option<Duration>) -> (Place, Vec<Evidence>) {
+    /// As [`Locator::locate`], knowing within what time the remote end answered, with the evidence.
+    pub fn judge(&self, addr: IpAddr, name: Option<&str>, round_trip: Option<Duration>) -> Judgement {
         let mut clues = Clues::default();
         self.gather(addr, name, &mut clues);
         let struck = self.strike(&mut clues, round_trip);
         let as_org = clues.asn.and_then(|_| self.as_org(special::judged(addr)));
         let mut evidence = self.tell_all(&clues, special::judged(addr));
         evidence.extend(struck);
-        (Place { as_org, ..place(&clues) }, evidence)
+        let place = Place { as_org, ..place(&clues) };
+        let first = clues.list.iter().find(|clue| clue.facet == Facet::Location);
+        let claimed = first.filter(|clue| clue.struck).map(|clue| clue.country);
+        let light = self.light.as_ref().zip(round_trip).filter(|_| place.location == Country::UNKNOWN);
+        let feasible = light.map(|(light, round_trip)| Box::new(light.feasible(round_trip)));
+        Judgement { place, evidence, claimed, feasible }
     }
 
     /// Strikes locations that light rules out; a piece of evidence for each country that it did.
@@ -184,6 +205,7 @@ impl Locator {
                 continue;
             }
             clue.struck = true;
+            clue.confidence = clue.confidence.min(confidence::STRUCK);
             if struck.iter().all(|known| known.country != clue.country) {
                 let km = light.km(clue.country).unwrap_or_default();
                 let (ms, reach) = (round_trip.as_secs_f64() * 1000.0, light::reach_km(round_trip));

@@ -359,7 +359,9 @@ fn light_strikes_what_cannot_be_and_the_next_piece_decides() {
     let locator = load(&settings);
     let (tsinghua, ms) = (addr("166.111.4.100"), |ms| Some(std::time::Duration::from_millis(ms)));
     for (round_trip, location) in [(None, "CN"), (ms(200), "CN"), (ms(3), "ZZ")] {
-        let (place, evidence) = locator.judge(tsinghua, None, round_trip);
+        let Judgement { place, evidence, claimed, feasible } = locator.judge(tsinghua, None, round_trip);
+        assert_eq!(claimed, (location == "ZZ").then(|| country("CN")));
+        assert_eq!(feasible.is_some(), location == "ZZ");
         assert_eq!(place.location, country(location), "{round_trip:?}");
         let light: Vec<_> = evidence.iter().filter(|piece| piece.source == EvidenceSource::Light).collect();
         assert_eq!(light.len(), usize::from(location == "ZZ"), "{evidence:?}");
@@ -367,11 +369,18 @@ fn light_strikes_what_cannot_be_and_the_next_piece_decides() {
         let decided = evidence.iter().any(|piece| piece.facet == Facet::Location && piece.deciding);
         assert_eq!(decided, location == "CN");
     }
-    assert_eq!(locator.judge(tsinghua, None, None).0, locator.locate(tsinghua, None));
-    assert_eq!(locator.judge(tsinghua, None, None).1, locator.evidence(tsinghua, None));
+    // Row 12 of section 10 of the transfer reference: nothing else is known, and somebody answered in 2 ms in Virginia.
+    let unknown = locator.judge(addr("4000::1"), None, ms(2));
+    assert_eq!((unknown.place.location, unknown.claimed), (Country::UNKNOWN, None));
+    let left = unknown.feasible.expect("light leaves some");
+    for (code, is_left) in [("US", true), ("CA", true), ("CN", false), ("RU", false), ("IR", false), ("KP", false)] {
+        assert_eq!(left.contains(country(code)), is_left, "{code}");
+    }
+    assert_eq!(locator.judge(tsinghua, None, None).place, locator.locate(tsinghua, None));
+    assert_eq!(locator.judge(tsinghua, None, None).evidence, locator.evidence(tsinghua, None));
     // The operator's word stands.
     settings.overrides = vec![overriding("166.111.0.0/16", Some("CN"), None)];
-    assert_eq!(load(&settings).judge(tsinghua, None, ms(3)).0.location, country("CN"));
+    assert_eq!(load(&settings).judge(tsinghua, None, ms(3)).place.location, country("CN"));
     // Without a site nothing is struck.
-    assert_eq!(load(&GeoSettings::default()).judge(tsinghua, None, ms(3)).0.location, country("CN"));
+    assert_eq!(load(&GeoSettings::default()).judge(tsinghua, None, ms(3)).place.location, country("CN"));
 }
