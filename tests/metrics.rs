@@ -11,11 +11,20 @@ use common::{own_capture, run, text};
 fn metrics() -> String {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("metrics.prom");
+    // Families whose series come from policies have some.
+    let policy = dir.path().join("p.toml");
+    let text_of_policy = "[policy]\nid = \"p\"\n[[suspicion]]\nid = \"s\"\nover = \"1GiB\"\nreason = \"r\"\n\
+[[exception]]\nid = \"e\"\nrule = \"home/identifiers\"\napprover = \"n\"\nreason = \"r\"\nfrom = 2026-03-01\nuntil = 2026-03-02\n";
+    std::fs::write(&policy, text_of_policy).expect("written");
     let out = run([
         "replay".as_ref(),
         "--quiet".as_ref(),
         "--home".as_ref(),
         "US".as_ref(),
+        "--policy".as_ref(),
+        "home".as_ref(),
+        "--policy".as_ref(),
+        policy.as_os_str(),
         "--metrics".as_ref(),
         path.as_os_str(),
         own_capture("demo.pcap").as_os_str(),
