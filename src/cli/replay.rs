@@ -15,6 +15,7 @@ use crate::export::{
     EventWriter, FlowTableWriter, MetricsInput, TableInput, Trail, render_metrics, render_tables, summary_json,
 };
 use crate::model::{CaptureSummary, Country, Event, EventBody, KeyLog, Problem};
+use crate::scan::finding_kinds;
 
 type Sink = Box<dyn Write>;
 
@@ -178,11 +179,7 @@ fn write_metrics(
     outcome: &Outcome,
     summaries: &[CaptureSummary],
 ) -> Result<(), Failure> {
-    let mut signatures: Vec<_> = loaded.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
-    for list in loaded.watch.about() {
-        signatures.extend(list.classes.iter().map(|class| (list.signature.clone(), *class)));
-    }
-    signatures.dedup();
+    let signatures = finding_kinds(&loaded.catalogue, &loaded.watch);
     let rules: Vec<_> = loaded.policy.rules().cloned().collect();
     let suspicions: Vec<_> = loaded.policy.suspicions().cloned().collect();
     let exceptions = loaded.policy.exceptions();

@@ -12,7 +12,7 @@ use crate::engine::Rules;
 use crate::geo::{GeoSettings, Locator, Override, SERVICE_CLASSES, ServiceEntry};
 use crate::model::Problem;
 use crate::policy::PolicySet;
-use crate::scan::{Catalogue, WatchInput, WatchSet};
+use crate::scan::{Catalogue, PERSON_RECORD, WatchInput, WatchSet};
 
 /// Rules, but for the key of the digests, which may come from the capture.
 pub(super) struct Loaded {
@@ -67,6 +67,7 @@ impl Loaded {
         match (catalogue, locator, policy, watch) {
             (Some(catalogue), Some(locator), Some(policy), Some(watch)) => {
                 let mut signatures: BTreeSet<&str> = catalogue.signatures().map(|signature| &*signature.id).collect();
+                signatures.insert(PERSON_RECORD);
                 signatures.extend(watch.about().iter().map(|about| &*about.signature));
                 let problems = policy.unknown_names(&signatures, &SERVICE_CLASSES.into_iter().collect());
                 if !problems.is_empty() {

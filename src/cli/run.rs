@@ -10,7 +10,7 @@ use super::rules::{self, Loaded};
 use super::{Done, Failure, print};
 use crate::capture::{LiveError, LiveOptions};
 use crate::config::Settings;
-use crate::daemon::{self, Fault, Listen, Log, Ruleset, Setup, SinkOptions, Status};
+use crate::daemon::{self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, Status};
 use crate::export::summary_json;
 use crate::model::{CaptureSummary, Problem};
 
@@ -27,10 +27,12 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
         capture: capture_options(settings),
         follow_interfaces: live.follow_interfaces,
         sink: SinkOptions {
-            path: settings.events.clone(),
-            rotate_bytes: live.rotate_bytes,
-            rotate_after: live.rotate_after,
-            rotate_keep: live.rotate_keep,
+            file: settings.events.clone().map(|path| FileOptions {
+                path,
+                rotate_bytes: live.rotate_bytes,
+                rotate_after: live.rotate_after,
+                rotate_keep: live.rotate_keep,
+            }),
         },
         outputs: settings.events.iter().chain(&settings.metrics).cloned().collect(),
         log: Arc::new(Log::new(live.log_format)),

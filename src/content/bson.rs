@@ -44,6 +44,8 @@ enum State {
 struct Level {
     path_len: usize,
     is_array: bool,
+    /// The record that its elements belong to.
+    record: u32,
 }
 
 /// Reads documents, or the sections of messages.
@@ -57,6 +59,8 @@ pub(super) struct Bson {
     /// Octets left of a section of kind 1.
     section: u64,
     value: Value,
+    /// Records so far: a document that stands alone or in an array is one, with the documents that are values of its keys.
+    records: u32,
 }
 
 impl Bson {
@@ -72,6 +76,7 @@ impl Bson {
             path: String::new(),
             section: 0,
             value: Value::new(),
+            records: 0,
         }
     }
 
@@ -83,8 +88,9 @@ impl Bson {
     }
 
     /// A document has ended.
-    fn leave(&mut self) {
+    fn leave(&mut self, cx: &mut Cx<'_>) {
         self.levels.pop();
+        cx.out.record(self.levels.last().map_or(0, |level| level.record));
         if self.levels.is_empty() {
             self.path.clear();
             self.state = if self.message && self.section == 0 { State::Section } else { State::Length };
@@ -121,11 +127,11 @@ impl Bson {
             }
             State::Length if len >= 5 && self.levels.len() < LEVELS_MAX => {
                 // Outermost: those within others are opened with their name.
-                self.levels.push(Level { path_len: 0, is_array: false });
+                self.push(false, true, cx);
                 self.state = State::Element;
             }
             State::Element => match len as u8 {
-                0 => self.leave(),
+                0 => self.leave(cx),
                 kind => self.state = State::Name(kind),
             },
             State::StringLen(kind) => {
@@ -176,16 +182,27 @@ impl Bson {
         };
         if matches!(kind, 0x03 | 0x04) {
             // The level is opened with its length; whether it is an array is known now.
-            self.open(kind == 0x04);
+            self.open(kind == 0x04, cx);
         }
     }
 
-    fn open(&mut self, is_array: bool) {
+    fn push(&mut self, is_array: bool, is_record: bool, cx: &mut Cx<'_>) {
+        let mut record = self.levels.last().map_or(0, |level| level.record);
+        if is_record {
+            self.records = self.records.saturating_add(1);
+            record = self.records;
+            cx.out.record(record);
+        }
+        self.levels.push(Level { path_len: self.path.len(), is_array, record });
+    }
+
+    fn open(&mut self, is_array: bool, cx: &mut Cx<'_>) {
         if self.levels.len() >= LEVELS_MAX {
             self.state = State::Lost;
             return;
         }
-        self.levels.push(Level { path_len: self.path.len(), is_array });
+        let is_record = !is_array && self.levels.last().is_some_and(|level| level.is_array);
+        self.push(is_array, is_record, cx);
         self.state = State::Skip(4);
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Csv {
     column: Option<usize>,
     name: Vec<u8>,
     value: Value,
+    /// Rows so far: each is a record.
+    rows: u32,
 }
 
 impl Csv {
@@ -50,7 +52,13 @@ impl Csv {
             column: Some(0),
             name: Vec::new(),
             value: Value::new(),
+            rows: 0,
         }
+    }
+
+    fn row_begins(&mut self, cx: &mut Cx<'_>) {
+        self.rows = self.rows.saturating_add(1);
+        cx.out.record(self.rows);
     }
 
     fn cell_octets(&mut self, octets: &[u8], at: u64, cx: &mut Cx<'_>) {
@@ -80,6 +88,7 @@ impl Csv {
         if mark == b'\n' {
             self.in_header = false;
             self.column = Some(0);
+            self.row_begins(cx);
         } else {
             self.column = self.column.map(|column| column + 1);
         }
@@ -88,6 +97,9 @@ impl Csv {
 
 impl Reader for Csv {
     fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
+        if self.at == 0 && !self.in_header {
+            self.row_begins(cx);
+        }
         let mut i = 0;
         while let Some(&octet) = octets.get(i) {
             let rest = octets.get(i..).unwrap_or(&[]);

@@ -130,6 +130,10 @@ impl Form {
 
 impl Reader for Form {
     fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
+        if self.at == 0 {
+            // What is sent together is about one person.
+            cx.out.record(1);
+        }
         self.pairs.octets(octets, self.at, cx);
         self.at += octets.len() as u64;
     }

@@ -64,6 +64,8 @@ pub(super) struct Hl7 {
     name: String,
     is_name: bool,
     value: Value,
+    /// Records so far: a message, or from `PID` on a patient.
+    records: u32,
 }
 
 impl Hl7 {
@@ -78,12 +80,17 @@ impl Hl7 {
             name: String::new(),
             is_name: false,
             value: Value::new(),
+            records: 0,
         }
     }
 
-    fn field_begins(&mut self) {
+    fn field_begins(&mut self, cx: &mut Cx<'_>) {
         self.number = self.number.saturating_add(1);
         let segment = String::from_utf8_lossy(&self.segment).into_owned();
+        if self.number == 1 && matches!(&*segment, "MSH" | "PID") {
+            self.records = self.records.saturating_add(1);
+            cx.out.record(self.records);
+        }
         // The delimiter is the first field of a header.
         let number = self.number + u16::from(segment == "MSH");
         let about = FIELDS.iter().find(|(known, place, _)| *known == segment && *place == number);
@@ -116,7 +123,7 @@ impl Reader for Hl7 {
             let Some((&mark, later)) = rest.split_first() else { break };
             self.end(cx);
             if mark == self.delimiter {
-                self.field_begins();
+                self.field_begins(cx);
             } else if matches!(mark, b'\r' | b'\n') {
                 self.segment.clear();
                 self.number = 0;

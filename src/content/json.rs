@@ -18,6 +18,8 @@ struct Level {
     /// Length of the path of the container's members, without their keys.
     path_len: usize,
     is_object: bool,
+    /// The record that its members belong to, 0 for none.
+    record: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,12 @@ pub(super) struct Json {
     key: Vec<u8>,
     key_expected: bool,
     value: Value,
+    /// Records so far: an object that is the document, or an element of an array, is one. Objects within it that are
+    /// values of its keys belong to it.
+    records: u32,
+    /// The record at hand, and the one that was told last.
+    record: u32,
+    told: u32,
     /// Octets were missing: quotes can no longer be told apart, all is text.
     lost: bool,
 }
@@ -68,6 +76,9 @@ impl Json {
             key: Vec::new(),
             key_expected: false,
             value: Value::new(),
+            records: 0,
+            record: 0,
+            told: 0,
             lost: false,
         }
     }
@@ -90,7 +101,11 @@ impl Json {
         if !is_object && self.path.len() + 2 <= PATH_LEN_MAX {
             self.path.push_str("[]");
         }
-        self.levels.push(Level { path_len: self.path.len(), is_object });
+        if is_object && self.levels.last().is_none_or(|level| !level.is_object) {
+            self.records = self.records.saturating_add(1);
+            self.record = self.records;
+        }
+        self.levels.push(Level { path_len: self.path.len(), is_object, record: self.record });
         self.key_expected = is_object;
     }
 
@@ -99,6 +114,7 @@ impl Json {
             self.levels_unknown -= 1;
         } else {
             self.levels.pop();
+            self.record = self.levels.last().map_or(0, |level| level.record);
             self.forget_key();
         }
         self.key_expected = false;
@@ -131,6 +147,10 @@ impl Json {
     }
 
     fn value_octets(&mut self, octets: &[u8], at: u64, cx: &mut Cx<'_>) {
+        if self.told != self.record {
+            self.told = self.record;
+            cx.out.record(self.record);
+        }
         self.value.octets(octets, at, Self::field(&self.path), cx);
     }
 

@@ -57,6 +57,9 @@ impl Reader for Mail {
         if let Some(body) = &mut self.body {
             return body.octets(octets, cx);
         }
+        if self.header.is_empty() {
+            cx.out.record(1);
+        }
         let mut len = 0;
         let mut complete = false;
         for &octet in octets {

@@ -63,6 +63,9 @@ pub trait TextSink {
     /// of a container (`part`). `label` is a word for the document path, `name` the name of the part, field or file if it
     /// has one. Offsets start anew at 0.
     fn enter(&mut self, label: &str, name: Option<&str>);
+    /// What follows in the innermost open document belongs to its record of this number: an object, a row, a form. Records
+    /// count from 1 and may be returned to; 0 is text of no record, as at a document's beginning.
+    fn record(&mut self, _number: u32) {}
     /// A piece of text of the innermost open document.
     fn text(&mut self, text: Text<'_>);
     /// The innermost open document ends.

@@ -115,6 +115,12 @@ impl Multipart {
             self.state = State::TooDeep;
             return;
         }
+        if header_field(&String::from_utf8_lossy(&header), "content-disposition")
+            .is_some_and(|d| essence(&d) == "form-data")
+        {
+            // What is sent together is about one person.
+            cx.out.record(1);
+        }
         cx.enter("part", name.as_deref());
         self.state = State::Part(Box::new(Document::new(hint)));
         // A delimiter may follow at once: the line break before it is that of the header.

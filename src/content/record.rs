@@ -3,6 +3,8 @@
 //! Values, and structure that would run into them, are parted by a line end, so that what stands near a value is visible and
 //! words stay whole; offsets count it. A value that begins like a compressed file or like XML is a document of its own
 //! (`value`), any other is [text](super::value) that may be JSON or hold base64.
+//!
+//! A line end that is structure ends a record, and so does the `)` of a row in a statement if another row follows.
 
 use std::sync::Arc;
 
@@ -24,11 +26,24 @@ pub(super) struct Record {
     inner: Option<Box<Document>>,
     /// The octet before.
     last: u8,
+    /// Records so far.
+    records: u32,
+    row: Row,
+}
+
+/// Where structure stands between the rows of `VALUES (...), (...)`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Row {
+    In,
+    /// After `)`.
+    Closed,
+    /// And a comma.
+    Comma,
 }
 
 impl Default for Record {
     fn default() -> Self {
-        Self { at: 0, field: None, head: None, value: Value::new(), inner: None, last: 0 }
+        Self { at: 0, field: None, head: None, value: Value::new(), inner: None, last: 0, records: 0, row: Row::In }
     }
 }
 
@@ -46,6 +61,32 @@ impl Record {
         }
     }
 
+    fn record_begins(&mut self, cx: &mut Cx<'_>) {
+        self.records = self.records.saturating_add(1);
+        cx.out.record(self.records);
+    }
+
+    /// Looks for the ends of records in structure.
+    fn structure(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
+        for octet in octets {
+            self.row = match (octet, self.row) {
+                (b')', _) => Row::Closed,
+                (b',', Row::Closed) => Row::Comma,
+                (b' ' | b'\t' | b'\r', row) => row,
+                (b'\n', row) if row != Row::In => row,
+                (b'\n', _) => {
+                    self.record_begins(cx);
+                    Row::In
+                }
+                (b'(', Row::Comma) => {
+                    self.record_begins(cx);
+                    Row::In
+                }
+                _ => Row::In,
+            };
+        }
+    }
+
     fn close(&mut self, cx: &mut Cx<'_>) {
         if let Some(head) = self.head.take() {
             self.decide(&head, cx);
@@ -60,7 +101,13 @@ impl Record {
 
 impl Reader for Record {
     fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
+        if self.records == 0 {
+            self.record_begins(cx);
+        }
         let mut octets = octets;
+        if self.field.is_none() {
+            self.structure(octets, cx);
+        }
         self.last = octets.last().copied().unwrap_or(self.last);
         if let Some(mut head) = self.head.take() {
             let (first, rest) = octets.split_at(octets.len().min(HEAD_LEN - head.len()));

@@ -818,3 +818,112 @@ proptest! {
         prop_assert_eq!(read_pieces(&start, &Limits::default(), text.as_bytes().chunks(size)), whole);
     }
 }
+
+/// Values with the record that they are said to belong to; offset by a letter in documents within.
+#[derive(Default)]
+struct Records {
+    open: Vec<u32>,
+    record: u32,
+    values: Vec<String>,
+}
+
+impl TextSink for Records {
+    fn enter(&mut self, _: &str, _: Option<&str>) {
+        self.open.push(std::mem::take(&mut self.record));
+    }
+    fn record(&mut self, number: u32) {
+        self.record = number;
+    }
+    fn text(&mut self, text: Text<'_>) {
+        if text.field.is_some() {
+            self.values.push(format!("{}{}", self.record, String::from_utf8_lossy(text.octets).trim()));
+        }
+    }
+    fn leave(&mut self) {
+        self.record = self.open.pop().unwrap();
+    }
+    fn unread(&mut self, _: u64, _: UninspectedReason) {}
+}
+
+fn start_of(kind: DocumentKind, media_type: &str) -> DocumentStart {
+    DocumentStart { kind, codings: Vec::new(), media_type: media_type.to_owned(), name: None, stream_offset: 0 }
+}
+
+#[test]
+fn objects_rows_forms_and_messages_are_records() {
+    for (media_type, text, expected) in [
+        (
+            "application/json",
+            r#"{"n":"a","users":[{"i":"b","c":{"m":"d"}},{"i":"e","t":["f"]}],"z":"g"}"#,
+            "1a 2b 2d 3e 3f 1g",
+        ),
+        ("application/json", "{\"i\":\"a\"}\n{\"i\":\"b\"}", "1a 2b"),
+        ("text/csv", "x,y\na,b\nc,d\ne,f\n", "1a 1b 2c 2d 3e 3f"),
+        ("text/csv", "1000,b\n1001,d\n1002,f\n", ""),
+        ("application/x-www-form-urlencoded", "x=a&y=b", "1a 1b"),
+        (
+            "application/xml",
+            "<r><n>a</n><u id='b'><m>c</m></u><u id='d'><m>e</m><f><g>h</g></f></u><k>i</k></r>",
+            "1a 1b 1c 2d 2e 2h 1i",
+        ),
+        // Without parts, repeated elements are values of one.
+        ("application/xml", "<r><p>a</p><p>b</p></r>", "1a 1b"),
+        ("application/xml", "<r><u a='b' c='d'/><u a='e' c='f'/></r>", "1b 1d 2e 2f"),
+        (
+            "text/html",
+            "<p>a</p><table><tr><td>b</td><td>c</td></tr><tr><td>d</td></tr></table><p>e</p>",
+            "0a 1b 1c 2d 0e",
+        ),
+        (
+            "multipart/form-data; boundary=x",
+            "--x\r\nContent-Disposition: form-data; name=a\r\n\r\nv\r\n--x\r\nContent-Disposition: form-data; name=b\r\n\r\nw\r\n--x--",
+            "0v 0w",
+        ),
+        ("message/rfc822", "From: a@b.example\r\nTo: c@d.example\r\n\r\nhello", "1a@b.example 1c@d.example"),
+    ] {
+        let mut unwrapper = Unwrapper::new(&start_of(DocumentKind::HttpRequestBody, media_type), &Limits::default());
+        let mut sink = Records::default();
+        unwrapper.octets(text.as_bytes(), &mut sink);
+        unwrapper.end(&mut sink);
+        assert_eq!(sink.values.join(" "), expected, "{media_type} {text}");
+    }
+}
+
+#[test]
+fn rows_of_databases_are_records() {
+    // Field (or "" for structure) and octets.
+    let rows: &[(&str, &str)] =
+        &[("id", "a"), ("ssn", "b"), ("", "\n"), ("id", "c"), ("ssn", "d"), ("", "\n"), ("id", "e")];
+    let statement: &[(&str, &str)] = &[
+        ("", "INSERT INTO t (id, ssn) VALUES ("),
+        ("id", "a"),
+        ("", ", '"),
+        ("ssn", "b"),
+        ("", "'),\n ("),
+        ("id", "c"),
+        ("", ", "),
+        ("ssn", "d"),
+        ("", ")"),
+    ];
+    let condition: &[(&str, &str)] =
+        &[("", "SELECT * FROM t WHERE (id = "), ("id", "a"), ("", ") AND (ssn = '"), ("ssn", "b"), ("", "')")];
+    for (kind, pieces, expected) in [
+        (DocumentKind::SqlRows, rows, "1a 1b 2c 2d 3e"),
+        (DocumentKind::SqlQuery, statement, "1a 1b 2c 2d"),
+        (DocumentKind::SqlQuery, condition, "1a 1b"),
+        (DocumentKind::SqlParameters, &[("id", "a"), ("ssn", "b")], "1a 1b"),
+    ] {
+        for cut in [false, true] {
+            let mut unwrapper = Unwrapper::new(&start_of(kind, ""), &Limits::default());
+            let mut sink = Records::default();
+            for (field, text) in pieces {
+                unwrapper.field(Some(*field).filter(|field| !field.is_empty()), &mut sink);
+                for piece in text.as_bytes().chunks(if cut { 1 } else { 1000 }) {
+                    unwrapper.octets(piece, &mut sink);
+                }
+            }
+            unwrapper.end(&mut sink);
+            assert_eq!(sink.values.join(" "), expected, "{kind:?}");
+        }
+    }
+}

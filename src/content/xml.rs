@@ -1,5 +1,9 @@
 //! XML and HTML, streaming and tolerant: text nodes come with the path of their elements (`user.ssn`), attributes with the
 //! element and their name (`user.@id`); tags, comments and processing instructions come without field. Entities are decoded.
+//!
+//! The whole of an XML document is a record; so is an element that has parts of its own and follows one of the same name
+//! (the first of them shares the record around it: nobody can tell yet that there will be more). Of HTML, rows of tables,
+//! items of lists and forms are records, and the page is none.
 
 use super::budget::Cx;
 use super::document::Reader;
@@ -13,6 +17,8 @@ const PATH_LEN_MAX: usize = 512;
 const NAME_LEN_MAX: usize = 64;
 /// Longest entity, with `&` and `;`, octets.
 const ENTITY_LEN_MAX: usize = 10;
+/// HTML elements that are records.
+const RECORDS: [&str; 3] = ["tr", "li", "form"];
 /// HTML elements without content: they have no end tag.
 const VOID: [&str; 14] =
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
@@ -52,14 +58,31 @@ impl State {
     }
 }
 
+/// An open element, or the document.
+#[derive(Default)]
+struct Level {
+    /// Length of the path before it.
+    path_len: usize,
+    /// The record that it belongs to.
+    record: u32,
+    /// Its elements and attributes.
+    parts: u32,
+    /// The last element in it that ended, if that had parts.
+    last: Option<Box<str>>,
+}
+
 /// Reads XML or HTML.
 pub(super) struct Xml {
     at: u64,
     state: State,
     path: String,
     root_len: usize,
-    /// Lengths of the path before each open element.
-    levels: Vec<usize>,
+    levels: Vec<Level>,
+    /// The document around them.
+    root: Level,
+    /// Records so far, and the one told last.
+    records: u32,
+    told: u32,
     levels_unknown: u64,
     name: String,
     /// Path with the current attribute.
@@ -83,6 +106,9 @@ impl Xml {
             root_len: path.len(),
             path,
             levels: Vec::new(),
+            root: Level { record: u32::from(!html), ..Level::default() },
+            records: u32::from(!html),
+            told: 0,
             levels_unknown: 0,
             name: String::new(),
             attribute: String::new(),
@@ -100,7 +126,15 @@ impl Xml {
             self.levels_unknown += u64::from(!void);
             return;
         }
-        self.levels.push(self.path.len());
+        let around = self.levels.last_mut().unwrap_or(&mut self.root);
+        around.parts = around.parts.saturating_add(1);
+        let mut record = around.record;
+        let again = !self.html && around.last.take().is_some_and(|last| *last == *self.name);
+        if again || (self.html && RECORDS.contains(&self.name.as_str())) {
+            self.records = self.records.saturating_add(1);
+            record = self.records;
+        }
+        self.levels.push(Level { path_len: self.path.len(), record, ..Level::default() });
         let room = PATH_LEN_MAX.saturating_sub(self.path.len() + 1);
         if self.name.len() <= room {
             if !self.path.is_empty() {
@@ -123,9 +157,19 @@ impl Xml {
     fn close_element(&mut self) {
         if self.levels_unknown > 0 {
             self.levels_unknown -= 1;
-        } else if let Some(len) = self.levels.pop() {
-            self.path.truncate(len);
+        } else {
+            self.close(self.levels.len().saturating_sub(1));
         }
+    }
+
+    /// Closes the element at a level and those in it.
+    fn close(&mut self, level: usize) {
+        self.levels.truncate(level + 1);
+        let Some(element) = self.levels.pop() else { return };
+        let name = self.path.get(element.path_len..).unwrap_or("").trim_start_matches('.');
+        let last = (element.parts > 1 && !self.html).then(|| name.into());
+        self.levels.last_mut().unwrap_or(&mut self.root).last = last;
+        self.path.truncate(element.path_len);
     }
 
     /// An end tag: closes the innermost element of that name and what was left open in it; none of that name, nothing.
@@ -136,14 +180,13 @@ impl Xml {
             return;
         }
         let mut end = self.path.len();
-        for (i, &len) in self.levels.iter().enumerate().rev() {
-            let element = self.path.get(len..end).unwrap_or("").trim_start_matches('.');
+        for (i, level) in self.levels.iter().enumerate().rev() {
+            let element = self.path.get(level.path_len..end).unwrap_or("").trim_start_matches('.');
             if element == self.name {
-                self.levels.truncate(i);
-                self.path.truncate(len);
-                return;
+                self.path.truncate(end);
+                return self.close(i);
             }
-            end = len;
+            end = level.path_len;
         }
     }
 
@@ -171,6 +214,11 @@ impl Xml {
     }
 
     fn value_octets(&mut self, octets: &[u8], at: u64, cx: &mut Cx<'_>) {
+        let record = self.levels.last().unwrap_or(&self.root).record;
+        if self.told != record {
+            self.told = record;
+            cx.out.record(record);
+        }
         let field = match self.state {
             State::Quoted(_) | State::Unquoted => &self.attribute,
             _ => &self.path,
@@ -286,6 +334,9 @@ impl Xml {
                 self.attribute.push_str(&self.path);
                 self.attribute.push_str(if self.path.is_empty() { "@" } else { ".@" });
                 self.push_attribute(octet);
+                if let Some(element) = self.levels.last_mut() {
+                    element.parts = element.parts.saturating_add(1);
+                }
                 self.state = State::Attribute;
             }
             (State::Attribute, _) if space || octet == b'/' => self.state = State::Tag,
@@ -360,6 +411,7 @@ impl Reader for Xml {
         self.at += len;
         // Which elements are open is no longer known.
         self.levels.clear();
+        self.root = Level { record: self.root.record, ..Level::default() };
         self.levels_unknown = 0;
         self.path.truncate(self.root_len);
         self.state = State::Text;
@@ -374,7 +426,7 @@ impl Reader for Xml {
 
     fn held_bytes(&self) -> usize {
         let names = self.path.capacity() + self.name.capacity() + self.attribute.capacity() + self.entity.capacity();
-        let levels = self.levels.capacity() * size_of::<usize>();
+        let levels = self.levels.capacity() * (size_of::<Level>() + NAME_LEN_MAX);
         size_of::<Self>() + names + levels + self.value.held_bytes()
     }
 }

@@ -32,7 +32,7 @@ use sd_notify::NotifyState;
 
 pub use log::{Level, Log};
 pub use shared::{Loader, Status};
-pub use sink::SinkOptions;
+pub use sink::{FileOptions, SinkOptions};
 
 use crate::capture::{Change, LiveCapture, LiveError, LiveOptions};
 use crate::engine::{Engine, EngineOptions, Rules};
@@ -160,7 +160,7 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
         .map_err(|error| fault("entering the sandbox")(std::io::Error::other(error)))?;
 
     let sink_state = Arc::new(SinkState::default());
-    let path = setup.sink.path.clone().unwrap_or_default();
+    let path = setup.sink.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
     let sink = EventSink::start(setup.sink, sink_state.clone(), log.clone())
         .map_err(fault(format!("events to {}", path.display())))?;
     for notice in &setup.ruleset.notices {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::Ruleset;
 use super::log::Log;
-use super::sink::{SinkState, lock};
+use super::sink::{SinkKind, SinkState, lock};
 use crate::engine::Holdings;
 use crate::export::{LiveMetrics, MetricsInput, render_metrics};
 use crate::model::{Country, Counts, InterfaceCounts, Limits};
@@ -146,7 +146,7 @@ impl Shared {
         let (status, ruleset) = (self.status(), self.rules());
         let (reload_successful, reload_time) = *lock(&self.reload);
         let rules = &ruleset.rules;
-        let signatures: Vec<_> = rules.catalogue.signatures().map(|s| (s.id.clone(), s.class)).collect();
+        let signatures = crate::scan::finding_kinds(&rules.catalogue, &rules.watch);
         let policies: Vec<_> = rules.policy.rules().cloned().collect();
         let databases: Vec<_> =
             rules.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
@@ -174,7 +174,7 @@ impl Shared {
                     ("fragments", status.holdings.fragment_bytes),
                     ("documents", status.holdings.document_bytes),
                 ],
-                sinks: &[("file", self.sink.dropped.load(Ordering::Relaxed))],
+                sinks: &SinkKind::ALL.map(|kind| (kind.as_str(), self.sink.dropped(kind))),
                 reload_successful,
             }),
         })

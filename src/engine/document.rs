@@ -125,8 +125,15 @@ struct Sink<'a> {
 impl TextSink for Sink<'_> {
     fn enter(&mut self, label: &str, _name: Option<&str>) {
         let path = self.inside.labels.last().map_or_else(|| label.to_owned(), |outer| format!("{outer}/{label}"));
-        self.inside.scans.push(DocumentScan::new(&path));
+        let scan = self.inside.scans.last().map_or_else(|| DocumentScan::new(&path), |outer| outer.inner(&path));
+        self.inside.scans.push(scan);
         self.inside.labels.push(path);
+    }
+
+    fn record(&mut self, number: u32) {
+        if let Some(scan) = self.inside.scans.last_mut() {
+            scan.record(number);
+        }
     }
 
     fn text(&mut self, text: Text<'_>) {
@@ -140,7 +147,11 @@ impl TextSink for Sink<'_> {
         self.inside.labels.pop();
         if let Some(mut scan) = self.inside.scans.pop() {
             let findings = &mut self.reading.findings;
-            self.tools.scanner.end(&mut scan, &mut |finding| findings.push(finding));
+            let found = &mut |finding| findings.push(finding);
+            match self.inside.scans.last_mut() {
+                Some(outer) => self.tools.scanner.end_within(&mut scan, outer, found),
+                None => self.tools.scanner.end(&mut scan, found),
+            }
         }
     }
 

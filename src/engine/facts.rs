@@ -86,6 +86,7 @@ impl Facts for Sink<'_> {
     fn document_gap(&mut self, _dir: Direction, id: u32, len: u64) {
         if let Some(document) = self.live.documents.iter_mut().find(|document| document.id == id) {
             document.gap(len, &mut self.judge.tools, self.reading);
+            self.settle();
         }
     }
 

@@ -107,12 +107,15 @@ impl Judge {
     /// Goes on under other rules, from the next packet on. The caller tells all open flows with [`Judge::adopted`], giving
     /// the scanner that is returned if signatures or key changed.
     pub(super) fn adopt(&mut self, rules: Arc<Rules>) -> Option<Scanner> {
-        let same = Arc::ptr_eq(&self.rules.catalogue, &rules.catalogue) && self.rules.digest_key == rules.digest_key;
+        let same = Arc::ptr_eq(&self.rules.catalogue, &rules.catalogue)
+            && (Arc::ptr_eq(&self.rules.watch, &rules.watch)
+                || (self.rules.watch.is_empty() && rules.watch.is_empty()))
+            && self.rules.digest_key == rules.digest_key;
         self.rules = rules;
         if same {
             return None;
         }
-        let scanner = Scanner::new(self.rules.catalogue.clone(), self.rules.digest_key);
+        let scanner = Scanner::new(self.rules.catalogue.clone(), self.rules.digest_key).with_watch(&self.rules.watch);
         let old = std::mem::replace(&mut self.tools.scanner, scanner);
         sums::add_scan(&mut self.counts, &old.counts());
         Some(old)
@@ -126,6 +129,10 @@ impl Judge {
             let mut reading = Reading::default();
             for document in &mut live.documents {
                 document.restart(old, &mut reading);
+            }
+            let persons = old.take_persons();
+            if !persons.is_empty() {
+                live.ledger.get_or_insert_default().persons.add(persons);
             }
             self.settle(flow, state.scope, state.out, live, &mut reading);
         }
@@ -234,6 +241,10 @@ impl Judge {
     ) {
         if !live.documents.is_empty() {
             self.keep_budget(live, reading);
+        }
+        let persons = self.tools.scanner.take_persons();
+        if !persons.is_empty() {
+            live.ledger.get_or_insert_default().persons.add(persons);
         }
         for finding in std::mem::take(&mut reading.findings) {
             self.judge_finding(flow, scope, out, live, finding);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::persons::Persons;
 use crate::model::{
     Countries, Destination, EgressCounts, EvidenceSource, FindingKey, Inspection, Jurisdiction, Place, Tally,
     UninspectedReason, Verdict, ViolationKey,
@@ -37,6 +38,8 @@ pub(super) struct Ledger {
     pub(super) worst: Option<Verdict>,
     /// Whether a violation by octets that cannot be read was reported.
     pub(super) unread_reported: bool,
+    /// Persons told apart.
+    pub(super) persons: Persons,
     /// Findings that became events.
     pub(super) reported: u32,
     /// Whether rules with thresholds were about a finding.

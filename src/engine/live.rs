@@ -126,5 +126,6 @@ pub(super) fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live,
         destination,
         inspection: live.unread.inspection(bytes_out),
         verdict: live.ledger.as_ref().and_then(|ledger| ledger.worst).unwrap_or(Verdict::Allowed),
+        persons: live.ledger.as_ref().map_or(0, |ledger| ledger.persons.count()),
     }
 }

@@ -31,6 +31,7 @@ mod lane;
 mod ledger;
 mod live;
 mod names;
+mod persons;
 mod pixels;
 mod sending;
 mod sums;

@@ -123,6 +123,9 @@ fn flow_fields<M: SerializeMap>(
     map.serialize_entry("flow_last", &flow.last.to_string())?;
     map.serialize_entry("destination", &*flow.destination)?;
     map.serialize_entry("inspection", &flow.inspection)?;
+    if flow.persons > 0 {
+        map.serialize_entry("persons", &flow.persons)?;
+    }
     map.serialize_entry("verdict", &flow.verdict)
 }
 
@@ -158,6 +161,9 @@ impl Serialize for FindingObject<'_> {
         map.serialize_entry("document", &finding.document)?;
         if finding.test_value {
             map.serialize_entry("test_value", &true)?;
+        }
+        if let Some(record) = finding.record {
+            map.serialize_entry("record", &record)?;
         }
         if let Some(subject) = finding.subject {
             map.serialize_entry("subject", &subject)?;

@@ -145,6 +145,8 @@ pub struct FlowView {
     pub inspection: Inspection,
     /// The gravest verdict so far.
     pub verdict: Verdict,
+    /// Distinct persons so far whose identifiers were found in what left.
+    pub persons: u64,
 }
 
 /// The remote end's jurisdiction as events show it.

@@ -108,6 +108,8 @@ pub struct Finding {
     pub document: String,
     /// Whether the value is from a range reserved for tests and fiction.
     pub test_value: bool,
+    /// The record of the document that the value stood in: an object, a row, a form, counted from 1.
+    pub record: Option<u32>,
     /// The jurisdiction of the person the value belongs to, where the value tells.
     pub subject: Option<Country>,
     /// The list that holds the value, if it was found by exact match.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::records::Records;
 use super::words::{Hit, Lists};
 use crate::model::Finding;
 
@@ -26,6 +27,8 @@ struct Segment {
     /// Source octets an octet of text: 3 where wide forms were folded, else 1.
     stride: u8,
     field: Option<Arc<Field>>,
+    /// The record it belongs to, 0 for none.
+    record: u32,
 }
 
 /// A finding that waits for its neighbours to be known.
@@ -45,6 +48,10 @@ pub struct DocumentScan {
     pub(super) text: Vec<u8>,
     pub(super) base: u64,
     segments: VecDeque<Segment>,
+    /// The record that text belongs to.
+    record: u32,
+    /// Identifiers of persons by record.
+    pub(super) records: Records,
     /// Begin of a wide character that a piece of text broke off in.
     carry: Vec<u8>,
     carry_at: u64,
@@ -75,6 +82,8 @@ impl DocumentScan {
             text: Vec::new(),
             base: 0,
             segments: VecDeque::new(),
+            record: 0,
+            records: Records::default(),
             carry: Vec::new(),
             carry_at: 0,
             carry_field: None,
@@ -92,7 +101,57 @@ impl DocumentScan {
             + self.segments.capacity() * size_of::<Segment>()
             + self.carry.capacity()
             + self.pending.capacity() * (size_of::<Pending>() + 96)
+            + self.records.held_bytes()
             + self.taken.capacity() * size_of::<(u16, u64)>()
+    }
+
+    /// What follows belongs to this record of the document, 0 for none.
+    pub fn record(&mut self, number: u32) {
+        self.record = number;
+    }
+
+    /// A document that begins where this one stands now.
+    #[must_use]
+    pub fn inner(&self, path: &str) -> Self {
+        let mut inner = Self::new(path);
+        inner.records.within = self.record != 0 || self.records.within;
+        inner
+    }
+
+    /// Takes what was found in a document that ends here.
+    pub(super) fn take_in(&mut self, inner: &mut Records) {
+        let at = self.segments.back().map_or(0, |last| last.at + (self.end() - last.start) * u64::from(last.stride));
+        self.records.take_in((self.record != 0).then_some((self.record, at)), inner);
+    }
+
+    /// The record at a position, if it is in one.
+    pub(super) fn record_at(&self, position: u64) -> Option<u32> {
+        self.segment(position).map(|segment| segment.record).filter(|record| *record != 0)
+    }
+
+    /// The text around a position that belongs to the same record without a break, at most `reach` octets either way;
+    /// the position alone outside records.
+    pub(super) fn around_in_record(&self, position: u64, reach: u64) -> (u64, u64) {
+        let (mut from, mut to) = (position, position);
+        if self.record_at(position).is_none() {
+            return (from, to);
+        }
+        let at = self.segments.partition_point(|s| s.start <= position).saturating_sub(1);
+        let record = self.segments.get(at).map(|segment| segment.record);
+        let mut next = at;
+        while to < position.saturating_add(reach) && self.segments.get(next).map(|s| s.record) == record {
+            next += 1;
+            to = self.segments.get(next).map_or(self.end(), |segment| segment.start);
+        }
+        let mut before = Some(at);
+        while let Some(segment) = before.and_then(|before| self.segments.get(before))
+            && Some(segment.record) == record
+            && from + reach > position
+        {
+            from = from.min(segment.start);
+            before = before.and_then(|before| before.checked_sub(1));
+        }
+        (from.max(position.saturating_sub(reach)), to.min(position.saturating_add(reach)))
     }
 
     /// Position after the last octet collected.
@@ -161,17 +220,19 @@ impl DocumentScan {
             let count = self.end() - last.start;
             let same = same_field(last.field.as_ref(), field);
             let follows = last.at + count * u64::from(last.stride) == at;
-            begins = !(same && follows && (stride == last.stride));
+            begins = !(same && follows && (stride == last.stride) && last.record == self.record);
             // Values that stand apart in the source must not run together in the text.
             let apart = !same && (!follows || (last.field.is_some() && field.is_some()));
             if apart {
                 let source = last.at + count * u64::from(last.stride);
-                self.segments.push_back(Segment { start: self.end(), at: source, stride: 1, field: None });
+                let record = self.record;
+                self.segments.push_back(Segment { start: self.end(), at: source, stride: 1, field: None, record });
                 self.text.push(b'\n');
             }
         }
         if begins {
-            self.segments.push_back(Segment { start: self.end(), at, stride, field: field.cloned() });
+            let record = self.record;
+            self.segments.push_back(Segment { start: self.end(), at, stride, field: field.cloned(), record });
         }
         self.text.extend_from_slice(octets);
     }

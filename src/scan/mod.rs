@@ -25,6 +25,8 @@
 //! a value looks like: of different classes, both stay (an e-mail address as user name). A container frames other
 //! data (a licence's barcode, a cookie header) and neither hides nor is hidden.
 //!
+//! *Records.* Findings that stand in one record of a document belong to one person (`records.rs`).
+//!
 //! Signature files: `signatures/*.toml`, in the form that `signature.rs` describes.
 
 mod catalogue;
@@ -32,6 +34,7 @@ mod context;
 mod document;
 mod keyed;
 mod matcher;
+mod records;
 mod scanner;
 mod settle;
 mod signature;
@@ -45,11 +48,27 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use crate::model::DataClass;
+
 pub use catalogue::Catalogue;
 pub use document::DocumentScan;
+pub use records::{PERSON_RECORD, Person};
 pub use scanner::{BLOCK_OCTETS, ScanCounts, Scanner};
 pub use signature::{Edge, Example, Normalise, Signature, Verdict};
 pub use watch::{
     BuildCounts, NEAR_OCTETS, WATCH_FILE_OCTETS_MAX, WATCH_KEY_OCTETS, WatchAbout, WatchBuilder, WatchFileError,
     WatchInput, WatchKey, WatchSet, WatchSpec,
 };
+
+/// Everything that findings can be of: the catalogue's signatures, bundles, and watch lists, each with its class.
+pub fn finding_kinds(catalogue: &Catalogue, watch: &WatchSet) -> Vec<(Arc<str>, DataClass)> {
+    let mut kinds: Vec<_> = catalogue.signatures().map(|signature| (signature.id.clone(), signature.class)).collect();
+    kinds.push((PERSON_RECORD.into(), DataClass::Contact));
+    for list in watch.about() {
+        kinds.extend(list.classes.iter().map(|class| (list.signature.clone(), *class)));
+    }
+    kinds.dedup();
+    kinds
+}

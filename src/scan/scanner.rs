@@ -12,6 +12,7 @@ use super::catalogue::{
 use super::context::{Around, is_filler};
 use super::document::{DocumentScan, Field};
 use super::matcher::{AnchorStates, Exact, PATTERN_OCTETS_MAX, RUN_DIGITS_MAX, States};
+use super::records::Person;
 use super::settle::{Candidate, settle};
 use super::value::Digester;
 use super::watch::{WatchSet, Watcher};
@@ -69,6 +70,7 @@ pub struct Scanner {
     pub(super) counts: ScanCounts,
     pub(super) probe: Option<Probe>,
     pub(super) watcher: Option<Watcher>,
+    persons: Vec<Person>,
 }
 
 /// Memory that is used again for each block.
@@ -133,6 +135,7 @@ impl Scanner {
             counts: ScanCounts::default(),
             probe: None,
             watcher: None,
+            persons: Vec::new(),
             catalogue,
         }
     }
@@ -164,12 +167,34 @@ impl Scanner {
 
     /// Ends a document: all that is left is scanned and given out. The document can be used again from its beginning.
     pub fn end(&mut self, document: &mut DocumentScan, found: &mut dyn FnMut(Finding)) {
+        self.finish(document, found);
+        *document = DocumentScan::new(&std::mem::take(&mut document.path));
+    }
+
+    fn finish(&mut self, document: &mut DocumentScan, found: &mut dyn FnMut(Finding)) {
         document.flush();
         while document.scanned < document.end() {
             self.block(document, true, found);
         }
         self.give_out(document, u64::MAX, found);
+    }
+
+    /// Ends a document that stands in another: what it says of persons outside records of its own belongs to the record
+    /// of the other that it stands in.
+    pub fn end_within(
+        &mut self,
+        document: &mut DocumentScan,
+        outer: &mut DocumentScan,
+        found: &mut dyn FnMut(Finding),
+    ) {
+        self.finish(document, found);
+        outer.take_in(&mut document.records);
         *document = DocumentScan::new(&std::mem::take(&mut document.path));
+    }
+
+    /// The persons told apart since this was last asked.
+    pub fn take_persons(&mut self) -> Vec<Person> {
+        std::mem::take(&mut self.persons)
     }
 
     /// What was done so far.
@@ -259,7 +284,14 @@ impl Scanner {
     }
 
     fn give_out(&mut self, document: &mut DocumentScan, to: u64, found: &mut dyn FnMut(Finding)) {
-        self.counts.findings += super::settle::give_out(document, to, found);
+        let mut records = std::mem::take(&mut document.records);
+        let mut count = super::settle::give_out(document, to, &mut |finding| {
+            records.add(&finding);
+            found(finding);
+        });
+        count += records.give_out(to == u64::MAX, &document.path, &mut self.persons, found);
+        document.records = records;
+        self.counts.findings += count;
     }
 
     /// Looks at an octet that passed the gate.

@@ -140,6 +140,7 @@ fn keep(catalogue: &Catalogue, digester: &mut Digester, document: &mut DocumentS
         field: document.field(candidate.start).map(|f| f.path.to_string()),
         document: document.path.clone(),
         test_value: candidate.test,
+        record: document.record_at(candidate.start),
         subject: subject(signature, value),
         watch: None,
     };

@@ -59,6 +59,7 @@ fn view(recipient: &str) -> Arc<FlowView> {
         }),
         inspection: Inspection::default(),
         verdict: Verdict::Allowed,
+        persons: 0,
     })
 }
 
@@ -106,6 +107,7 @@ impl Counter {
                 field: None,
                 document: String::new(),
                 test_value: false,
+                record: None,
                 watch: None,
                 subject: None,
             }),

@@ -26,6 +26,10 @@ const HITS_MAX: usize = 4096;
 /// Rows of one tag that are looked at: many users may share an address.
 const ROWS_MAX: usize = 8;
 
+/// Octets either way that are searched in the value's own record: less than what is collected ahead of a block, so that
+/// the answer does not depend on how text came.
+const RECORD_OCTETS: u64 = 1536;
+
 /// Words of a secondary value.
 const WORDS_MAX: usize = 4;
 
@@ -199,6 +203,7 @@ impl Watcher {
                 field: document.field(hit.start).map(|field| field.path.to_string()),
                 document: document.path.clone(),
                 test_value: false,
+                record: document.record_at(hit.start),
                 subject: catalogue.at(hit.signature).and_then(|(signature, _)| subject(signature, value)),
                 watch: Some(WatchHit {
                     list: Arc::clone(&list.name),
@@ -225,8 +230,11 @@ fn corroborate(set: &WatchSet, list: &List, document: &DocumentScan, hit: &Hit) 
     let tagger = set.keys.get(list.key)?;
     let from = (hit.start - document.base) as usize;
     let to = (hit.end - document.base) as usize;
-    let before = document.text.get(from.saturating_sub(NEAR_OCTETS)..from)?;
-    let after = document.text.get(to..(to + NEAR_OCTETS).min(document.text.len()))?;
+    let (first, last) = document.around_in_record(hit.start, RECORD_OCTETS);
+    let first = from.saturating_sub(NEAR_OCTETS).min(first.saturating_sub(document.base) as usize);
+    let last = (to + NEAR_OCTETS).max(last.saturating_sub(document.base) as usize);
+    let before = document.text.get(first..from)?;
+    let after = document.text.get(to..last.max(to).min(document.text.len()))?;
     let fields = &list.opened.header.secondaries;
     let mut values: BTreeSet<(Form, Vec<u8>)> = BTreeSet::new();
     for text in [before, after] {

@@ -10,7 +10,7 @@
 //! line of the filter a list; work is bounded by the patterns, and a list of ten million adds nothing to it.
 //!
 //! **Score.** A primary value alone: what the value scores as user data, at least 60 (medium). With a secondary value
-//! of the same row within [`NEAR_OCTETS`], or in the same record: 100. Canaries: 100, class `custom`.
+//! of the same row within [`NEAR_OCTETS`], or within 1536 in the same record: 100. Canaries: 100, class `custom`.
 //!
 //! **Policy** names lists by signature: `signatures = ["watch/journalists"]`, or `"watch/*"`. The class of a finding is
 //! the type's, so rules for classes hold for it too.

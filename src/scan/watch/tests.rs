@@ -128,6 +128,28 @@ fn a_secondary_value_far_away_makes_nothing_sure() {
 }
 
 #[test]
+fn a_secondary_value_far_away_counts_in_the_same_record() {
+    let set = load(vec![journalists(1)]);
+    for (records, score) in [((1, 1), 100), ((1, 2), 60)] {
+        let mut scanner = Scanner::new(Arc::clone(&CATALOGUE), [7; 32]).with_watch(&set);
+        let mut document = DocumentScan::new("test");
+        let mut found = Vec::new();
+        let padding = "- ".repeat(400);
+        let pieces = [(records.0, "Müller-Lüdenscheidt"), (records.0, &*padding), (records.1, "203.0.113.8")];
+        let mut at = 0;
+        for (record, text) in pieces {
+            document.record(record);
+            let piece = Text { octets: text.as_bytes(), at, field: Some("x") };
+            scanner.text(&mut document, piece, &mut |f| found.push(f));
+            at += text.len() as u64;
+        }
+        scanner.end(&mut document, &mut |f| found.push(f));
+        found.retain(|finding| finding.watch.is_some());
+        assert_eq!((found.len(), found[0].confidence.0), (1, score), "{records:?}");
+    }
+}
+
+#[test]
 fn a_licence_s_barcode_is_found_under_its_state() {
     let set = load(vec![journalists(1)]);
     let barcode = |state: &str| {
