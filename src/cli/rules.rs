@@ -148,6 +148,7 @@ fn geo_settings(settings: &Settings) -> GeoSettings {
         local: settings.local.clone(),
         ranges: settings.ranges.clone(),
         site: settings.site,
+        max_age: Some(settings.geoip_max_age),
     }
 }
 

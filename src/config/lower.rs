@@ -29,6 +29,9 @@ const LOCAL_DEFAULT: &[&str] = &[
     "::1/128",
 ];
 
+/// DB-IP, MaxMind and IPinfo publish at least monthly: who is half a year behind should know.
+const GEOIP_MAX_AGE: Duration = Duration::from_secs(180 * 86_400);
+
 const THREADS_MAX: usize = 256;
 /// Octets that a digest key file must hold at least.
 const DIGEST_KEY_BYTES_MIN: usize = 32;
@@ -169,6 +172,7 @@ impl Lowering {
             fail_on_violation: raw.fail_on.is_some(),
             quiet: raw.quiet.unwrap_or(false),
             site: raw.site.as_ref().and_then(|word| self.site(word)),
+            geoip_max_age: raw.geoip_max_age.as_ref().and_then(|word| self.age(word)).unwrap_or(GEOIP_MAX_AGE),
             state: path(raw.state),
             limits,
             digest_key,
@@ -190,6 +194,15 @@ impl Lowering {
         };
         self.problems.push(problem);
         None
+    }
+
+    fn age(&mut self, word: &Written<String>) -> Option<Duration> {
+        let age = humantime::parse_duration(word.value.trim()).ok().filter(|age| !age.is_zero());
+        if age.is_none() {
+            let problem = word.problem(format!("`geoip-max-age` cannot be {}", quote(&word.value)));
+            self.problems.push(problem.with_hint("a time such as \"90 days\""));
+        }
+        age
     }
 
     fn site(&mut self, word: &Written<(f64, f64)>) -> Option<Site> {

@@ -65,6 +65,7 @@ fn the_example_names_every_option() {
         services,
         digest_key_file,
         site,
+        geoip_max_age,
         state,
         limits,
         live,
@@ -78,6 +79,7 @@ fn the_example_names_every_option() {
     assert!(override_files.is_empty() && home.is_some() && filter.is_some() && threads.is_some() && fail_on.is_some());
     assert!(events.is_some() && flows.is_some() && metrics.is_some() && json.is_some() && quiet.is_some());
     assert!(digest_key_file.is_some() && keylog.len() == 1 && state.is_some() && site.is_some());
+    assert!(geoip_max_age.is_some());
     assert_eq!((ranges.len(), updates.len(), updates[0].command.len()), (2, 1, 5));
     assert_eq!(policy[0].value, "home");
     assert_eq!(policy[1].value, "etc/policies/acme.toml");

@@ -14,7 +14,7 @@ use super::pixels::Pixels;
 use super::tally::{CountedFinding, LaneEvent, counts_for};
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
-use crate::geo::{Judgement, LIGHT_CONFLICT};
+use crate::geo::{Judgement, LIGHT_CONFLICT, Memo};
 use crate::model::{
     Country, Counts, Crossing, CrossingData, Datagram, Decision, Destination, Direction, Event, EventBody, Finding,
     FindingKey, FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, Scope, Segment, Tally, Timestamp,
@@ -36,6 +36,8 @@ pub(super) struct Judge {
     pub(super) keys: Arc<KeyLog>,
     pub(super) tools: Tools,
     pub(super) names: Names,
+    /// Places found so far, under the rules in force.
+    places: Memo<Judged>,
     counts: Counts,
     events: Vec<(u64, LaneEvent)>,
     /// Octets held by documents of this lane.
@@ -54,6 +56,7 @@ impl Judge {
                 now: Timestamp::default(),
             },
             names: Names::new(limits.names_max),
+            places: Memo::default(),
             rules,
             limits,
             options,
@@ -112,6 +115,7 @@ impl Judge {
                 || (self.rules.watch.is_empty() && rules.watch.is_empty()))
             && self.rules.digest_key == rules.digest_key;
         self.rules = rules;
+        self.places.clear();
         if same {
             return None;
         }
@@ -154,7 +158,7 @@ impl Judge {
     }
 
     /// Locates a flow as a whole: under its first name. Findings are judged under the name of their request.
-    pub(super) fn judge_as_a_whole(&self, flow: &FlowRecord, out: Direction, live: &mut Live) {
+    pub(super) fn judge_as_a_whole(&mut self, flow: &FlowRecord, out: Direction, live: &mut Live) {
         let name = live.name.as_ref().map(|(name, _)| name.clone()).filter(|_| names_the_remote(out));
         if live.judged.as_ref().is_none_or(|judged| judged.name != name) {
             live.judged = Some(Box::new(self.judged(flow, out, name.as_ref())));
@@ -270,8 +274,17 @@ impl Judge {
         }
     }
 
-    fn judged(&self, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
-        let locator = &self.rules.locator;
+    /// The place of a flow's remote end under a name. Flows come back to the same servers: what was found is remembered.
+    fn judged(&mut self, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
+        let Self { rules, places, .. } = self;
+        if rules.locator.hears_light() {
+            return Self::look_up(rules, flow, out, name);
+        }
+        places.recall(remote_addr(flow, out), name, || Self::look_up(rules, flow, out, name))
+    }
+
+    fn look_up(rules: &Rules, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
+        let locator = &rules.locator;
         let remote = remote_addr(flow, out);
         let name_text = name.map(AsRef::as_ref);
         let Judgement { place, evidence, claimed, feasible } =

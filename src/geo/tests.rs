@@ -35,10 +35,11 @@ fn well_known_addresses_and_names() {
     let mut wrong = Vec::new();
     for line in include_str!("cases.tsv").lines().filter(|line| !line.starts_with('#')) {
         let fields: Vec<_> = line.split('\t').collect();
-        let [address, name, location, control, service] = fields[..] else { panic!("{line}") };
+        let [address, name, location, control, service, operator] = fields[..] else { panic!("{line}") };
         let place = locator.locate(addr(address), Some(name).filter(|name| *name != "-"));
-        let got = (place.location.as_str(), place.control.as_str(), place.service.as_deref().unwrap_or("-"));
-        if got != (location, control, service) {
+        let word = |word: &Option<Arc<str>>| word.as_deref().unwrap_or("-").to_owned();
+        let got = (place.location.as_str(), place.control.as_str(), word(&place.service), word(&place.operator));
+        if got != (location, control, service.to_owned(), operator.to_owned()) {
             wrong.push(format!("{line}: got {got:?}"));
         }
     }
@@ -350,6 +351,37 @@ fn a_region_in_a_name_needs_the_network_of_the_provider() {
     let name = Some("europe-west6-docker.pkg.dev");
     assert_eq!(locator.locate(addr("1.0.0.1"), name).location, country("CH"));
     assert_ne!(locator.locate(addr("1.1.1.1"), name).location, country("CH"));
+}
+
+#[test]
+fn what_stands_in_many_places_is_marked_and_less_sure() {
+    let locator = load(&GeoSettings::default());
+    let mark = |address: &str| {
+        let evidence = locator.evidence(addr(address), None);
+        assert_eq!(locator.judge(addr(address), None, None).evidence, evidence);
+        let mark = evidence.iter().find(|piece| piece.source == EvidenceSource::Edge);
+        let sure = evidence.iter().find(|piece| piece.source == EvidenceSource::Database).map(|piece| piece.confidence);
+        (mark.map(|piece| (piece.origin.clone(), piece.matched.clone(), piece.deciding)), sure)
+    };
+    let (cloudflare, sure) = mark("104.16.1.1");
+    let (origin, matched, deciding) = cloudflare.expect("a mark");
+    assert!(origin.starts_with("Cloudflare, anycast: stands in many places; https://"), "{origin}");
+    assert_eq!((matched.as_str(), deciding, sure), ("104.16.0.0/13", false, Some(30)));
+    assert!(mark("13.35.0.1").0.expect("a mark").0.contains("delivery"));
+    assert!(mark("2606:4700:4700::1111").0.is_some());
+    assert_eq!(mark("223.5.5.5"), (None, Some(60)));
+}
+
+#[test]
+fn old_databases_are_stale_by_the_time_of_packets() {
+    let day = |days: u64| Timestamp::from_parts(days * 86_400, 0);
+    let any = load(&GeoSettings::default());
+    assert_eq!((any.stale_from(), any.stale(day(60_000)).len()), (None, 0));
+    let strict = load(&GeoSettings { max_age: Some(std::time::Duration::from_secs(86_400)), ..GeoSettings::default() });
+    let from = strict.stale_from().expect("a time");
+    assert_eq!(from.nanos(), (strict.databases()[0].build_epoch_s + 86_400) * 1_000_000_000);
+    assert!(strict.stale(from)[0].contains("is stale: built 20"));
+    assert_eq!(strict.stale(day(1)).len(), 0);
 }
 
 #[test]

@@ -384,10 +384,15 @@ fn the_example_is_true() {
     assert_eq!((set.about()[0].rules, set.bases.len(), set.exceptions.len()), (3, 1, 1));
     assert!(set.notices().is_empty(), "{:?}", set.notices());
     let ssn = "us-ssn/government-id/high";
-    assert_eq!(ask(&set, "2026-03-15", ssn, "BY/BY/chat").verdict, Verdict::Violation);
-    assert_eq!(ask(&set, "2026-03-14", ssn, "BY/BY/chat").verdict, Verdict::Allowed);
-    assert_eq!(ask(&set, "2026-03-15", "opaque", "RU/RU/chat").verdict, Verdict::Violation);
-    assert_eq!(ask(&set, "2026-03-15", ssn, "HK/HK/chat").verdict, Verdict::Allowed);
+    let (sender, peer) = ("10.20.8.9".parse().unwrap(), "198.51.100.9".parse().unwrap());
+    let ends = Ends { sender, peer, port: 5432, ..ENDS };
+    let ask = |at, data, to, ends| ask_between(&set, at, data, to, ends, None, None).verdict;
+    assert_eq!(ask("2026-03-15", ssn, "BY/BY/chat", ends), Verdict::Violation);
+    assert_eq!(ask("2026-03-14", ssn, "BY/BY/chat", ends), Verdict::Allowed);
+    assert_eq!(ask("2026-03-15", "opaque", "RU/RU/chat", ends), Verdict::Violation);
+    assert_eq!(ask("2026-03-15", ssn, "HK/HK/chat", ends), Verdict::Allowed);
+    assert_eq!(ask("2026-03-15", ssn, "BY/BY/chat", Ends { port: 443, ..ends }), Verdict::Allowed);
+    assert_eq!(set.suspicions().count(), 1);
 }
 
 #[test]
