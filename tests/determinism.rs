@@ -9,7 +9,7 @@ use common::{own_capture, run, text};
 fn outputs(threads: &str, capture: &str) -> Vec<Vec<u8>> {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
-    let files = ["events.jsonl", "flows.csv", "metrics.prom"];
+    let files = ["events.jsonl", "flows.csv", "metrics.prom", "report.html"];
     let out = run([
         "replay",
         "--home",
@@ -23,6 +23,8 @@ fn outputs(threads: &str, capture: &str) -> Vec<Vec<u8>> {
         &path(files[1]),
         "--metrics",
         &path(files[2]),
+        "--report",
+        &path(files[3]),
         capture,
     ]);
     assert!(matches!(out.status.code(), Some(0 | 1)), "{capture}: {}", text(&out.stderr));

@@ -8,29 +8,45 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{own_capture, run, text};
 
-fn metrics() -> String {
+/// Beside the policy of the home, one that counts and has an exception: families without any series have no line.
+const POLICY: &str = r#"
+[policy]
+id = "acme"
+version = "7"
+[[rule]]
+id = "customer-list"
+signatures = ["us-ssn"]
+to = ["SG"]
+decision = "deny"
+reason = "two hundred customers are the customer list"
+count = { unit = "persons", over = 240, window = "calendar-year" }
+[[exception]]
+id = "archive"
+rule = "acme/customer-list"
+approver = "N. N."
+ticket = "PRIV-7"
+reason = "moving the archive"
+from = 2026-02-01
+until = 2026-02-15
+[[suspicion]]
+id = "sealed"
+over = "1GiB"
+reason = "much that nobody could read"
+"#;
+
+fn replay(more: &[&str]) -> String {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let path = dir.path().join("metrics.prom");
-    // Families whose series come from policies have some.
-    let policy = dir.path().join("p.toml");
-    let text_of_policy = "[policy]\nid = \"p\"\n[[suspicion]]\nid = \"s\"\nover = \"1GiB\"\nreason = \"r\"\n\
-[[exception]]\nid = \"e\"\nrule = \"home/identifiers\"\napprover = \"n\"\nreason = \"r\"\nfrom = 2026-03-01\nuntil = 2026-03-02\n";
-    std::fs::write(&policy, text_of_policy).expect("written");
-    let out = run([
-        "replay".as_ref(),
-        "--quiet".as_ref(),
-        "--home".as_ref(),
-        "US".as_ref(),
-        "--policy".as_ref(),
-        "home".as_ref(),
-        "--policy".as_ref(),
-        policy.as_os_str(),
-        "--metrics".as_ref(),
-        path.as_os_str(),
-        own_capture("demo.pcap").as_os_str(),
-    ]);
+    let policy = dir.path().join("acme.toml");
+    std::fs::write(&policy, POLICY).expect("written");
+    let (policy, capture) = (policy.display().to_string(), own_capture("demo.pcap").display().to_string());
+    let own = ["replay", "--home", "US", "--policy", "home", "--policy", &policy, &capture];
+    let out = run(own.iter().chain(more));
     assert!(out.status.success(), "{}", text(&out.stderr));
-    std::fs::read_to_string(path).expect("written")
+    text(&out.stdout)
+}
+
+fn metrics() -> String {
+    replay(&["--quiet", "--metrics", "-"])
 }
 
 /// Metric to its label names.
@@ -72,14 +88,7 @@ fn what_is_exported_is_documented_and_the_other_way_round() {
 #[test]
 fn the_figures_are_the_summary_s() {
     let metrics = metrics();
-    let out = run([
-        "replay".as_ref(),
-        "--home".as_ref(),
-        "US".as_ref(),
-        "--json".as_ref(),
-        own_capture("demo.pcap").as_os_str(),
-    ]);
-    let summary: serde_json::Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let summary: serde_json::Value = serde_json::from_str(&replay(&["--json"])).expect("JSON");
     let sum = |family: &str| -> u64 {
         let values = metrics.lines().filter(|line| line.starts_with(&format!("{family}{{")));
         values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
@@ -95,4 +104,17 @@ fn the_figures_are_the_summary_s() {
         total("egress", "opaque_bytes") + total("egress", "missed_bytes")
     );
     assert!(total("violations", "count") > 0);
+}
+
+#[test]
+fn what_the_policies_say_of_themselves_is_exported() {
+    let metrics = metrics();
+    for line in [
+        "borderpost_policy_info{policy=\"acme\",version=\"7\"} 1",
+        "borderpost_threshold_near_total{policy=\"acme\",rule=\"customer-list\"} 1",
+        // 2026-02-15 00:00 UTC.
+        "borderpost_exception_expiry_timestamp_seconds{exception=\"archive\",policy=\"acme\",rule=\"customer-list\"} 1771113600",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "no line {line}");
+    }
 }

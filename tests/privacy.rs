@@ -52,7 +52,7 @@ fn planted_values_never_come_out() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
     let capture = own_capture("demo.pcap").to_string_lossy().into_owned();
-    let outputs = ["events.jsonl", "flows.csv", "metrics.prom"];
+    let outputs = ["events.jsonl", "flows.csv", "metrics.prom", "report.html"];
     let base = ["replay", "--home", "US"];
     let json = run(base.iter().map(ToString::to_string).chain([
         "--json".into(),
@@ -62,6 +62,8 @@ fn planted_values_never_come_out() {
         path(outputs[1]),
         "--metrics".into(),
         path(outputs[2]),
+        "--report".into(),
+        path(outputs[3]),
         capture.clone(),
     ]));
     assert!(json.status.success(), "{}", text(&json.stderr));

@@ -164,6 +164,18 @@ pub(super) struct ReplayArgs {
     /// Write metrics as Prometheus text
     #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
+    /// Write a report for privacy and audit people, one HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+    /// Play the captures as if they came from an interface now, and serve /metrics and the rest here until stopped
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["flows", "report", "state", "json", "fail_on", "quiet"])]
+    pub(super) serve: Option<String>,
+    /// With --serve: how many times faster than they were captured [default: 1]
+    #[arg(long, value_name = "N", requires = "serve", value_parser = speed)]
+    pub(super) speed: Option<f64>,
+    /// With --serve: begin anew at the end
+    #[arg(long = "loop", requires = "serve")]
+    pub(super) repeat: bool,
     /// Go on with what rules with thresholds counted in FILE, and keep it there; needs `digest-key-file` in the configuration
     #[arg(long, value_name = "FILE")]
     pub(super) state: Option<PathBuf>,
@@ -190,13 +202,22 @@ impl ReplayArgs {
             events: self.events.clone().map(Written::flag),
             flows: self.flows.clone().map(Written::flag),
             metrics: self.metrics.clone().map(Written::flag),
+            report: self.report.clone().map(Written::flag),
             state: self.state.clone().map(Written::flag),
             threads: self.threads.clone().map(Written::flag),
             json: self.json.then_some(true),
             fail_on: self.fail_on.map(|FailOn::Violation| Written::flag("violation".to_owned())),
             quiet: self.quiet.then_some(true),
+            live: RawLive { web_listen_address: self.serve.clone().map(Written::flag), ..RawLive::default() },
             ..self.common.flags()
         }
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(speed) if (1e-6..=1e6).contains(&speed) => Ok(speed),
+        _ => Err("a number from 0.000001 to 1000000".to_owned()),
     }
 }
 

@@ -59,6 +59,7 @@ pub fn run() -> ExitCode {
     keep_panics_quiet();
     let cli = args::Cli::read();
     let result = match cli.command {
+        args::Command::Replay(args) if args.serve.is_some() => run::play(args),
         args::Command::Replay(args) => replay::replay(&args),
         args::Command::Run(args) => run::run(args),
         args::Command::Doctor(args) => doctor::doctor(&args),

@@ -12,7 +12,8 @@ use super::{Done, Failure, colour, print, say, state, width};
 use crate::capture::{Captures, OpenError, Secrets};
 use crate::engine::{Engine, EngineOptions, Outcome};
 use crate::export::{
-    EventWriter, FlowTableWriter, MetricsInput, TableInput, Trail, render_metrics, render_tables, summary_json,
+    EventWriter, FlowTableWriter, MetricsInput, Register, ReportInput, ReportPolicy, TableInput, Trail, render_metrics,
+    render_report, render_tables, summary_json,
 };
 use crate::model::{CaptureSummary, Country, Event, EventBody, KeyLog, Problem};
 use crate::scan::finding_kinds;
@@ -24,6 +25,7 @@ struct Outputs {
     events: Option<EventWriter<Sink>>,
     flows: Option<FlowTableWriter<Sink>>,
     trail: Trail,
+    register: Option<Register>,
     /// The first failure of a sink; the replay goes on, so that the summary is still right.
     failure: Option<io::Error>,
 }
@@ -31,6 +33,9 @@ struct Outputs {
 impl Outputs {
     fn take(&mut self, event: &Event) {
         self.trail.note(event);
+        if let Some(register) = &mut self.register {
+            register.note(event);
+        }
         if let EventBody::Notice(text) = &event.body {
             say(text);
         }
@@ -47,7 +52,7 @@ impl Outputs {
         }
     }
 
-    fn finish(self) -> Result<Trail, Failure> {
+    fn finish(self) -> Result<(Trail, Option<Register>), Failure> {
         let mut result = self.failure.map_or(Ok(()), Err);
         if let Some(writer) = self.events {
             result = result.and(writer.finish().map(drop));
@@ -60,7 +65,7 @@ impl Outputs {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(Failure::Runtime(format!("output: {error}")))
             }
-            _ => Ok(self.trail),
+            _ => Ok((self.trail, self.register)),
         }
     }
 }
@@ -78,13 +83,15 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
         events: settings.events.as_deref().map(create).transpose()?.map(|sink| EventWriter::new(sink, paths)),
         flows: settings.flows.as_deref().map(create).transpose()?.map(FlowTableWriter::new),
         trail: Trail::default(),
+        register: settings.report.as_ref().map(|_| Register::default()),
         failure: None,
     };
     let metrics = settings.metrics.as_deref().map(create).transpose()?;
+    let report = settings.report.as_deref().map(create).transpose()?;
 
     let options = EngineOptions {
         threads: settings.threads.unwrap_or(1),
-        flow_events: outputs.events.is_some() || outputs.flows.is_some(),
+        flow_events: outputs.events.is_some() || outputs.flows.is_some() || report.is_some(),
     };
     let mut engine = Engine::new(rules, &settings.limits, options).with_tallies(tallies.unwrap_or_default());
     let progress = progress_bar(settings.quiet, captures.total_bytes());
@@ -108,11 +115,14 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
     if let Some(path) = &settings.state {
         state::save(path, &outcome.tallies, &digest_key)?;
     }
-    let trail = outputs.finish()?;
+    let (trail, register) = outputs.finish()?;
     let summaries = captures.summaries();
     diagnose(&loaded, &outcome, &summaries);
     if let Some(sink) = metrics {
         write_metrics(sink, &loaded, &outcome, &summaries)?;
+    }
+    if let (Some(sink), Some(register)) = (report, &register) {
+        write_report(sink, &loaded, &outcome, &summaries, register)?;
     }
     if settings.json {
         print(&format!("{:#}\n", summary_json(&summaries, &outcome.counts)))?;
@@ -181,8 +191,6 @@ fn write_metrics(
 ) -> Result<(), Failure> {
     let signatures = finding_kinds(&loaded.catalogue, &loaded.watch);
     let rules: Vec<_> = loaded.policy.rules().cloned().collect();
-    let suspicions: Vec<_> = loaded.policy.suspicions().cloned().collect();
-    let exceptions = loaded.policy.exceptions();
     let databases: Vec<_> = loaded.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
     let mut locations = vec![Country::UNKNOWN];
     locations.extend(loaded.settings.home);
@@ -192,8 +200,7 @@ fn write_metrics(
         counts: &outcome.counts,
         signatures: &signatures,
         rules: &rules,
-        suspicions: &suspicions,
-        exceptions: &exceptions,
+        policies: &loaded.policy.facts(),
         locations: &locations,
         databases: &databases,
         limits: &loaded.settings.limits,
@@ -207,6 +214,38 @@ fn write_metrics(
     sink.write_all(text.as_bytes())
         .and_then(|()| sink.flush())
         .map_err(|error| Failure::Runtime(format!("metrics: {error}")))
+}
+
+fn write_report(
+    mut sink: Sink,
+    loaded: &Loaded,
+    outcome: &Outcome,
+    captures: &[CaptureSummary],
+    register: &Register,
+) -> Result<(), Failure> {
+    let policies: Vec<_> = loaded
+        .policy
+        .about()
+        .iter()
+        .map(|about| ReportPolicy {
+            id: about.id.clone(),
+            title: about.title.clone(),
+            version: about.version.clone(),
+            as_of: about.as_of.clone(),
+            reviewer: about.reviewer.clone().unwrap_or_default(),
+        })
+        .collect();
+    let text = render_report(&ReportInput {
+        captures,
+        counts: &outcome.counts,
+        register,
+        policies: &policies,
+        notices: &loaded.policy.notices(),
+        attribution: &rules::attribution(&loaded.locator),
+    });
+    sink.write_all(text.as_bytes())
+        .and_then(|()| sink.flush())
+        .map_err(|error| Failure::Runtime(format!("report: {error}")))
 }
 
 /// A file for an output, or standard output for `-`.

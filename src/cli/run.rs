@@ -1,21 +1,66 @@
-//! `borderpost run`: from what was typed to a daemon, and from its end to exit codes.
+//! `borderpost run` and `replay --serve`: from what was typed to a daemon, and from its end to exit codes.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::args::RunArgs;
+use super::args::{ReplayArgs, RunArgs};
 use super::rules::{self, Loaded};
 use super::{Done, Failure, print};
-use crate::capture::{LiveError, LiveOptions};
+use crate::capture::{LiveError, LiveOptions, OpenError};
 use crate::config::Settings;
-use crate::daemon::{self, Fault, FileOptions, Listen, Log, Ruleset, Setup, SinkOptions, Status};
+use crate::daemon::{
+    self, Fault, FileOptions, Listen, Log, PlayOptions, Ruleset, Setup, SinkOptions, SourceError, SourceOptions, Status,
+};
 use crate::export::summary_json;
 use crate::model::{CaptureSummary, Problem};
 
 pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
     let loaded = load(&args)?;
+    let source = SourceOptions::Live(capture_options(&loaded.settings));
+    let allow_root = args.allow_root;
+    serve(&loaded, source, allow_root, move || load(&args))
+}
+
+/// `borderpost replay --serve`: the daemon, with captures in the place of an interface.
+pub(super) fn play(args: ReplayArgs) -> Result<Done, Failure> {
+    let loaded = load_play(&args)?;
+    if args.repeat && args.captures.iter().any(|path| path == Path::new("-")) {
+        let problem = Problem::file("command line", "standard input cannot be played in a loop: give a file");
+        return Err(vec![problem].into());
+    }
+    let source = SourceOptions::Played(PlayOptions {
+        paths: args.captures.clone(),
+        filter: loaded.settings.filter.clone(),
+        speed: args.speed.unwrap_or(1.0),
+        repeat: args.repeat,
+        keys: loaded.settings.keys.clone(),
+    });
+    serve(&loaded, source, true, move || load_play(&args))
+}
+
+fn load_play(args: &ReplayArgs) -> Result<Loaded, Failure> {
+    let settings = rules::settings(args.flags(), args.common.config.as_deref())?;
+    if let Some(problem) = events_to_stdout(&settings, args.common.config.as_deref()) {
+        return Err(vec![problem].into());
+    }
+    Loaded::load(settings)
+}
+
+fn events_to_stdout(settings: &Settings, file: Option<&Path>) -> Option<Problem> {
+    let file = file.map_or("command line".into(), |path| path.display().to_string());
+    (settings.events.as_deref() == Some(Path::new("-")))
+        .then(|| Problem::file(file, "`events` of a daemon is a file, not standard output"))
+}
+
+/// Runs the daemon until it is told to stop.
+fn serve(
+    loaded: &Loaded,
+    source: SourceOptions,
+    allow_root: bool,
+    load: impl Fn() -> Result<Loaded, Failure> + Send + Sync + 'static,
+) -> Result<Done, Failure> {
     let mut random_key = [0; 32];
     SystemRandom::new()
         .fill(&mut random_key)
@@ -24,7 +69,7 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
     let (json, metrics_path) = (settings.json, settings.metrics.clone());
     let live = &settings.live;
     let setup = Setup {
-        capture: capture_options(settings),
+        source,
         follow_interfaces: live.follow_interfaces,
         sink: SinkOptions {
             file: settings.events.clone().map(|path| FileOptions {
@@ -40,9 +85,9 @@ pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
         threads: settings.threads.unwrap_or(1),
         listen: if live.web_systemd_socket { Listen::Systemd } else { Listen::Address(live.web_listen_address) },
         lifecycle: live.web_enable_lifecycle,
-        allow_root: args.allow_root,
-        ruleset: ruleset(&loaded, random_key),
-        loader: Box::new(move || match load(&args) {
+        allow_root,
+        ruleset: ruleset(loaded, random_key),
+        loader: Box::new(move || match load() {
             Ok(loaded) => Ok(ruleset(&loaded, random_key)),
             Err(Failure::Invalid(problems)) => Err(problems.iter().map(ToString::to_string).collect()),
             Err(Failure::Runtime(message)) => Err(vec![message]),
@@ -79,13 +124,11 @@ pub(super) fn load(args: &RunArgs) -> Result<Loaded, Failure> {
     if settings.live.interfaces.is_empty() {
         let known = crate::capture::interfaces().join(", ");
         problems.push(
-            Problem::file(file.clone(), "`interface` is missing: nothing to capture")
+            Problem::file(file, "`interface` is missing: nothing to capture")
                 .with_hint(format!("there are: any, {known}")),
         );
     }
-    if settings.events.as_deref() == Some(Path::new("-")) {
-        problems.push(Problem::file(file, "`events` of a daemon is a file, not standard output"));
-    }
+    problems.extend(events_to_stdout(&settings, args.common.config.as_deref()));
     if problems.is_empty() { Loaded::load(settings) } else { Err(problems.into()) }
 }
 
@@ -112,9 +155,9 @@ fn fixed(settings: &Settings) -> String {
 
 fn refused(fault: Fault) -> Failure {
     match fault {
-        Fault::Capture(error @ LiveError::Filter { .. }) => {
-            Failure::Invalid(vec![Problem::file("filter", error.to_string())])
-        }
+        Fault::Source(
+            error @ (SourceError::Live(LiveError::Filter { .. }) | SourceError::Played(OpenError::Filter { .. })),
+        ) => Failure::Invalid(vec![Problem::file("filter", error.to_string())]),
         other => Failure::Runtime(other.to_string()),
     }
 }

@@ -43,7 +43,9 @@ impl Settings {
             line("filter", text(filter));
         }
         line("keylog", list(&mut self.keylog.iter().map(path)));
-        for (key, output) in [("events", &self.events), ("flows", &self.flows), ("metrics", &self.metrics)] {
+        for (key, output) in
+            [("events", &self.events), ("flows", &self.flows), ("metrics", &self.metrics), ("report", &self.report)]
+        {
             if let Some(output) = output {
                 line(key, text(&path(output)));
             }

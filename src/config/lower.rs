@@ -121,7 +121,12 @@ impl Lowering {
         {
             self.problems.push(filter.problem("`filter` is empty"));
         }
-        self.outputs([("events", &raw.events), ("flows", &raw.flows), ("metrics", &raw.metrics)]);
+        self.outputs([
+            ("events", &raw.events),
+            ("flows", &raw.flows),
+            ("metrics", &raw.metrics),
+            ("report", &raw.report),
+        ]);
         let threads = raw.threads.as_ref().and_then(|word| self.threads(word));
         if let Some(word) = &raw.fail_on
             && word.value != "violation"
@@ -167,6 +172,7 @@ impl Lowering {
             events: path(raw.events),
             flows: path(raw.flows),
             metrics: path(raw.metrics),
+            report: path(raw.report),
             threads,
             json: raw.json.unwrap_or(false),
             fail_on_violation: raw.fail_on.is_some(),
@@ -251,7 +257,7 @@ impl Lowering {
     }
 
     /// Outputs must not overwrite each other, and their directories must be there.
-    fn outputs(&mut self, outputs: [(&'static str, &Option<Written<PathBuf>>); 3]) {
+    fn outputs(&mut self, outputs: [(&'static str, &Option<Written<PathBuf>>); 4]) {
         let mut seen: BTreeMap<&Path, &str> = BTreeMap::new();
         for (key, path) in outputs {
             let Some(path) = path else { continue };

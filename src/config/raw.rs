@@ -102,6 +102,8 @@ pub struct RawConfig {
     pub flows: Option<Written<PathBuf>>,
     /// Where metrics go.
     pub metrics: Option<Written<PathBuf>>,
+    /// Where the HTML report goes.
+    pub report: Option<Written<PathBuf>>,
     /// Worker threads.
     pub threads: Option<Written<String>>,
     /// Summary as JSON.
@@ -179,6 +181,7 @@ impl RawConfig {
             events: flags.events.or(file.events),
             flows: flags.flows.or(file.flows),
             metrics: flags.metrics.or(file.metrics),
+            report: flags.report.or(file.report),
             threads: flags.threads.or(file.threads),
             json: flags.json.or(file.json),
             fail_on: flags.fail_on.or(file.fail_on),
@@ -250,6 +253,7 @@ impl Reader<'_> {
             events: self.path(root.string("events")),
             flows: self.path(root.string("flows")),
             metrics: self.path(root.string("metrics")),
+            report: self.path(root.string("report")),
             threads: self.text(root.quantity("threads")),
             json: root.boolean("json").map(|on| on.value),
             fail_on: self.text(root.string("fail-on")),

@@ -89,6 +89,8 @@ pub struct Settings {
     pub flows: Option<PathBuf>,
     /// Where metrics go.
     pub metrics: Option<PathBuf>,
+    /// Where the HTML report goes.
+    pub report: Option<PathBuf>,
     /// Worker threads, 1 to 256; `None` leaves it to the program.
     pub threads: Option<usize>,
     /// Summary as one JSON document instead of tables.

@@ -54,6 +54,7 @@ fn the_example_names_every_option() {
         events,
         flows,
         metrics,
+        report,
         threads,
         json,
         fail_on,
@@ -77,7 +78,14 @@ fn the_example_names_every_option() {
         (2, 2, 2, 1, 1, 1)
     );
     assert!(override_files.is_empty() && home.is_some() && filter.is_some() && threads.is_some() && fail_on.is_some());
-    assert!(events.is_some() && flows.is_some() && metrics.is_some() && json.is_some() && quiet.is_some());
+    assert!(
+        events.is_some()
+            && flows.is_some()
+            && metrics.is_some()
+            && report.is_some()
+            && json.is_some()
+            && quiet.is_some()
+    );
     assert!(digest_key_file.is_some() && keylog.len() == 1 && state.is_some() && site.is_some());
     assert!(geoip_max_age.is_some());
     assert_eq!((ranges.len(), updates.len(), updates[0].command.len()), (2, 1, 5));

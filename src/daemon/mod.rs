@@ -21,6 +21,7 @@ mod reload;
 mod sandbox;
 mod shared;
 mod sink;
+mod source;
 mod web;
 
 use std::net::{SocketAddr, TcpListener};
@@ -33,13 +34,15 @@ use sd_notify::NotifyState;
 pub use log::{Level, Log};
 pub use shared::{Loader, Status};
 pub use sink::{FileOptions, SinkOptions};
+pub use source::{PlayOptions, SourceError, SourceOptions};
 
-use crate::capture::{Change, LiveCapture, LiveError, LiveOptions};
+use crate::capture::Change;
 use crate::engine::{Engine, EngineOptions, Rules};
-use crate::model::{Country, Limits, Timestamp};
+use crate::model::{Country, Counts, Limits, Timestamp};
 use control::Control;
 use shared::Shared;
 use sink::{EventSink, SinkState, lock};
+use source::Source;
 
 /// How long the packet path waits for frames before it looks around.
 const WAIT: Duration = Duration::from_millis(100);
@@ -79,8 +82,8 @@ pub enum Listen {
 
 /// Everything a daemon is started with.
 pub struct Setup {
-    /// What to capture.
-    pub capture: LiveOptions,
+    /// What to read.
+    pub source: SourceOptions,
     /// Whether to keep the right to open interfaces that come later.
     pub follow_interfaces: bool,
     /// Where events go.
@@ -120,7 +123,7 @@ pub struct Final {
 pub enum Fault {
     /// Capturing is not possible as asked.
     #[error(transparent)]
-    Capture(#[from] LiveError),
+    Source(#[from] SourceError),
     /// The system refused something.
     #[error("{what}: {source}")]
     System {
@@ -149,12 +152,13 @@ fn fault(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Fault {
 /// # Errors
 /// When it cannot start, or a worker dies. What was counted until then is written.
 pub fn run(setup: Setup) -> Result<Final, Fault> {
-    if privileges::is_root() && !setup.allow_root {
+    let captures_live = matches!(setup.source, SourceOptions::Live(_));
+    if captures_live && privileges::is_root() && !setup.allow_root {
         return Err(Fault::Root);
     }
     let log = setup.log;
     let listener = listen(setup.listen)?;
-    let mut live = LiveCapture::open(setup.capture)?;
+    let mut live = Source::open(setup.source)?;
     privileges::give_up(setup.follow_interfaces).map_err(fault("giving up privileges"))?;
     let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>())
         .map_err(|error| fault("entering the sandbox")(std::io::Error::other(error)))?;
@@ -172,7 +176,8 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
         Arc::new(Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset));
     let address = listener.local_addr().map_err(fault("listening"))?;
     tell_changes(&mut live, &shared);
-    let mut path = PacketPath { live, engine, sink: &sink, shared: &shared, follow: setup.follow_interfaces };
+    let follow = setup.follow_interfaces;
+    let mut path = PacketPath { live, engine, options, ended: Counts::default(), sink: &sink, shared: &shared, follow };
     path.publish();
     let control = Control::start(shared.clone(), listener).map_err(fault("starting the control plane"))?;
     let open = shared.status().open;
@@ -215,8 +220,11 @@ fn limit_stop(log: Arc<Log>) {
 
 /// What turns: see the module.
 struct PacketPath<'a> {
-    live: LiveCapture,
+    live: Source,
     engine: Engine,
+    options: EngineOptions,
+    /// What earlier laps of played captures came to.
+    ended: Counts,
     sink: &'a EventSink,
     shared: &'a Shared,
     follow: bool,
@@ -230,17 +238,21 @@ impl PacketPath<'_> {
             if let Some(ruleset) = self.shared.take_rules() {
                 self.engine.adopt(ruleset.rules.clone(), &mut |event| self.sink.push(event));
             }
+            self.take_keys();
             let (engine, sink) = (&mut self.engine, self.sink);
-            let frames = self.live.read(&mut |frame| engine.feed(frame, &mut |event| sink.push(event)));
-            if frames == 0 {
+            let frames = self.live.read(clock(), &mut |frame| engine.feed(frame, &mut |event| sink.push(event)));
+            self.take_keys();
+            if self.live.take_lap() {
+                self.end_lap();
+            } else if frames == 0 {
                 if self.live.open_count() == 0 {
                     std::thread::sleep(WAIT);
                 } else {
-                    self.live.wait(WAIT).map_err(fault("waiting for frames"))?;
+                    self.live.wait(clock(), WAIT).map_err(fault("waiting for frames"))?;
                 }
             }
             if turned.elapsed() >= TURN_EVERY {
-                let now = if frames == 0 { wall_clock() } else { Timestamp::default() };
+                let now = if frames == 0 { clock_behind() } else { Timestamp::default() };
                 self.engine.advance(now, &mut |event| self.sink.push(event));
                 turned = Instant::now();
             }
@@ -259,8 +271,23 @@ impl PacketPath<'_> {
         Ok(())
     }
 
+    fn take_keys(&mut self) {
+        if let Some(keys) = self.live.take_keys() {
+            self.engine.add_keys(keys);
+        }
+    }
+
+    /// Ends all flows and goes on with their sums: what is played next are the same connections again.
+    fn end_lap(&mut self) {
+        let fresh = Engine::new(self.shared.rules().rules.clone(), &self.shared.limits, self.options);
+        let outcome = std::mem::replace(&mut self.engine, fresh).finish(&mut |event| self.sink.push(event));
+        self.engine.go_on_with(outcome.tallies);
+        self.ended.merge(&outcome.counts);
+    }
+
     fn publish(&mut self) {
-        let snapshot = self.engine.snapshot(&mut |event| self.sink.push(event));
+        let mut snapshot = self.engine.snapshot(&mut |event| self.sink.push(event));
+        snapshot.counts.merge(&self.ended);
         self.shared.publish(Status {
             counts: snapshot.counts,
             holdings: snapshot.holdings,
@@ -274,13 +301,14 @@ impl PacketPath<'_> {
         let (sink, until) = (self.sink, Instant::now() + DRAIN);
         let deadline = Instant::now() + STOP_LIMIT / 2;
         // A block that is not full is handed over when its time is up.
-        let _ = self.live.wait(WAIT);
+        let _ = self.live.wait(clock(), WAIT);
         let engine = &mut self.engine;
         while Instant::now() < until
-            && self.live.read(&mut |frame| engine.feed(frame, &mut |event| sink.push_until(event, deadline))) > 0
-        {
-        }
-        let outcome = self.engine.finish(&mut |event| sink.push_until(event, deadline));
+            && self.live.read(clock(), &mut |frame| engine.feed(frame, &mut |event| sink.push_until(event, deadline)))
+                > 0
+        {}
+        let mut outcome = self.engine.finish(&mut |event| sink.push_until(event, deadline));
+        outcome.counts.merge(&self.ended);
         self.shared.publish(Status {
             counts: outcome.counts,
             interfaces: self.live.counts().to_vec(),
@@ -290,13 +318,18 @@ impl PacketPath<'_> {
     }
 }
 
-fn wall_clock() -> Timestamp {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::default().after(now.saturating_sub(CLOCK_BEHIND))
+/// The wall clock.
+fn clock() -> Timestamp {
+    Timestamp::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+/// The wall clock, less what frames may be late.
+fn clock_behind() -> Timestamp {
+    Timestamp::default().after(clock().since(Timestamp::default()).saturating_sub(CLOCK_BEHIND))
 }
 
 /// Says what happened to interfaces, and names them to the writer of events.
-fn tell_changes(live: &mut LiveCapture, shared: &Shared) {
+fn tell_changes(live: &mut Source, shared: &Shared) {
     let changes = live.take_changes();
     if changes.is_empty() {
         return;

@@ -130,6 +130,11 @@ impl Engine {
         self
     }
 
+    /// Goes on with what an engine before this one counted for thresholds. Its other counts stay with its outcome.
+    pub fn go_on_with(&mut self, tallies: Tallies) {
+        self.tallies = tallies.without_counts();
+    }
+
     /// What is counted for thresholds, up to the events that came out.
     pub const fn tallies(&self) -> &Tallies {
         &self.tallies

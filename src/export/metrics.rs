@@ -8,7 +8,7 @@ use prometheus::core::{AtomicU64, GenericCounter, GenericCounterVec};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use crate::model::{
-    CaptureSummary, Country, Counts, DataClass, ExceptionRef, InterfaceCounts, Limits, RuleRef, UninspectedReason,
+    CaptureSummary, Country, Counts, DataClass, InterfaceCounts, Limits, PolicyFacts, RuleRef, UninspectedReason,
     Verdict,
 };
 
@@ -27,10 +27,8 @@ pub struct MetricsInput<'a> {
     pub signatures: &'a [(Arc<str>, DataClass)],
     /// Every rule: pre-created at 0.
     pub rules: &'a [Arc<RuleRef>],
-    /// Every rule that suspects: pre-created at 0.
-    pub suspicions: &'a [Arc<RuleRef>],
-    /// Exceptions to rules, with their ends.
-    pub exceptions: &'a [ExceptionRef],
+    /// The policies beside their rules.
+    pub policies: &'a PolicyFacts,
     /// Locations that are pre-created: home and unknown.
     pub locations: &'a [Country],
     /// Databases by name with build time, seconds since the epoch.
@@ -120,6 +118,7 @@ pub fn render_metrics(input: &MetricsInput<'_>) -> Result<String, prometheus::Er
     registry.register(Box::new(folded.clone()))?;
     let families = Families { registry, folded };
     state(&families, input)?;
+    policies(&families, input)?;
     traffic(&families, input)?;
     judgements(&families, input)?;
     let mut text = Vec::new();
@@ -173,6 +172,35 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
             dropped.add(&[sink], *count);
         }
         families.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+    }
+    Ok(())
+}
+
+fn policies(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
+    let PolicyFacts { versions, thresholds, exceptions } = input.policies;
+    let about = families.gauge("policy_info", "Always 1 for each policy in force.", &["policy", "version"])?;
+    for (policy, version) in versions {
+        about.with_label_values(&[policy, version]).set(1.0);
+    }
+    let lapses = families.gauge(
+        "exception_expiry_timestamp_seconds",
+        "When an exception to a rule lapses, seconds since the epoch.",
+        &["policy", "rule", "exception"],
+    )?;
+    for (rule, exception, until) in exceptions {
+        let (policy, rule) = rule.split_once('/').unwrap_or(("", rule));
+        lapses.with_label_values(&[policy, rule, exception]).set((until.nanos() / 1_000_000_000) as f64);
+    }
+    let mut near = families.counter(
+        "threshold_near_total",
+        "Times a count of persons or devices came to eight tenths of a rule's threshold.",
+        &["policy", "rule"],
+    )?;
+    for rule in thresholds {
+        near.add(&[&rule.policy, &rule.rule], 0);
+    }
+    for (rule, count) in &input.counts.thresholds_near {
+        near.add(&[&rule.policy, &rule.rule], *count);
     }
     Ok(())
 }
@@ -290,14 +318,6 @@ fn judgements(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
         violations.add(&labels, count);
     }
     suspicions(families, input)?;
-    let lapse = families.gauge(
-        "policy_exception_end_timestamp_seconds",
-        "When an exception to a rule lapses, seconds since the epoch: from then on the rule holds again.",
-        &["policy", "rule", "exception"],
-    )?;
-    for ExceptionRef { policy, rule, id, until } in input.exceptions {
-        lapse.with_label_values(&[policy, rule, id]).set((until.nanos() / 1_000_000_000) as f64);
-    }
     let mut conflicts = families.counter(
         "jurisdiction_conflicts_total",
         "Flows whose evidence disagrees on the location.",
@@ -319,7 +339,7 @@ fn suspicions(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
         "Traffic that could not be read and looks suspicious to a rule, by its volume or shape.",
         &["policy", "rule", "severity", "dst_location"],
     )?;
-    for rule in input.suspicions {
+    for rule in &input.policies.suspicions {
         for location in input.locations {
             suspicions.add(&[&rule.policy, &rule.rule, rule.severity.as_str(), location.as_str()], 0);
         }

@@ -166,6 +166,8 @@ pub struct Counts {
     pub jurisdiction_conflicts: BTreeMap<&'static str, u64>,
     /// Limits reached, by name, and what they cost.
     pub limits_reached: BTreeMap<&'static str, u64>,
+    /// Times a count of persons or devices came near a rule's threshold.
+    pub thresholds_near: BTreeMap<Arc<RuleRef>, u64>,
 }
 
 super::packet::names! {
@@ -256,6 +258,7 @@ impl Counts {
         self.conflicting_overlaps += other.conflicting_overlaps;
         add_all(&mut self.jurisdiction_conflicts, &other.jurisdiction_conflicts);
         add_all(&mut self.limits_reached, &other.limits_reached);
+        add_all(&mut self.thresholds_near, &other.thresholds_near);
     }
 
     /// Violations of at least one severity, for exit codes and tables.

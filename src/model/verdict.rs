@@ -175,6 +175,19 @@ pub struct SuspicionRule {
     pub group: Vec<CountGroup>,
 }
 
+/// What metrics tell of the policies in force, beside their rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyFacts {
+    /// Id and version of each policy.
+    pub versions: Vec<(String, String)>,
+    /// Rules that count persons or devices.
+    pub thresholds: Vec<Arc<RuleRef>>,
+    /// Rules that suspect.
+    pub suspicions: Vec<Arc<RuleRef>>,
+    /// Exceptions: the rule as `policy/rule`, the id, and when it lapses.
+    pub exceptions: Vec<(String, String, Timestamp)>,
+}
+
 /// What a verdict tells about the rule behind it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleRef {
@@ -192,17 +205,4 @@ pub struct RuleRef {
     pub reason: String,
     /// Who owns the rule.
     pub owner: String,
-}
-
-/// An exception to a rule, for those who want to know when it lapses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExceptionRef {
-    /// Policy of the rule that it lifts.
-    pub policy: String,
-    /// The rule.
-    pub rule: String,
-    /// Its own id.
-    pub id: String,
-    /// The first moment at which it lifts nothing any more.
-    pub until: Timestamp,
 }

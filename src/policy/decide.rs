@@ -103,6 +103,11 @@ impl Outcomes {
 }
 
 impl Policy {
+    /// Rules that count persons or devices.
+    pub(super) fn thresholds(&self) -> impl Iterator<Item = &Arc<RuleRef>> {
+        self.rules.iter().filter(|rule| rule.count.is_some()).map(|rule| &rule.reference)
+    }
+
     /// Makes the policy ready; `applies` says which rules are about the people whose data this is as declared (others
     /// wait for data that tells), `known` are the ids of all its rules. Names of hosts and purposes in `file` that are none are
     /// problems.

@@ -8,7 +8,7 @@ use super::ways::{HostsSpec, PurposeSpec, Recipient, WaySpec};
 use crate::model::operator_file::{At, OperatorFile, Table, bytes_from_text, day_text, quote};
 use crate::model::{
     CountGroup, CountUnit, CountWindow, Countries, Country, DataClass, Facet, Level, Problem, RuleRef, Severity,
-    SuspicionRule, Verdict,
+    SuspicionRule, Timestamp, Verdict,
 };
 
 /// Longest id of a policy, rule, set, basis or exception: ids become metric labels.
@@ -81,11 +81,6 @@ pub(super) struct Span {
 impl Span {
     pub(super) const ALWAYS: Self = Self { from: 0, until: u64::MAX };
 
-    /// When it ends, in nanoseconds since the epoch; `u64::MAX` for never.
-    pub(super) const fn until(self) -> u64 {
-        self.until
-    }
-
     /// Whether all of it lies before a time.
     pub(super) const fn is_over(self, nanos: u64) -> bool {
         self.until != u64::MAX && self.until <= nanos
@@ -94,6 +89,11 @@ impl Span {
     /// Whether all of another span lies within this one.
     pub(super) const fn covers(self, other: Self) -> bool {
         self.from <= other.from && other.until <= self.until
+    }
+
+    /// The first moment after it; `None` if it has no end.
+    pub(super) fn end(self) -> Option<Timestamp> {
+        (self.until != u64::MAX).then(|| Timestamp::from_nanos(self.until))
     }
 
     pub(super) const fn contains(self, nanos: u64) -> bool {

@@ -76,7 +76,7 @@ use ways::Ways;
 
 use crate::model::operator_file::{nearest_hint, quote};
 use crate::model::{
-    Countries, Country, Crossing, Decision, ExceptionRef, Problem, RuleRef, SuspicionRule, Timestamp, Verdict,
+    Countries, Country, Crossing, Decision, PolicyFacts, Problem, RuleRef, SuspicionRule, Timestamp, Verdict,
 };
 
 /// The built-in policies: name and TOML text, by name.
@@ -265,6 +265,18 @@ impl PolicySet {
         &self.about
     }
 
+    /// What metrics tell of the policies.
+    pub fn facts(&self) -> PolicyFacts {
+        let lapses =
+            |exception: &Exception| Some((exception.rule.value.clone(), exception.id.clone(), exception.span.end()?));
+        PolicyFacts {
+            versions: self.about.iter().map(|about| (about.id.clone(), about.version.clone())).collect(),
+            thresholds: self.policies.iter().flat_map(Policy::thresholds).cloned().collect(),
+            suspicions: self.suspicions.clone(),
+            exceptions: self.exceptions.iter().filter_map(lapses).collect(),
+        }
+    }
+
     /// What an operator should be told once: policies that nobody reviewed, policies and bases without
     /// effect.
     pub fn notices(&self) -> Vec<String> {
@@ -324,11 +336,6 @@ impl PolicySet {
         problems
     }
 
-    /// The suspicions there are, sorted: for metric series that exist before anything happens.
-    pub fn suspicions(&self) -> impl Iterator<Item = &Arc<RuleRef>> {
-        self.suspicions.iter()
-    }
-
     /// The fewest octets that a suspicion waits for; `None` without any.
     pub fn least_suspected(&self) -> Option<u64> {
         self.least_suspected
@@ -337,20 +344,6 @@ impl PolicySet {
     /// The suspicions that octets which nobody can read are about.
     pub fn suspecting(&self, sending: &Sending<'_>) -> Vec<Arc<SuspicionRule>> {
         self.policies.iter().flat_map(|policy| policy.suspecting(sending)).cloned().collect()
-    }
-
-    /// The exceptions: which rule each lifts, and when it lapses.
-    pub fn exceptions(&self) -> Vec<ExceptionRef> {
-        let all = self.exceptions.iter().map(|exception| {
-            let (policy, rule) = exception.rule.value.split_once('/').unwrap_or(("", &exception.rule.value));
-            ExceptionRef {
-                policy: policy.to_owned(),
-                rule: rule.to_owned(),
-                id: exception.id.clone(),
-                until: Timestamp::from_nanos(exception.span.until()),
-            }
-        });
-        all.collect()
     }
 
     /// Judges a crossing.

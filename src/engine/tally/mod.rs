@@ -145,6 +145,7 @@ impl Tallies {
             let (before, after) = self.add(rule, counted, tag, today, first_day);
             let warn = (rule.over.saturating_mul(WARN_TENTHS)).div_ceil(10);
             if before < warn && after >= warn {
+                *self.counts.thresholds_near.entry(rule.rule.clone()).or_default() += 1;
                 let text = format!(
                     "rule {}/{}: {after} of {} {} within its window ({}) went to {}",
                     rule.rule.policy,
@@ -217,6 +218,11 @@ impl Tallies {
             }
         }
         *self.counts.egress_by_verdict.entry((to, worst)).or_default() += bytes;
+    }
+
+    /// Only what thresholds rest on, as a file keeps it.
+    pub(super) fn without_counts(self) -> Self {
+        Self { groups: self.groups, room: self.room, suspects: self.suspects, ..Self::default() }
     }
 
     /// What thresholds add to the counts of the lanes.
