@@ -177,7 +177,7 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
 }
 
 fn policies(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
-    let PolicyFacts { versions, thresholds, exceptions } = input.policies;
+    let PolicyFacts { versions, thresholds, exceptions, suspicions: _ } = input.policies;
     let about = families.gauge("policy_info", "Always 1 for each policy in force.", &["policy", "version"])?;
     for (policy, version) in versions {
         about.with_label_values(&[policy, version]).set(1.0);
