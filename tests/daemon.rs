@@ -4,266 +4,14 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
 mod common;
+mod netns;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::Stdio;
 
+use netns::{CLIENT, CN, CONFIG, DE, Net, SSN, essence, of_type, succeeds};
 use serde_json::Value;
-
-const LOCAL: &str = "10.9.0.1";
-/// Abroad: the override of [`CONFIG`] puts them into CN and DE.
-const CN: &str = "203.0.113.7";
-const DE: &str = "198.51.100.7";
-
-const CONFIG: &str = r#"
-local = ["10.9.0.0/24"]
-home = "US"
-follow-interfaces = true
-[[overrides]]
-prefix = "203.0.113.0/24"
-location = "CN"
-control = "CN"
-[[overrides]]
-prefix = "198.51.100.0/24"
-location = "DE"
-control = "DE"
-"#;
-
-const SSN: &str = r#"{"ssn":"536-22-8726"}"#;
-
-/// Answers POST and GET, on all addresses.
-const SERVER: &str = r#"
-import http.server
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    def do_POST(self):
-        self.rfile.read(int(self.headers['content-length']))
-        self.do_GET()
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header('content-length', '2')
-        self.end_headers()
-        self.wfile.write(b'ok')
-    def log_message(self, *arguments):
-        pass
-http.server.ThreadingHTTPServer(('', 8080), Handler).serve_forever()
-"#;
-
-/// Posts the same body on connections of their own: how often, then to whom.
-const CLIENT: &str = r#"
-import http.client, sys
-for _ in range(int(sys.argv[1])):
-    connection = http.client.HTTPConnection(sys.argv[2], 8080, timeout=5)
-    connection.request('POST', '/', sys.argv[3], {'content-type': 'application/json'})
-    connection.getresponse().read()
-    connection.close()
-"#;
-
-fn succeeds(command: &str) -> bool {
-    let mut words = command.split(' ');
-    let output = Command::new(words.next().expect("a command")).args(words).stderr(Stdio::null()).output();
-    output.is_ok_and(|output| output.status.success())
-}
-
-/// Two namespaces: `here` with the monitored host, `there` with the rest of the world.
-struct Net {
-    here: String,
-    there: String,
-    dir: tempfile::TempDir,
-    server: Option<Child>,
-}
-
-impl Net {
-    /// `None`, said on stderr, where namespaces cannot be made.
-    fn new() -> Option<Self> {
-        for tool in ["curl --version", "tcpdump --version", "python3 --version"] {
-            if !succeeds(tool) {
-                eprintln!("SKIPPED: {tool} does not run here");
-                return None;
-            }
-        }
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let id = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let mut net = Self {
-            here: format!("bp-here-{id}"),
-            there: format!("bp-there-{id}"),
-            dir: tempfile::tempdir().expect("a temporary folder"),
-            server: None,
-        };
-        if !succeeds(&format!("ip netns add {}", net.here)) || !succeeds(&format!("ip netns add {}", net.there)) {
-            eprintln!("SKIPPED: network namespaces cannot be made here (needs root and iproute2)");
-            return None;
-        }
-        net.link();
-        net.server = Some(net.python(&net.there, SERVER, &[]));
-        net.until("the server answers", || net.curl(&["-m", "1", &format!("http://{CN}:8080/")]).is_some());
-        fs::write(net.path("c.toml"), CONFIG).expect("written");
-        Some(net)
-    }
-
-    /// Joins the namespaces.
-    fn link(&self) {
-        let (here, there) = (&self.here, &self.there);
-        for command in [
-            format!("ip link add mon0 netns {here} type veth peer name far0 netns {there}"),
-            format!("ip -n {here} addr add {LOCAL}/24 dev mon0"),
-            format!("ip -n {there} addr add {CN}/24 dev far0"),
-            format!("ip -n {there} addr add {DE}/24 dev far0"),
-            format!("ip -n {here} link set lo up"),
-            format!("ip -n {here} link set mon0 up"),
-            format!("ip -n {there} link set far0 up"),
-            format!("ip -n {here} route add default dev mon0"),
-            format!("ip -n {there} route add default dev far0"),
-        ] {
-            assert!(succeeds(&command), "{command}");
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn within(&self, namespace: &str, program: &str) -> Command {
-        let mut command = Command::new("ip");
-        // `ip netns exec` becomes the program: signals reach it.
-        command
-            .args(["netns", "exec", namespace, program])
-            .stderr(Stdio::null())
-            .current_dir(self.dir.path())
-            .env("NO_COLOR", "1");
-        command
-    }
-
-    fn python(&self, namespace: &str, code: &str, args: &[&str]) -> Child {
-        self.within(namespace, "python3").args(["-c", code]).args(args).spawn().expect("python3")
-    }
-
-    fn post(&self, times: u32, to: &str, body: &str) {
-        assert!(self.python(&self.here, CLIENT, &[&times.to_string(), to, body]).wait().expect("ended").success());
-    }
-
-    fn curl(&self, args: &[&str]) -> Option<String> {
-        let output =
-            self.within(&self.here, "curl").arg("-sS").args(args).stderr(Stdio::null()).output().expect("curl");
-        output.status.success().then(|| common::text(&output.stdout))
-    }
-
-    fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
-        let begun = Instant::now();
-        while !done() {
-            assert!(begun.elapsed() < Duration::from_secs(15), "{what}: not within 15 s");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn daemon(&self, args: &[&str]) -> Daemon<'_> {
-        let log = fs::File::options().create(true).append(true).open(self.path("log")).expect("opened");
-        let child = self
-            .within(&self.here, env!("CARGO_BIN_EXE_borderpost"))
-            .args(["run", "-c", "c.toml", "-i", "mon0", "--events", "events.jsonl", "--json", "--allow-root"])
-            .args(["--web.enable-lifecycle", "--log.format", "json"])
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the daemon starts");
-        let daemon = Daemon { net: self, child };
-        self.until("the daemon is ready", || daemon.get("/-/ready").is_some_and(|text| text == "ready\n"));
-        daemon
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.path("log")).expect("a log")
-    }
-
-    /// Lines of the events that are whole, and the number of those that are not.
-    fn events(&self) -> (Vec<Value>, usize) {
-        let text = fs::read_to_string(self.path("events.jsonl")).expect("events");
-        let all: Vec<Option<Value>> = text.lines().map(|line| serde_json::from_str(line).ok()).collect();
-        let broken = all.iter().filter(|event| event.is_none()).count();
-        (all.into_iter().flatten().collect(), broken)
-    }
-}
-
-impl Drop for Net {
-    fn drop(&mut self) {
-        if let Some(server) = &mut self.server {
-            let _ = server.kill();
-            let _ = server.wait();
-        }
-        for namespace in [&self.here, &self.there] {
-            succeeds(&format!("ip netns del {namespace}"));
-        }
-    }
-}
-
-struct Daemon<'n> {
-    net: &'n Net,
-    child: Child,
-}
-
-impl Daemon<'_> {
-    fn get(&self, path: &str) -> Option<String> {
-        self.net.curl(&["-m", "5", &format!("http://127.0.0.1:9477{path}")])
-    }
-
-    /// Status and text of a POST.
-    fn post(&self, path: &str) -> (String, String) {
-        let url = format!("http://127.0.0.1:9477{path}");
-        let answer = self.net.curl(&["-m", "20", "-X", "POST", "-w", "\n%{http_code}", &url]).expect("an answer");
-        let (text, status) = answer.rsplit_once('\n').expect("a status");
-        (status.to_owned(), text.to_owned())
-    }
-
-    /// Sums of the metrics whose name and labels begin so.
-    fn metric(&self, series: &str) -> f64 {
-        let text = self.get("/metrics").expect("metrics");
-        let lines = text.lines().filter(|line| line.starts_with(series));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-    }
-
-    fn signal(&self, name: &str) {
-        assert!(succeeds(&format!("kill -{name} {}", self.child.id())));
-    }
-
-    /// Ends it as systemd does, and gives its summary.
-    fn stop(mut self) -> Value {
-        self.signal("TERM");
-        let mut text = String::new();
-        self.child.stdout.take().expect("piped").read_to_string(&mut text).expect("read");
-        let status = self.child.wait().expect("ended");
-        assert_eq!(status.code(), Some(0), "{}", self.net.log());
-        serde_json::from_str(&text).expect("a summary")
-    }
-}
-
-impl Drop for Daemon<'_> {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What must be the same live and replayed: by location flows, packets and octets; findings; violations.
-fn essence(summary: &Value) -> (BTreeMap<String, [u64; 3]>, Value, Value) {
-    let mut egress: BTreeMap<String, [u64; 3]> = BTreeMap::new();
-    for row in summary["egress"].as_array().expect("a list") {
-        let sums = egress.entry(row["location"].to_string()).or_default();
-        for (sum, key) in sums.iter_mut().zip(["flows", "packets", "bytes"]) {
-            *sum += row[key].as_u64().expect("a number");
-        }
-    }
-    (egress, summary["findings"].clone(), summary["violations"].clone())
-}
-
-fn of_type<'e>(events: &'e [Value], event_type: &str) -> Vec<&'e Value> {
-    events.iter().filter(|event| event["event_type"] == event_type).collect()
-}
 
 #[test]
 fn live_and_replayed_traffic_say_the_same() {
@@ -373,23 +121,6 @@ fn what_was_sent_before_sigterm_is_written() {
 }
 
 #[test]
-fn a_killed_daemon_starts_clean_and_loses_little() {
-    let Some(net) = Net::new() else { return };
-    let mut load = net.python(&net.here, CLIENT, &["100000", CN, SSN]);
-    for round in 0..5u64 {
-        let daemon = net.daemon(&[]);
-        std::thread::sleep(Duration::from_millis(200 + 70 * round));
-        daemon.signal("KILL");
-    }
-    net.daemon(&[]).stop();
-    let _ = load.kill();
-    let _ = load.wait();
-    let (events, broken) = net.events();
-    assert!(broken <= 5, "at most one line is cut by a kill: {broken}");
-    assert!(of_type(&events, "violation").len() > 50);
-}
-
-#[test]
 fn an_interface_that_returns_is_followed() {
     let Some(net) = Net::new() else { return };
     let daemon = net.daemon(&[]);
@@ -398,7 +129,8 @@ fn an_interface_that_returns_is_followed() {
     // Down and up again: the ring stays.
     for state in ["down", "up"] {
         assert!(succeeds(&format!("ip -n {} link set mon0 {state}", net.here)));
-        std::thread::sleep(Duration::from_millis(300));
+        let state = format!("state {}", state.to_uppercase());
+        net.until("the link changes", || net.output(&net.here, "ip", &["link", "show", "mon0"]).contains(&state));
     }
     assert!(succeeds(&format!("ip -n {} route add default dev mon0", net.here)));
     net.post(1, CN, SSN);
@@ -417,6 +149,7 @@ fn an_interface_that_returns_is_followed() {
 /// What systemd does: passes a listening socket and a socket for notifications, and prints what it is told.
 const SYSTEMD: &str = r#"
 import os, signal, socket, sys, time
+seen = set()
 told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 told.bind('notify')
 web = socket.create_server(('127.0.0.1', 9477))
@@ -426,7 +159,7 @@ if pid == 0:
     os.set_inheritable(3, True)
     os.environ.update(NOTIFY_SOCKET=os.path.abspath('notify'), WATCHDOG_USEC='600000', LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))
     os.execv(sys.argv[1], sys.argv[1:])
-end = time.time() + 5
+end = time.time() + 15
 reloaded = False
 while time.time() < end:
     told.settimeout(max(0.01, end - time.time()))
@@ -435,11 +168,13 @@ while time.time() < end:
     except TimeoutError:
         break
     print(text, flush=True)
+    seen.add(text.split('=')[0])
     if text.startswith('READY=1') and not reloaded:
         reloaded = True
         os.kill(pid, signal.SIGHUP)
-    elif text.startswith('READY=1'):
-        time.sleep(0.5)
+        seen.clear()
+    elif {'READY', 'WATCHDOG', 'STATUS'} <= seen:
+        seen.clear()
         os.kill(pid, signal.SIGTERM)
     elif text.startswith('STOPPING=1'):
         break

@@ -237,6 +237,9 @@ pub(super) struct RunArgs {
     /// Write the last metrics as Prometheus text when stopping
     #[arg(long, value_name = "FILE")]
     pub(super) metrics: Option<PathBuf>,
+    /// Go on with what rules with thresholds counted in FILE, and keep it there; needs `digest-key-file` in the configuration
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
     /// Worker threads [default: 1]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<String>,
@@ -270,6 +273,7 @@ impl RunArgs {
             filter: self.filter.clone().map(Written::flag),
             events: self.events.clone().map(Written::flag),
             metrics: self.metrics.clone().map(Written::flag),
+            state: self.state.clone().map(Written::flag),
             threads: self.threads.clone().map(Written::flag),
             json: self.json.then_some(true),
             live: RawLive {

@@ -2,17 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::args::{ReplayArgs, RunArgs};
 use super::rules::{self, Loaded};
-use super::{Done, Failure, print};
+use super::{Done, Failure, print, state};
 use crate::capture::{LiveError, LiveOptions, OpenError};
 use crate::config::Settings;
 use crate::daemon::{
-    self, Fault, FileOptions, Listen, Log, PlayOptions, Ruleset, Setup, SinkOptions, SourceError, SourceOptions, Status,
+    self, Fault, FileOptions, Listen, Log, PlayOptions, Ruleset, Setup, SinkOptions, SourceError, SourceOptions,
+    SpillOptions, StateOptions, Status,
 };
+use crate::engine::Tallies;
 use crate::export::summary_json;
 use crate::model::{CaptureSummary, Problem};
 
@@ -66,6 +69,10 @@ fn serve(
         .fill(&mut random_key)
         .map_err(|_| Failure::Runtime("the system gives no random octets".to_owned()))?;
     let settings = &loaded.settings;
+    let first = ruleset(loaded, random_key);
+    let digest_key = first.rules.digest_key;
+    let kept = settings.state.is_some();
+    let state = settings.state.as_deref().map(|path| kept_counts(path, digest_key, settings.live.state_interval));
     let (json, metrics_path) = (settings.json, settings.metrics.clone());
     let live = &settings.live;
     let setup = Setup {
@@ -78,17 +85,33 @@ fn serve(
                 rotate_after: live.rotate_after,
                 rotate_keep: live.rotate_keep,
             }),
+            spill: live.spill.clone().map(|path| SpillOptions { path, max_bytes: live.spill_bytes }),
         },
-        outputs: settings.events.iter().chain(&settings.metrics).cloned().collect(),
+        outputs: settings
+            .events
+            .iter()
+            .chain(&settings.metrics)
+            .chain(&settings.state)
+            .chain(&live.spill)
+            .cloned()
+            .collect(),
+        state: state.transpose()?,
         log: Arc::new(Log::new(live.log_format)),
         limits: settings.limits.clone(),
         threads: settings.threads.unwrap_or(1),
         listen: if live.web_systemd_socket { Listen::Systemd } else { Listen::Address(live.web_listen_address) },
         lifecycle: live.web_enable_lifecycle,
         allow_root,
-        ruleset: ruleset(loaded, random_key),
+        ruleset: first,
         loader: Box::new(move || match load() {
-            Ok(loaded) => Ok(ruleset(&loaded, random_key)),
+            Ok(loaded) => {
+                let ruleset = ruleset(&loaded, random_key);
+                if kept && ruleset.rules.digest_key != digest_key {
+                    let what = "`digest-key-file` has another key than `state` was counted with: restart without the old state";
+                    return Err(vec![what.to_owned()]);
+                }
+                Ok(ruleset)
+            }
             Err(Failure::Invalid(problems)) => Err(problems.iter().map(ToString::to_string).collect()),
             Err(Failure::Runtime(message)) => Err(vec![message]),
         }),
@@ -147,10 +170,22 @@ fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Ruleset {
     }
 }
 
+/// What thresholds counted, and how it is kept.
+fn kept_counts(path: &Path, key: [u8; 32], interval: Duration) -> Result<StateOptions, Failure> {
+    let tallies = state::load(path, &key)?;
+    let path = path.to_owned();
+    let save = move |tallies: &Tallies| match state::save(&path, tallies, &key) {
+        Ok(()) => Ok(()),
+        Err(Failure::Runtime(message)) => Err(message),
+        Err(Failure::Invalid(problems)) => Err(problems.iter().map(ToString::to_string).collect()),
+    };
+    Ok(StateOptions { tallies, save: Box::new(save), interval })
+}
+
 /// What needs a restart, as text to compare.
 fn fixed(settings: &Settings) -> String {
-    let Settings { live, limits, threads, filter, events, .. } = settings;
-    format!("{live:?} {limits:?} {threads:?} {filter:?} {events:?}")
+    let Settings { live, limits, threads, filter, events, state, .. } = settings;
+    format!("{live:?} {limits:?} {threads:?} {filter:?} {events:?} {state:?}")
 }
 
 fn refused(fault: Fault) -> Failure {

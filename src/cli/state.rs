@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::Failure;
@@ -27,11 +28,21 @@ pub(super) fn save(path: &Path, tallies: &Tallies, key: &[u8; 32]) -> Result<(),
 
 fn replace(path: &Path, octets: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Beside the file, as a rename is atomic within one file system only; readable by its owner alone.
-    let mut file = tempfile::Builder::new().prefix(".borderpost-").tempfile_in(folder)?;
+    // Beside the file, as a rename is atomic within one file system only; readable by its owner alone. Always the same name, so that
+    // whatever kills us leaves one of them at most, and the next save takes it over.
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".new");
+    let new = folder.join(name);
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(NO_FOLLOW);
+    let mut file = options.open(&new)?;
     file.write_all(octets)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    file.sync_all()?;
+    std::fs::rename(&new, path)?;
     // The rename itself must survive a power cut.
     File::open(folder)?.sync_all()
 }
+
+/// A link that somebody laid there is not followed.
+const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();

@@ -71,6 +71,10 @@ impl Settings {
         for (key, value) in limits(&self.limits) {
             let _ = writeln!(out, "{key} = {value}");
         }
+        let _ = writeln!(out, "\n[overload]");
+        for (key, value) in self.limits.overload.consequences() {
+            let _ = writeln!(out, "{key} = {}", text(value));
+        }
         for entry in &self.overrides {
             let _ = writeln!(out, "\n[[overrides]] # {}", entry.origin.escape_debug());
             let _ = writeln!(out, "prefix = {}", text(&entry.prefix.to_string()));
@@ -102,10 +106,12 @@ impl Settings {
 }
 
 /// Every limit with its value as configuration writes it.
-pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 21] {
+pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 22] {
     let time = |time: Duration| format!("\"{}\"", humantime::format_duration(time));
     // No `..`: a limit that configuration does not know must not compile.
     let Limits {
+        // A table of its own.
+        overload: _,
         flows_max,
         held_bytes_max,
         held_bytes_per_stream_max,
@@ -113,6 +119,7 @@ pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 21] {
         fragment_trains_max,
         fragment_timeout,
         document_bytes_max,
+        scan_bytes_per_second_max,
         decode_ratio_max,
         decode_free_bytes,
         decoded_bytes_max,
@@ -136,6 +143,7 @@ pub(super) fn limits(limits: &Limits) -> [(&'static str, String); 21] {
         ("fragment_trains_max", fragment_trains_max.to_string()),
         ("fragment_timeout", time(*fragment_timeout)),
         ("document_bytes_max", document_bytes_max.to_string()),
+        ("scan_bytes_per_second_max", scan_bytes_per_second_max.to_string()),
         ("decode_ratio_max", decode_ratio_max.to_string()),
         ("decode_free_bytes", decode_free_bytes.to_string()),
         ("decoded_bytes_max", decoded_bytes_max.to_string()),

@@ -1,6 +1,7 @@
 //! What only the daemon needs: interfaces, rings, the listening address, rotation, logs.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::lower::TIMEOUT_MAX;
@@ -35,6 +36,12 @@ pub struct RawLive {
     pub rotate_after: Option<Written<String>>,
     /// Old files of events that are kept.
     pub rotate_keep: Option<Written<String>>,
+    /// How often the state is saved.
+    pub state_interval: Option<Written<String>>,
+    /// Where events wait that cannot go out.
+    pub spill: Option<Written<PathBuf>>,
+    /// Octets that may wait.
+    pub spill_bytes: Option<Written<String>>,
 }
 
 impl RawLive {
@@ -52,6 +59,9 @@ impl RawLive {
             rotate_bytes: reader.text(root.quantity("rotate-bytes")),
             rotate_after: reader.text(root.string("rotate-after")),
             rotate_keep: reader.text(root.quantity("rotate-keep")),
+            state_interval: reader.text(root.string("state-interval")),
+            spill: reader.path(root.string("spill")),
+            spill_bytes: reader.text(root.quantity("spill-bytes")),
         }
     }
 
@@ -69,6 +79,9 @@ impl RawLive {
             rotate_bytes: flags.rotate_bytes.or(file.rotate_bytes),
             rotate_after: flags.rotate_after.or(file.rotate_after),
             rotate_keep: flags.rotate_keep.or(file.rotate_keep),
+            state_interval: flags.state_interval.or(file.state_interval),
+            spill: flags.spill.or(file.spill),
+            spill_bytes: flags.spill_bytes.or(file.spill_bytes),
         }
     }
 }
@@ -110,6 +123,12 @@ pub struct LiveSettings {
     pub rotate_after: Option<Duration>,
     /// Old files of events that are kept.
     pub rotate_keep: u32,
+    /// How often the state is saved.
+    pub state_interval: Duration,
+    /// Where events wait that cannot go out.
+    pub spill: Option<PathBuf>,
+    /// Octets that may wait.
+    pub spill_bytes: u64,
 }
 
 impl Default for LiveSettings {
@@ -127,6 +146,9 @@ impl Default for LiveSettings {
             rotate_bytes: 128 << 20,
             rotate_after: None,
             rotate_keep: 8,
+            state_interval: Duration::from_secs(10),
+            spill: None,
+            spill_bytes: 256 << 20,
         }
     }
 }
@@ -217,6 +239,26 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
             |text| text.parse().ok().filter(|keep| *keep <= 10_000),
             "a whole number from 0 to 10000",
         ),
+        state_interval: take(
+            problems,
+            "state-interval",
+            raw.state_interval,
+            default.state_interval,
+            |text| {
+                let time = humantime::parse_duration(text).ok()?;
+                (Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&time).then_some(time)
+            },
+            "a time such as \"10s\" or \"5m\", from 1s to 1 day",
+        ),
+        spill: raw.spill.map(|path| path.value),
+        spill_bytes: take(
+            problems,
+            "spill-bytes",
+            raw.spill_bytes,
+            default.spill_bytes,
+            |text| size(text, 1 << 16, usize::MAX).map(|octets| octets as u64),
+            "a size such as \"256MiB\", at least 64KiB",
+        ),
     }
 }
 
@@ -239,6 +281,11 @@ impl LiveSettings {
             line("rotate-after", text(&humantime::format_duration(after).to_string()));
         }
         line("rotate-keep", self.rotate_keep.to_string());
+        line("state-interval", text(&humantime::format_duration(self.state_interval).to_string()));
+        if let Some(spill) = &self.spill {
+            line("spill", text(&spill.to_string_lossy()));
+        }
+        line("spill-bytes", self.spill_bytes.to_string());
     }
 }
 
@@ -259,17 +306,26 @@ pub(super) fn assert_complete(raw: &RawLive) {
         rotate_bytes,
         rotate_after,
         rotate_keep,
+        state_interval,
+        spill,
+        spill_bytes,
     } = raw;
     assert!(!interface.is_empty() && log_format.is_some() && ring_bytes.is_some() && snaplen.is_some());
     assert!(promiscuous.is_some() && follow_interfaces.is_some());
     assert!(web_listen_address.is_some() && web_systemd_socket.is_some() && web_enable_lifecycle.is_some());
     assert!(rotate_bytes.is_some() && rotate_after.is_some() && rotate_keep.is_some());
+    assert!(state_interval.is_some() && spill.is_some() && spill_bytes.is_some());
     let mut problems = Vec::new();
     let settings = lower(raw.clone(), &mut problems);
     assert_eq!(problems, []);
     let default = LiveSettings::default();
     assert_eq!(
         settings,
-        LiveSettings { interfaces: settings.interfaces.clone(), rotate_after: settings.rotate_after, ..default }
+        LiveSettings {
+            interfaces: settings.interfaces.clone(),
+            rotate_after: settings.rotate_after,
+            spill: settings.spill.clone(),
+            ..default
+        }
     );
 }

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::overload::overload;
 use super::raw::{RawConfig, RawOverride, RawService, Written, parse_overrides};
 use super::settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
 use crate::model::operator_file::{bytes_from_text, country_code, nearest_hint, quote};
@@ -61,6 +62,7 @@ pub(super) const LIMITS: &[LimitKey] = &[
     LimitKey { key: "fragment_trains_max", set: Setter::Count(|l, n| l.fragment_trains_max = n, u32::MAX as usize) },
     LimitKey { key: "fragment_timeout", set: Setter::Time(|l, t| l.fragment_timeout = t) },
     LimitKey { key: "document_bytes_max", set: Setter::Bytes(|l, n| l.document_bytes_max = n) },
+    LimitKey { key: "scan_bytes_per_second_max", set: Setter::Bytes(|l, n| l.scan_bytes_per_second_max = n) },
     LimitKey { key: "decode_ratio_max", set: Setter::Count(|l, n| l.decode_ratio_max = n as u64, u32::MAX as usize) },
     LimitKey { key: "decode_free_bytes", set: Setter::Bytes(|l, n| l.decode_free_bytes = n as u64) },
     LimitKey { key: "decoded_bytes_max", set: Setter::Bytes(|l, n| l.decoded_bytes_max = n as u64) },
@@ -153,7 +155,7 @@ impl Lowering {
             let problem = state.problem("`state` without `digest-key-file`: what another run counted has another key");
             self.problems.push(problem.with_hint("name a file of 32 octets or more that stays"));
         }
-        let limits = self.limits(&raw.limits);
+        let limits = Limits { overload: overload(&raw.overload, &mut self.problems), ..self.limits(&raw.limits) };
         let live = super::live::lower(raw.live, &mut self.problems);
         let path = |path: Option<Written<PathBuf>>| path.map(|path| path.value);
         Settings {

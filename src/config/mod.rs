@@ -13,6 +13,7 @@
 mod dump;
 mod live;
 mod lower;
+mod overload;
 mod raw;
 mod settings;
 #[cfg(test)]

@@ -132,6 +132,8 @@ pub struct RawConfig {
     pub state: Option<Written<PathBuf>>,
     /// Limits by name.
     pub limits: Vec<(&'static str, Written<String>)>,
+    /// What gives way at a limit, by what is overloaded.
+    pub overload: Vec<(&'static str, Written<String>)>,
     /// What only the daemon needs.
     pub live: RawLive,
 }
@@ -196,6 +198,7 @@ impl RawConfig {
             geoip_max_age: flags.geoip_max_age.or(file.geoip_max_age),
             state: flags.state.or(file.state),
             limits,
+            overload: list(flags.overload, file.overload),
             live: RawLive::merge(flags.live, file.live),
         }
     }
@@ -228,7 +231,7 @@ impl Reader<'_> {
         texts.into_iter().map(|text| self.written(text)).collect()
     }
 
-    fn path(&self, text: Option<At<String>>) -> Option<Written<PathBuf>> {
+    pub(super) fn path(&self, text: Option<At<String>>) -> Option<Written<PathBuf>> {
         // `-` is a stream, not a file beside this one.
         let path = |text: &str| if text == "-" { PathBuf::from("-") } else { beside(self.name, text) };
         text.map(|text| self.written(At { value: path(&text.value), line: text.line }))
@@ -268,6 +271,7 @@ impl Reader<'_> {
             geoip_max_age: self.text(root.string("geoip-max-age")),
             state: self.path(root.string("state")),
             limits: self.limits(root),
+            overload: self.overload(root),
             live: RawLive::read(self, root),
         }
     }
@@ -352,6 +356,14 @@ impl Reader<'_> {
         }
         table.finish();
         Some(self.written(At { value: (latitude?.value, longitude?.value), line }))
+    }
+
+    fn overload(&self, root: &mut Table<'_, '_>) -> Vec<(&'static str, Written<String>)> {
+        let Some(mut table) = root.table("overload") else { return Vec::new() };
+        let keys = super::overload::KEYS.iter();
+        let overload = keys.filter_map(|key| Some((*key, self.written(table.string(key)?)))).collect();
+        table.finish();
+        overload
     }
 
     fn limits(&self, root: &mut Table<'_, '_>) -> Vec<(&'static str, Written<String>)> {

@@ -69,6 +69,7 @@ fn the_example_names_every_option() {
         geoip_max_age,
         state,
         limits,
+        overload,
         live,
     } = raw;
     assert_eq!(watch[0].file.value.to_str(), Some("etc/watch/journalists.watch"));
@@ -97,13 +98,24 @@ fn the_example_names_every_option() {
     names.sort_unstable();
     all.sort_unstable();
     assert_eq!(names, all);
+    let named: Vec<(&str, &str)> = overload.iter().map(|(key, word)| (*key, &*word.value)).collect();
+    assert_eq!(named, Limits::default().overload.consequences());
+}
+
+#[test]
+fn what_gives_way_is_chosen_and_misspelt() {
+    let settings = lower("[overload]\npackets = \"drop\"\nflows = \"count\"\n").ok().unwrap();
+    assert_eq!(settings.limits.overload.consequences()[..2], [("packets", "drop"), ("flows", "count")]);
+    for (text, hint) in [("flows = \"evcit\"", "evict"), ("reasembly = \"gap\"", "reassembly")] {
+        let text = wrong(&format!("[overload]\n{text}\n")).join("\n");
+        assert!(text.contains(&format!("did you mean `{hint}`?")), "{text}");
+    }
 }
 
 #[test]
 fn the_example_shows_the_default_limits() {
     let start = EXAMPLE.find("#[limits]").unwrap();
-    let limits: String =
-        example()[..].split("[limits]").nth(1).unwrap().split("[[overrides]]").next().unwrap().to_owned();
+    let limits: String = example()[..].split("[limits]").nth(1).unwrap().split("[overload]").next().unwrap().to_owned();
     assert!(start > 0);
     let settings = lower(&format!("[limits]{limits}")).ok().unwrap();
     assert_eq!(settings.limits, Limits::default());
@@ -263,7 +275,7 @@ operator-home = "SG"
     assert!(dump.contains("label = \"n\"") && dump.contains("operator-home = [\"SG\"]"), "{dump}");
     let again = RawConfig::parse("dump", &dump).map_err(|p| shown(&p)).unwrap();
     assert_eq!(again.overrides.len(), 1);
-    assert_eq!(again.limits.len(), 21);
+    assert_eq!(again.limits.len(), 22);
 
     set_mode(&at("k"), 0o644);
     let raw = RawConfig::parse(&name, "digest-key-file = \"k\"").unwrap();

@@ -7,7 +7,7 @@
 //! ```text
 //! document ─▶ probe (announced codings, magic, media type, the look of the first octets) ─▶ reader
 //!   coding     gzip, deflate, br, zstd, base64, quoted-printable, charset: octets in, an inner document out
-//!   container  multipart, form, JSON, XML, CSV, HTTP head: text with field names, inner documents
+//!   container  multipart, form, JSON, XML, CSV, protobuf, HTTP head: text with field names, inner documents
 //!   image      JPEG, PNG, WebP, HEIF: metadata with field names, the text of a barcode
 //!   plain      everything else, as it is: other rooms know magics and binary patterns
 //! ```
@@ -30,6 +30,7 @@ mod deflate;
 mod document;
 mod encoded_word;
 mod form;
+mod grpc;
 mod hl7;
 mod http_head;
 mod image;
@@ -40,6 +41,7 @@ mod multipart;
 mod percent;
 mod plain;
 mod probe;
+mod protobuf;
 mod quoted_printable;
 mod record;
 mod structured;

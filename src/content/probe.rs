@@ -13,6 +13,7 @@ use super::csv::{self, Csv};
 use super::deflate::{Framing, Inflater};
 use super::document::{Document, Hint, Layer, Reader};
 use super::form::Form;
+use super::grpc::{self, Grpc};
 use super::hl7::{self, Hl7};
 use super::http_head::HttpHead;
 use super::image::{Format, Image};
@@ -21,6 +22,7 @@ use super::mail::{self, Mail};
 use super::media_type::parameter;
 use super::multipart;
 use super::plain::Plain;
+use super::protobuf::{self, Protobuf};
 use super::quoted_printable::QuotedPrintable;
 use super::tar::{self, Tar};
 use super::xml::Xml;
@@ -128,6 +130,16 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     if let Some((_, Some(layer))) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {
         return coded(*layer, hint);
     }
+    let essence = hint.essence();
+    if grpc::is_text(&essence) {
+        return coded(Layer::Base64, Hint { media_type: essence.replacen("-text", "", 1), ..hint });
+    }
+    if let Some(message_type) = grpc::message_type(&essence) {
+        return Found::Nested("grpc", Box::new(Grpc::new(message_type)));
+    }
+    if protobuf::is_media_type(&essence) {
+        return Found::Nested("protobuf", Box::new(Protobuf::new()));
+    }
     if let Some(multipart) = multipart::of_media_type(&hint, head) {
         return Found::Nested("multipart", Box::new(multipart));
     }
@@ -148,7 +160,6 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     {
         return coded(Layer::Charset(encoding), hint);
     }
-    let essence = hint.essence();
     if essence == "message/rfc822" || ((essence.is_empty() || essence == "text/plain") && mail::detect(head)) {
         return Found::Nested("mail", Box::new(Mail::new()));
     }

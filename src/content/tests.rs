@@ -270,6 +270,26 @@ fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
             "<deflate|a«a=899-45-6789»list,b«list[].b=x»n«n=-7»tags,«tags[]=y»,«tags[]=z»c«c=1»c«c=2»>".into(),
         ),
         ("bson, not really", start(DocumentKind::Bson, "", &[]), b"\x09\0\0\0\x99a\0rest".to_vec(), "arest".into()),
+        (
+            "protobuf",
+            body("application/x-protobuf", &[]),
+            b"\x0a\x03Ada\x12\x0f\x0a\x0b899-45-6789\x10\x07\x1a\x02a1\x22\x02\xff\x00\x2d\0\0\x20\x41\x31\0\0\0\0\0\0\0\x80".to_vec(),
+            "<protobuf|\n\u{3}«1=Ada»\u{12}\u{f}\n\u{b}«2.1=899-45-6789»\u{10}«2.2=7»\u{1a}\u{2}«3=a1»\"\u{2}«4=\u{fffd}\0»-«5=10»1«6=9223372036854775808»>"
+                .into(),
+        ),
+        (
+            "protobuf, not really",
+            body("application/x-protobuf", &[]),
+            b"\x0a\x03Ada\x07rest".to_vec(),
+            "<protobuf|\n\u{3}«1=Ada»\u{7}rest>".into(),
+        ),
+        (
+            "grpc",
+            body("application/grpc", &[]),
+            [b"\0\0\0\0\x05\x0a\x03Ada\x01\0\0\0".as_slice(), &[gzip(b"\x12\x02Bo").len() as u8], &gzip(b"\x12\x02Bo"), b"\x80\0\0\0\x03a:b"]
+                .concat(),
+            format!("<grpc|\0\0\0\0\u{5}<protobuf|\n\u{3}«1=Ada»>\u{1}\0\0\0{}<gzip|<protobuf|\u{12}\u{2}«2=Bo»>>\u{fffd}\0\0\0\u{3}a:b>", gzip(b"\x12\x02Bo").len() as u8 as char),
+        ),
         ("json array", body("", &[]), b"[1, 2]".to_vec(), "<json|[«[]=1», «[]=2»]>".into()),
         ("log line", body("", &[]), b"[2026-01-02 10:00] x".to_vec(), "[2026-01-02 10:00] x".into()),
         ("json unquoted", json.clone(), b"{a:1,b:x}}]z".to_vec(), "<json|{a:«a=1»,b:«b=x»}}]z>".into()),

@@ -22,6 +22,7 @@ mod sandbox;
 mod shared;
 mod sink;
 mod source;
+mod state;
 mod web;
 
 use std::net::{SocketAddr, TcpListener};
@@ -33,16 +34,18 @@ use sd_notify::NotifyState;
 
 pub use log::{Level, Log};
 pub use shared::{Loader, Status};
-pub use sink::{FileOptions, SinkOptions};
+pub use sink::{FileOptions, SinkOptions, SpillOptions};
 pub use source::{PlayOptions, SourceError, SourceOptions};
+pub use state::{Save, StateOptions};
 
 use crate::capture::Change;
-use crate::engine::{Engine, EngineOptions, Rules};
+use crate::engine::{Engine, EngineOptions, Outcome, Rules};
 use crate::model::{Country, Counts, Limits, Timestamp};
 use control::Control;
 use shared::Shared;
 use sink::{EventSink, SinkState, lock};
 use source::Source;
+use state::{StateKeeper, StateSaves};
 
 /// How long the packet path waits for frames before it looks around.
 const WAIT: Duration = Duration::from_millis(100);
@@ -90,6 +93,8 @@ pub struct Setup {
     pub sink: SinkOptions,
     /// Files that are written, now or when it stops: nothing outside their folders can be.
     pub outputs: Vec<PathBuf>,
+    /// What thresholds count, if that is to be kept.
+    pub state: Option<StateOptions>,
     /// Where diagnostics go.
     pub log: Arc<Log>,
     /// Budgets.
@@ -171,13 +176,24 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
         log.say(Level::Warning, "policy", &[("notice", notice)]);
     }
     let options = EngineOptions { threads: setup.threads, flow_events: true };
-    let engine = Engine::new(setup.ruleset.rules.clone(), &setup.limits, options);
-    let shared =
-        Arc::new(Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset));
+    let mut engine = Engine::new(setup.ruleset.rules.clone(), &setup.limits, options);
+    let (mut keeper, mut state_saves) = (None, None);
+    if let Some(StateOptions { tallies, save, interval }) = setup.state {
+        let (changes, saves) = (tallies.changes(), Arc::new(StateSaves::default()));
+        engine = engine.with_tallies(tallies);
+        let started = StateKeeper::start(save, interval, changes, saves.clone(), log.clone());
+        (keeper, state_saves) = (Some(started.map_err(fault("keeping state"))?), Some(saves));
+    }
+    let mut shared = Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset);
+    shared.state_saves = state_saves;
+    let shared = Arc::new(shared);
     let address = listener.local_addr().map_err(fault("listening"))?;
     tell_changes(&mut live, &shared);
     let follow = setup.follow_interfaces;
-    let mut path = PacketPath { live, engine, options, ended: Counts::default(), sink: &sink, shared: &shared, follow };
+    let ended = Counts::default();
+    let keeper_end = keeper.as_mut();
+    let mut path =
+        PacketPath { live, engine, options, ended, sink: &sink, shared: &shared, follow, keeper: keeper_end };
     path.publish();
     let control = Control::start(shared.clone(), listener).map_err(fault("starting the control plane"))?;
     let open = shared.status().open;
@@ -189,7 +205,12 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     log.say(Level::Info, "stopping", &[]);
     limit_stop(log.clone());
     // An engine that lost a worker cannot end its flows; what is in the queue is written.
-    let saw_local = result.is_ok() && path.finish();
+    let outcome = result.is_ok().then(|| path.finish());
+    let saw_local = outcome.as_ref().is_some_and(|outcome| outcome.saw_local);
+    // The state first: a sink may hang.
+    if let Some(keeper) = keeper {
+        keeper.finish(outcome.map(|outcome| outcome.tallies));
+    }
     sink.finish();
     control.finish();
     result?;
@@ -228,6 +249,7 @@ struct PacketPath<'a> {
     sink: &'a EventSink,
     shared: &'a Shared,
     follow: bool,
+    keeper: Option<&'a mut StateKeeper>,
 }
 
 impl PacketPath<'_> {
@@ -265,6 +287,9 @@ impl PacketPath<'_> {
                 }
                 tell_changes(&mut self.live, self.shared);
                 self.publish();
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.offer(self.engine.tallies());
+                }
                 published = Instant::now();
             }
         }
@@ -297,7 +322,7 @@ impl PacketPath<'_> {
     }
 
     /// Reads what the rings still hold, ends all flows, and publishes what it all came to.
-    fn finish(mut self) -> bool {
+    fn finish(mut self) -> Outcome {
         let (sink, until) = (self.sink, Instant::now() + DRAIN);
         let deadline = Instant::now() + STOP_LIMIT / 2;
         // A block that is not full is handed over when its time is up.
@@ -310,11 +335,11 @@ impl PacketPath<'_> {
         let mut outcome = self.engine.finish(&mut |event| sink.push_until(event, deadline));
         outcome.counts.merge(&self.ended);
         self.shared.publish(Status {
-            counts: outcome.counts,
+            counts: outcome.counts.clone(),
             interfaces: self.live.counts().to_vec(),
             ..Status::default()
         });
-        outcome.saw_local
+        outcome
     }
 }
 

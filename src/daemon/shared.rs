@@ -11,6 +11,7 @@ use serde_json::json;
 use super::Ruleset;
 use super::log::Log;
 use super::sink::{SinkKind, SinkState, lock};
+use super::state::StateSaves;
 use crate::engine::Holdings;
 use crate::export::{LiveMetrics, MetricsInput, render_metrics};
 use crate::model::{Country, Counts, InterfaceCounts, Limits};
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) lifecycle: bool,
     pub(super) sink: Arc<SinkState>,
     pub(super) loader: Loader,
+    /// Saves of what thresholds count, if it is kept.
+    pub(super) state_saves: Option<Arc<StateSaves>>,
     /// Held while rules are built, so that reloads do not overtake each other.
     pub(super) reloading: tokio::sync::Mutex<()>,
     stop: AtomicBool,
@@ -67,6 +70,7 @@ impl Shared {
             lifecycle,
             sink,
             loader,
+            state_saves: None,
             reloading: tokio::sync::Mutex::default(),
             stop: AtomicBool::new(false),
             turns: AtomicU64::new(0),
@@ -174,7 +178,9 @@ impl Shared {
                     ("documents", status.holdings.document_bytes),
                 ],
                 sinks: &SinkKind::ALL.map(|kind| (kind.as_str(), self.sink.dropped(kind))),
+                spill: (self.sink.spilled.load(Ordering::Relaxed), self.sink.spill_bytes.load(Ordering::Relaxed)),
                 reload_successful,
+                state_saves: self.state_saves.as_ref().map(|saves| (saves.saved_seconds(), saves.failures())),
             }),
         })
     }

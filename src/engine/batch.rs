@@ -11,6 +11,8 @@ use crate::model::{Datagram, KeyLog, Origin, Packet, Segment, TcpFlags, TcpSegme
 pub(super) enum Task {
     /// Count and inspect it.
     Own,
+    /// Count it: its payload was left behind because the packet path cannot keep up.
+    Count,
     /// It belongs to another lane: only learn the names it carries.
     Learn,
 }
@@ -72,6 +74,7 @@ impl Batch {
             &Segment::Icmp { icmp_type, code } => (Header::Icmp { icmp_type, code }, &[], 0),
             Segment::Counted => (Header::Counted, &[], 0),
         };
+        let payload = if task == Task::Count { &[] } else { payload };
         let start = self.octets.len();
         self.octets.extend_from_slice(payload);
         self.entries.push(Entry {

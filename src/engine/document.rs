@@ -5,6 +5,7 @@ use crate::model::{DocumentStart, Finding, Limits, Text, Timestamp, UninspectedR
 use crate::scan::{DocumentScan, Scanner};
 
 use super::pixels::Pixels;
+use super::scan_budget::ScanBudget;
 
 /// An open document of a flow.
 pub(super) struct OpenDocument {
@@ -15,6 +16,8 @@ pub(super) struct OpenDocument {
     given_up: bool,
     /// What the lane's budget was last told.
     held: usize,
+    /// Octets that were read.
+    read: u64,
 }
 
 /// What has been entered: the document itself and documents within it, outermost first.
@@ -27,6 +30,7 @@ struct Inside {
 pub(super) struct Tools {
     pub(super) scanner: Scanner,
     pub(super) pixels: Pixels,
+    pub(super) budget: ScanBudget,
     /// Time of the latest packet.
     pub(super) now: Timestamp,
 }
@@ -48,6 +52,7 @@ impl OpenDocument {
             inside: Inside { scans: vec![scan], labels: vec![label] },
             given_up: false,
             held: 0,
+            read: 0,
         }
     }
 
@@ -56,6 +61,13 @@ impl OpenDocument {
             reading.unread.push((UninspectedReason::ScanLimit, octets.len() as u64));
             return;
         }
+        let len = octets.len() as u64;
+        if !tools.budget.grants(len, self.read, tools.now) {
+            reading.unread.push((UninspectedReason::ScanLimit, len));
+            self.gap(len, tools, reading);
+            return;
+        }
+        self.read += len;
         self.unwrapper.octets(octets, &mut Sink { inside: &mut self.inside, tools, reading });
     }
 

@@ -11,14 +11,15 @@ use super::ledger::{Judged, count};
 use super::live::{FlowState, Live, ends, local_addr, names_the_remote, remote_addr, view};
 use super::names::Names;
 use super::pixels::Pixels;
+use super::scan_budget::ScanBudget;
 use super::tally::{CountedFinding, LaneEvent, counts_for};
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::geo::{Judgement, LIGHT_CONFLICT, Memo};
 use crate::model::{
-    Country, Counts, Crossing, CrossingData, Datagram, Decision, Destination, Direction, Event, EventBody, Finding,
-    FindingKey, FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, Scope, Segment, Tally, Timestamp,
-    UndeterminedReason, UninspectedReason, Verdict, ViolationKey, ip_proto, shown_field,
+    Country, Counts, Crossing, CrossingData, Datagram, Decision, Destination, Direction, EgressCounts, Ends, Event, EventBody,
+    Finding, FindingKey, FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, ReassemblyOverload, Scope, Segment, Tally,
+    Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, ip_proto, shown_field,
 };
 use crate::proto::{Inspector, Transport};
 use crate::scan::Scanner;
@@ -53,6 +54,7 @@ impl Judge {
             tools: Tools {
                 scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key).with_watch(&rules.watch),
                 pixels: Pixels::new(&limits),
+                budget: ScanBudget::new(&limits),
                 now: Timestamp::default(),
             },
             names: Names::new(limits.names_max),
@@ -99,6 +101,7 @@ impl Judge {
         }
         sums::add_scan(&mut counts, &self.tools.scanner.counts());
         sums::add_images(&mut counts, self.tools.pixels.not_looked_at);
+        sums::add_scan_budget(&mut counts, self.tools.budget.refused);
         counts
     }
 
@@ -520,6 +523,43 @@ impl Handler for Judge {
         FlowState { overheard, scope, out, live }
     }
 
+    fn untracked(&mut self, packet: &Packet<'_>) {
+        let locator = &self.rules.locator;
+        if self.task == Task::Learn || !locator.is_local(packet.src) || locator.is_local(packet.dst) {
+            return;
+        }
+        let name = self.names.name_of(packet.src, packet.dst, self.now);
+        let place = locator.locate(packet.dst, name.as_deref());
+        let to = Jurisdiction { location: place.location, control: place.control };
+        let (packets, bytes) = (u64::from(packet.packets), packet.bytes);
+        *self.counts.egress.entry(to).or_default() +=
+            EgressCounts { packets, bytes, missed_bytes: bytes, ..EgressCounts::default() };
+        let unread = Tally { flows: 0, count: packets, bytes };
+        *self.counts.uninspected.entry((to.location, UninspectedReason::FlowLimit)).or_default() += unread;
+        // Nothing of it was read: what policy says of that, without a flow to report it with.
+        let decision = self.rules.policy.decide(&Crossing {
+            time: self.now,
+            data: None,
+            location: to.location,
+            control: to.control,
+            service_class: place.service_class.as_deref(),
+            ends: Ends {
+                sender: packet.src,
+                peer: packet.dst,
+                proto: packet.proto,
+                port: packet.dst_port,
+                operator: place.operator.as_deref(),
+                as_org: place.as_org.as_deref(),
+            },
+            feasible: None,
+            claimed: None,
+        });
+        *self.counts.egress_by_verdict.entry((to, decision.verdict)).or_default() += bytes;
+        if let Some(rule) = decision.rule.filter(|_| decision.verdict == Verdict::Violation) {
+            *self.counts.violations.entry(ViolationKey { rule, to, class: None }).or_default() += unread;
+        }
+    }
+
     fn packet(&mut self, flow: &FlowRecord, state: &mut FlowState, dir: Direction, packet: &Packet<'_>) {
         if state.scope != Scope::Egress || dir != state.out || state.overheard {
             return;
@@ -542,7 +582,8 @@ impl Handler for Judge {
         if let Some(reason) = live.sealed[dir.index()] {
             live.unread.add(reason, len.into());
         } else {
-            live.unread.add(UninspectedReason::Snaplen, u64::from(len).saturating_sub(captured as u64));
+            let why = if self.task == Task::Count { UninspectedReason::Overload } else { UninspectedReason::Snaplen };
+            live.unread.add(why, u64::from(len).saturating_sub(captured as u64));
         }
         self.note_sent(flow, dir, live, packet.bytes);
     }
@@ -565,9 +606,17 @@ impl Handler for Judge {
         dir: Direction,
         offset: u64,
         len: u64,
-        _cause: GapCause,
+        cause: GapCause,
     ) -> Interest {
-        self.inspect(flow, state, dir, |inspector, sink| inspector.gap(dir, offset, len, sink))
+        let interest = self.inspect(flow, state, dir, |inspector, sink| inspector.gap(dir, offset, len, sink));
+        if cause == GapCause::Limit
+            && self.limits.overload.reassembly == ReassemblyOverload::Skip
+            && let Some(live) = &mut state.live
+        {
+            live.sealed[dir.index()].get_or_insert(UninspectedReason::ReassemblyLimit);
+            return Interest::Skip;
+        }
+        interest
     }
 
     fn dropped(&mut self, _flow: &FlowRecord, state: &mut FlowState, dir: Direction, len: u64, why: DropReason) {

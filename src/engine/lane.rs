@@ -47,7 +47,7 @@ impl Lane {
     pub(super) fn ingest(&mut self, number: u64, task: Task, packet: &Packet<'_>) {
         self.judge.begin_packet(number, packet.time, task);
         match (task, &packet.segment) {
-            (Task::Own, _) => self.table.ingest(number, packet, &mut self.judge),
+            (Task::Own | Task::Count, _) => self.table.ingest(number, packet, &mut self.judge),
             (Task::Learn, Segment::Udp(datagram)) => self.judge.overhear(packet, datagram),
             (Task::Learn, _) => {
                 let limits = &self.limits;

@@ -33,6 +33,7 @@ mod live;
 mod names;
 mod persons;
 mod pixels;
+mod scan_budget;
 mod sending;
 mod sums;
 mod tally;
@@ -100,6 +101,9 @@ pub struct Engine {
     tallies: Tallies,
     /// Whether it was said that databases are stale.
     stale_told: bool,
+    /// Whether payload is left behind, and of how many packets it was.
+    shedding: bool,
+    shed: u64,
 }
 
 impl Engine {
@@ -120,7 +124,15 @@ impl Engine {
             adopting: None,
             tallies: Tallies::default(),
             stale_told: false,
+            shedding: false,
+            shed: 0,
         }
+    }
+
+    /// Begins or ends to leave payload behind: packets are counted, by flow and destination, and not read. For live capture, while
+    /// frames come faster than they can be read. The first octets of TLS, and DNS, are read all the same: they tell where to.
+    pub const fn shed(&mut self, on: bool) {
+        self.shedding = on;
     }
 
     /// Goes on with what an earlier run counted for thresholds; otherwise nobody was counted before.
@@ -149,8 +161,12 @@ impl Engine {
     /// Takes one frame. Events of earlier frames may come out.
     pub fn feed(&mut self, frame: &Frame<'_>, out: &mut dyn FnMut(Event)) {
         self.now = self.now.max(frame.time);
-        let Self { decoder, pending, packets, saw_local, rules, .. } = self;
-        decoder.decode(frame, &mut |packet| spread(pending, packets, saw_local, rules, &packet));
+        let Self { decoder, pending, packets, saw_local, rules, shedding, shed, .. } = self;
+        decoder.decode(frame, &mut |packet| {
+            let leave = *shedding && may_be_left(&packet);
+            *shed += u64::from(leave);
+            spread(pending, packets, saw_local, rules, &packet, if leave { Task::Count } else { Task::Own });
+        });
         self.frames_pending += 1;
         if self.frames_pending == BATCH_FRAMES {
             self.turn(false, out);
@@ -181,6 +197,7 @@ impl Engine {
         let Self { workers, tallies, .. } = self;
         let (mut counts, mut holdings) = workers.drain(&mut |event| tallies.pass(event, out));
         sums::add_wire(&mut counts, self.decoder.counts());
+        sums::add_shed(&mut counts, self.shed);
         counts.merge(tallies.counts());
         holdings.fragment_bytes = self.decoder.held_bytes();
         Snapshot { counts, holdings, saw_local: self.saw_local }
@@ -194,11 +211,12 @@ impl Engine {
     /// Ends all flows and returns the counts of the run.
     pub fn finish(mut self, out: &mut dyn FnMut(Event)) -> Outcome {
         let Self { decoder, pending, packets, saw_local, rules, .. } = &mut self;
-        decoder.finish(&mut |packet| spread(pending, packets, saw_local, rules, &packet));
+        decoder.finish(&mut |packet| spread(pending, packets, saw_local, rules, &packet, Task::Own));
         self.turn(false, out);
         let Self { workers, mut tallies, .. } = self;
         let mut counts = workers.finish(&mut |event| tallies.pass(event, out));
         sums::add_wire(&mut counts, self.decoder.counts());
+        sums::add_shed(&mut counts, self.shed);
         counts.merge(tallies.counts());
         Outcome { counts, saw_local: self.saw_local, tallies }
     }
@@ -267,7 +285,26 @@ pub struct Outcome {
     pub tallies: Tallies,
 }
 
-fn spread(pending: &mut [Batch], packets: &mut u64, saw_local: &mut bool, rules: &Rules, packet: &Packet<'_>) {
+/// Whether a packet's payload may be left behind: it has some, and it does not tell where a flow goes to.
+fn may_be_left(packet: &Packet<'_>) -> bool {
+    /// Content type of a TLS handshake and the major version (RFC 8446, section 5.1).
+    const TLS_HANDSHAKE: [u8; 2] = [22, 3];
+    let payload = match &packet.segment {
+        Segment::Tcp(tcp) => tcp.payload,
+        Segment::Udp(datagram) | Segment::Other(datagram) => datagram.payload,
+        Segment::Icmp { .. } | Segment::Counted => return false,
+    };
+    !payload.is_empty() && !payload.starts_with(&TLS_HANDSHAKE) && packet.src_port != 53 && packet.dst_port != 53
+}
+
+fn spread(
+    pending: &mut [Batch],
+    packets: &mut u64,
+    saw_local: &mut bool,
+    rules: &Rules,
+    packet: &Packet<'_>,
+    task: Task,
+) {
     let number = *packets;
     *packets += 1;
     if !*saw_local {
@@ -276,7 +313,7 @@ fn spread(pending: &mut [Batch], packets: &mut u64, saw_local: &mut bool, rules:
     let threads = pending.len();
     let own = lane_of(packet);
     if let Some(batch) = pending.get_mut(own % threads) {
-        batch.push(number, own as u8, Task::Own, packet);
+        batch.push(number, own as u8, task, packet);
     }
     if carries_names(packet) {
         for lane in (0..LANES).filter(|&lane| lane != own) {

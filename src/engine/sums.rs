@@ -16,9 +16,17 @@ const HELD: &str = "held_bytes_max";
 /// Octets not searched because hostile text emptied the automaton's cache too often: a budget of the scanner, not configured.
 const SCAN: &str = "scan_cache";
 
+/// Pieces of documents past `scan_bytes_per_second_max`.
+const SCAN_BUDGET: &str = "scan_bytes_per_second_max";
+/// Packets that found the flow table full, where those that are tracked stay.
+const UNTRACKED: &str = "flows_max";
+/// Packets whose payload was left behind because the packet path could not keep up.
+const PACKETS: &str = "packets";
+
 /// Every limit that can be reached.
 pub fn limit_names() -> Vec<&'static str> {
-    let mut names = vec![NAMES, DOCUMENTS, IMAGES, FINDINGS, HELD, SCAN, super::tally::TAGS];
+    let mut names =
+        vec![NAMES, DOCUMENTS, IMAGES, FINDINGS, HELD, SCAN, SCAN_BUDGET, UNTRACKED, PACKETS, super::tally::TAGS];
     names.extend(WireCounts::LIMIT_SERIES);
     names
 }
@@ -43,11 +51,23 @@ pub(super) fn add_flow(counts: &mut Counts, flow: &FlowCounts) {
     counts.reassembly_gaps += flow.gaps.iter().sum::<u64>();
     counts.retransmitted_bytes += flow.retransmitted_bytes;
     counts.conflicting_overlaps += flow.dropped_bytes.get(DropReason::Conflict.index()).copied().unwrap_or(0);
+    counts.acks += flow.acks;
+    counts.acks_unseen += flow.acks_unseen;
+    counts.acked_unseen_bytes += flow.acked_unseen_bytes;
     reached(counts, HELD, flow.held_limit_hits);
+    reached(counts, UNTRACKED, flow.packets_untracked);
 }
 
 pub(super) fn add_images(counts: &mut Counts, not_looked_at: u64) {
     reached(counts, IMAGES, not_looked_at);
+}
+
+pub(super) fn add_scan_budget(counts: &mut Counts, refused: u64) {
+    reached(counts, SCAN_BUDGET, refused);
+}
+
+pub(super) fn add_shed(counts: &mut Counts, packets: u64) {
+    reached(counts, PACKETS, packets);
 }
 
 pub(super) fn add_scan(counts: &mut Counts, scan: &ScanCounts) {

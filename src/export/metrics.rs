@@ -57,8 +57,12 @@ pub struct LiveMetrics<'a> {
     pub memory_used: [(&'static str, usize); 3],
     /// Events that were dropped, by sink.
     pub sinks: &'a [(&'static str, u64)],
+    /// Events that had to wait on disk, and octets that wait there now.
+    pub spill: (u64, u64),
     /// Whether the last reload was taken up.
     pub reload_successful: bool,
+    /// When what thresholds count was last saved, seconds since the epoch, and how often that failed; `None` if it is not kept.
+    pub state_saves: Option<(f64, u64)>,
 }
 
 /// A counter family with a cap on its series.
@@ -141,6 +145,14 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
         let held = input.live.as_ref().and_then(|live| live.memory_used.iter().find(|(name, _)| *name == pool));
         used.with_label_values(&[pool]).set(held.map_or(0.0, |(_, octets)| *octets as f64));
     }
+    let overload = families.gauge(
+        "overload_consequence",
+        "Always 1; what happens when this is too much.",
+        &["limit", "consequence"],
+    )?;
+    for (limit, consequence) in input.limits.overload.consequences() {
+        overload.with_label_values(&[limit, consequence]).set(1.0);
+    }
     let built = families.gauge(
         "geo_database_build_timestamp_seconds",
         "Build time of a loaded country database, seconds since the epoch.",
@@ -170,6 +182,18 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
         )?;
         for (sink, count) in live.sinks {
             dropped.add(&[sink], *count);
+        }
+        families.counter("events_spilled_total", "Events that had to wait on disk.", &[])?.add(&[], live.spill.0);
+        let waiting = families.gauge("event_spill_bytes", "Octets of events that wait on disk.", &[])?;
+        waiting.with_label_values::<&str>(&[]).set(live.spill.1 as f64);
+        if let Some((time, failures)) = live.state_saves {
+            let saved = families.gauge(
+                "state_last_save_success_timestamp_seconds",
+                "When what thresholds count was last saved by this process, seconds since the epoch; 0 for never.",
+                &[],
+            )?;
+            saved.with_label_values::<&str>(&[]).set(time);
+            families.counter("state_save_failures_total", "Saves that failed.", &[])?.add(&[], failures);
         }
         families.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     }
@@ -240,6 +264,13 @@ fn traffic(families: &Families, input: &MetricsInput<'_>) -> Result<(), promethe
     for (proto, count) in [("tcp", counts.flows_tcp), ("udp", counts.flows_udp), ("other", counts.flows_other)] {
         flows.add(&[proto], count);
     }
+    families.counter("capture_acks_total", "TCP acknowledgements of new octets.", &[])?.add(&[], counts.acks);
+    families
+        .counter("capture_acks_unseen_total", "TCP acknowledgements of octets that the capture never had.", &[])?
+        .add(&[], counts.acks_unseen);
+    families
+        .counter("capture_acked_unseen_bytes_total", "Acknowledged TCP octets that the capture never had.", &[])?
+        .add(&[], counts.acked_unseen_bytes);
     let mut evicted =
         families.counter("flows_evicted_total", "Flows that ended early for want of room.", &["reason"])?;
     evicted.add(&["table-full"], 0);

@@ -31,6 +31,12 @@ pub struct FlowCounts {
     pub gaps: [u64; GapCause::ALL.len()],
     /// Octets in gaps, by [`GapCause::index`].
     pub gap_bytes: [u64; GapCause::ALL.len()],
+    /// Packets that found the table full, where those that are tracked stay.
+    pub packets_untracked: u64,
+    /// Acknowledgements of octets beyond those acknowledged before.
+    pub acks: u64,
+    /// Such that acknowledge octets never seen.
+    pub acks_unseen: u64,
     /// Octets in gaps that the receiver acknowledged: the capture lost them, not the network.
     pub acked_unseen_bytes: u64,
     /// Holes given up because a budget for held octets was reached.

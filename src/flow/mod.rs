@@ -18,11 +18,15 @@
 //!
 //! **Room.** Past `flows_max` the least valuable flow ends: first closed ones, then tentative ones (one direction only, or at
 //! most four packets), then established ones; the longest idle first within each. A flood of one-packet flows therefore
-//! only displaces itself. Past the budgets for held octets the oldest hole of the stream being fed is given up.
+//! only displaces itself. Or those that are tracked stay, as long as they are not over, and packets of new flows are told as such
+//! ([`Handler::untracked`]): the operator chooses. Past the budgets for held octets the oldest hole of the stream being fed is given up.
 //!
 //! **Overlaps.** The first copy of an octet wins. Octets that came before and were delivered are retransmissions (what they
 //! held can no longer be compared); octets that still wait are compared, and a different second copy is reported as
 //! [`DropReason::Conflict`].
+//!
+//! **What the capture lost** shows in acknowledgements of octets that were never seen (as Zeek's CaptureLoss has it): the receiver got
+//! them, so it was not the network. `FlowCounts` has how many acknowledgements there were and how many of those were such.
 //!
 //! **Doubt.** Everything an attacker can say without being believed by the other end is not believed here either: a segment
 //! more than 16 MiB away, a RST out of place, a SYN within a live connection, a FIN that the peer does not
@@ -58,6 +62,9 @@ pub trait Handler {
 
     /// A packet opened a flow. The counters are still 0; [`Handler::packet`] follows.
     fn open(&mut self, flow: &FlowRecord) -> Self::State;
+
+    /// A packet that belongs to no flow, because the table is full and `Overload::flows` says that those in it stay.
+    fn untracked(&mut self, _packet: &Packet<'_>) {}
 
     /// A packet of the flow, after it was counted in `flow` and before any of its payload is delivered.
     fn packet(&mut self, flow: &FlowRecord, state: &mut Self::State, dir: Direction, packet: &Packet<'_>);

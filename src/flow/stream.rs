@@ -183,7 +183,14 @@ impl HalfStream {
             return;
         }
         self.flags = (self.flags | ACKED) & !ACKED_FAR;
-        self.acked = self.acked.max(self.next.saturating_add_signed(distance));
+        let acked = self.next.saturating_add_signed(distance);
+        if acked > self.acked {
+            out.counts.acks += 1;
+            // A hole is told once, by the first acknowledgement that passes it; an unseen FIN would look like one octet.
+            let told = self.acked > self.next + 1;
+            out.counts.acks_unseen += u64::from(acked > self.next + 1 && !told);
+            self.acked = acked;
+        }
         self.settle(out);
     }
 

@@ -13,7 +13,7 @@ use super::record::{FlowRecord, MIDSTREAM, ORIGINATOR_KNOWN, SYN_SEEN};
 use super::stream::{Budget, Outlet};
 use super::tcp::TcpFlow;
 use super::{EndReason, FlowCounts, GapCause, Handler};
-use crate::model::{Direction, Limits, Packet, Segment, TcpFlags, Timestamp, ip_proto};
+use crate::model::{Direction, FlowOverload, Limits, Packet, Segment, TcpFlags, Timestamp, ip_proto};
 
 struct Flow<S> {
     record: FlowRecord,
@@ -57,6 +57,7 @@ pub struct FlowTable<H: Handler> {
     tcp_idle_timeout: Duration,
     tcp_closed_timeout: Duration,
     datagram_idle_timeout: Duration,
+    keep_tracked: bool,
     budget: Budget,
     /// TCP flows by when a hole of theirs is to be looked at; at least one entry for a flow with a hole.
     holes: BTreeSet<(Timestamp, u32)>,
@@ -81,6 +82,7 @@ impl<H: Handler> FlowTable<H> {
             tcp_idle_timeout: limits.tcp_idle_timeout,
             tcp_closed_timeout: limits.tcp_closed_timeout,
             datagram_idle_timeout: limits.datagram_idle_timeout,
+            keep_tracked: limits.overload.flows == FlowOverload::Count,
             budget: Budget {
                 held_bytes: 0,
                 held_bytes_max: limits.held_bytes_max,
@@ -148,8 +150,9 @@ impl<H: Handler> FlowTable<H> {
                 }
             }
         });
-        let (at, dir) = found.unwrap_or_else(|| self.open(packet_number, hash, packet, handler));
-        self.feed(at, dir, packet, handler);
+        if let Some((at, dir)) = found.or_else(|| self.open(packet_number, hash, packet, handler)) {
+            self.feed(at, dir, packet, handler);
+        }
     }
 
     /// Ends what is idle and gives up what has waited too long at `now`, the time of a packet. Cheap if nothing is due.
@@ -266,8 +269,14 @@ impl<H: Handler> FlowTable<H> {
         }
     }
 
-    fn open(&mut self, number: u64, hash: u64, packet: &Packet<'_>, handler: &mut H) -> (u32, Direction) {
+    /// Opens a flow, unless the table is full and what is in it is to stay.
+    fn open(&mut self, number: u64, hash: u64, packet: &Packet<'_>, handler: &mut H) -> Option<(u32, Direction)> {
         if self.slots.len() >= self.flows_max {
+            if self.keep_tracked && self.slots.oldest(Class::Closed).is_none() {
+                self.counts.packets_untracked += u64::from(packet.packets);
+                handler.untracked(packet);
+                return None;
+            }
             self.evict(handler);
         }
         match packet.proto {
@@ -290,7 +299,7 @@ impl<H: Handler> FlowTable<H> {
         let at = self.slots.insert(flow, class);
         let Self { index, slots, hash: build, .. } = self;
         index.insert_unique(hash, at, |&at| slots.get(at).map_or(0, |flow| flow.record.key().hash_with(build)));
-        (at, dir)
+        Some((at, dir))
     }
 
     fn feed(&mut self, at: u32, dir: Direction, packet: &Packet<'_>, handler: &mut H) {

@@ -153,6 +153,8 @@ names! {
         ScanLimit = "scan-limit",
         /// The flow was evicted or could not be tracked.
         FlowLimit = "flow-limit",
+        /// The packet path could not keep up: payload was left behind unread.
+        Overload = "overload",
         /// A transport header that was cut off or wrong.
         Malformed = "malformed",
     }

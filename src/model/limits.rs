@@ -3,10 +3,89 @@
 
 use std::time::Duration;
 
+super::packet::names! {
+    /// What happens to packets while the packet path cannot keep up. Known only live: a replay waits for nobody.
+    PacketOverload {
+        /// They are counted, by flow and destination, and their payload is left behind unread (`overload`).
+        Count = "count",
+        /// They are read, until the kernel's ring is full and it drops what comes.
+        Drop = "drop",
+    }
+}
+
+super::packet::names! {
+    /// What happens to a packet of a new flow when the table is full of flows that are not over.
+    FlowOverload {
+        /// The least valuable flow ends early, and the new one is tracked.
+        Evict = "evict",
+        /// Those that are tracked stay; the packet is counted by destination, in no flow, unread (`flow-limit`).
+        Count = "count",
+    }
+}
+
+super::packet::names! {
+    /// What happens to a half-stream when there is no more room to hold what came out of order.
+    ReassemblyOverload {
+        /// Its oldest hole is given up, and reading goes on behind it.
+        Gap = "gap",
+        /// The rest of it is not read (`reassembly-limit`).
+        Skip = "skip",
+    }
+}
+
+super::packet::names! {
+    /// What happens to documents when more comes than may be scanned.
+    ScanOverload {
+        /// What comes is not read (`scan-limit`).
+        Miss = "miss",
+        /// Of each document the beginning is read all the same.
+        Head = "head",
+    }
+}
+
+/// What gives way when a limit is reached: chosen by the operator. Octets are counted by destination in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overload {
+    /// See [`PacketOverload`].
+    pub packets: PacketOverload,
+    /// See [`FlowOverload`].
+    pub flows: FlowOverload,
+    /// See [`ReassemblyOverload`].
+    pub reassembly: ReassemblyOverload,
+    /// See [`ScanOverload`].
+    pub scan: ScanOverload,
+}
+
+impl Default for Overload {
+    fn default() -> Self {
+        Self {
+            packets: PacketOverload::Count,
+            flows: FlowOverload::Evict,
+            reassembly: ReassemblyOverload::Gap,
+            scan: ScanOverload::Miss,
+        }
+    }
+}
+
+impl Overload {
+    /// What is overloaded, and what then happens, in words.
+    pub const fn consequences(&self) -> [(&'static str, &'static str); 4] {
+        [
+            ("packets", self.packets.as_str()),
+            ("flows", self.flows.as_str()),
+            ("reassembly", self.reassembly.as_str()),
+            ("scan", self.scan.as_str()),
+        ]
+    }
+}
+
 /// All budgets of one engine. Defaults are for a host with a few hundred megabytes to spare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Flows tracked at once. Past it the least valuable flow ends early (`flows_evicted`, reason `table-full`).
+    /// What gives way at a limit, where there is a choice.
+    pub overload: Overload,
+    /// Flows tracked at once. Past it the least valuable flow ends early (`flows_evicted`, reason `table-full`), unless
+    /// [`Overload::flows`] says otherwise.
     pub flows_max: usize,
     /// Octets held for reassembly over all flows. Past it the hole in the stream being fed is given up: a gap, octets missed
     /// for `reassembly-limit` if they had to be dropped.
@@ -21,6 +100,9 @@ pub struct Limits {
     pub fragment_timeout: Duration,
     /// Octets of documents held for scanning over all flows. Past it new documents are not read (`scan-limit`).
     pub document_bytes_max: usize,
+    /// Octets of documents scanned in a second of packet time, in each lane; what a pause left over may be used at once, up to ten
+    /// seconds' worth. Past it [`Overload::scan`] says what happens.
+    pub scan_bytes_per_second_max: usize,
     /// Decoded octets per octet of input past which a decompression ends (`decode-limit`), once `decode_free_bytes` are out.
     pub decode_ratio_max: u64,
     /// Decoded octets per document that are free of the ratio.
@@ -57,6 +139,7 @@ impl Default for Limits {
     fn default() -> Self {
         const MIB: usize = 1 << 20;
         Self {
+            overload: Overload::default(),
             flows_max: 1_000_000,
             held_bytes_max: 128 * MIB,
             held_bytes_per_stream_max: MIB,
@@ -64,6 +147,7 @@ impl Default for Limits {
             fragment_trains_max: 4096,
             fragment_timeout: Duration::from_secs(60),
             document_bytes_max: 128 * MIB,
+            scan_bytes_per_second_max: 1 << 30,
             decode_ratio_max: 200,
             decode_free_bytes: MIB as u64,
             decoded_bytes_max: 256 * MIB as u64,

@@ -158,6 +158,12 @@ pub struct Counts {
     pub undetermined: BTreeMap<(UndeterminedReason, Country), Tally>,
     /// Gaps in reassembled streams.
     pub reassembly_gaps: u64,
+    /// TCP acknowledgements of octets beyond those acknowledged before.
+    pub acks: u64,
+    /// Such that acknowledge octets never seen: the capture lost them, not the network.
+    pub acks_unseen: u64,
+    /// Octets given up that were acknowledged.
+    pub acked_unseen_bytes: u64,
     /// TCP payload octets that were retransmitted.
     pub retransmitted_bytes: u64,
     /// Overlapping TCP payload octets with different content.
@@ -254,6 +260,9 @@ impl Counts {
         add_all(&mut self.suspicions, &other.suspicions);
         add_all(&mut self.undetermined, &other.undetermined);
         self.reassembly_gaps += other.reassembly_gaps;
+        self.acks += other.acks;
+        self.acks_unseen += other.acks_unseen;
+        self.acked_unseen_bytes += other.acked_unseen_bytes;
         self.retransmitted_bytes += other.retransmitted_bytes;
         self.conflicting_overlaps += other.conflicting_overlaps;
         add_all(&mut self.jurisdiction_conflicts, &other.jurisdiction_conflicts);

@@ -21,13 +21,14 @@ const TEXTS: &[(u8, &str)] = &[
     (11, "filter id"),
     (18, "reply message"),
     (30, "called station"),
-    (31, "mac address"),
     (32, "nas identifier"),
     (44, "session id"),
     (77, "connect info"),
     (87, "nas port id"),
     (89, "user id"),
 ];
+/// Calling-Station-Id: the address of a device, or, where people dial in, a telephone number.
+const CALLING_STATION: u8 = 31;
 /// Addresses of a user.
 const ADDRESSES: &[(u8, &str)] = &[(8, "client ip")];
 /// Passwords and challenges that are hidden by a shared secret.
@@ -71,6 +72,8 @@ impl DatagramDecoder for Radius {
                 out.unread(dir, value.len(), UninspectedReason::Encrypted);
             } else if let (Some(name), Ok(octets)) = (name(ADDRESSES), <[u8; 4]>::try_from(value)) {
                 fields.add(name, Ipv4Addr::from(octets).to_string().as_bytes());
+            } else if kind == CALLING_STATION {
+                fields.add(if is_mac(value) { "mac address" } else { "phone" }, value);
             } else {
                 let number = format!("attribute {kind}");
                 fields.add(name(TEXTS).unwrap_or(&number), value);
@@ -79,4 +82,10 @@ impl DatagramDecoder for Radius {
         fields.give(dir, 0, out);
         true
     }
+}
+
+/// Twelve hexadecimal digits, however they are parted.
+fn is_mac(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|octet| !b"-:.".contains(octet));
+    digits.clone().count() == 12 && digits.clone().all(u8::is_ascii_hexdigit)
 }

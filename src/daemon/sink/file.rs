@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::SinkKind;
-use super::writer::Sink;
-use crate::model::Event;
+use super::writer::{Line, Sink};
 
 /// Which file, and when it changes.
 #[derive(Clone, Debug)]
@@ -47,10 +46,10 @@ impl Sink for FileSink {
         SinkKind::File
     }
 
-    fn write(&mut self, _: &Event, line: &[u8]) -> io::Result<()> {
+    fn write(&mut self, line: &Line) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotConnected.into()) };
-        file.out.write_all(line)?;
-        file.len += line.len() as u64;
+        file.out.write_all(&line.json)?;
+        file.len += line.json.len() as u64;
         self.rotate_if_due()
     }
 

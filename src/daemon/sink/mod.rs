@@ -1,28 +1,31 @@
 //! Events on their way out, without ever holding up the packets: a bounded queue, and a thread that writes to each sink that was
 //! configured ([`writer`]; one file of this folder for each kind).
 //!
-//! **When the queue is full**, or a sink cannot be written, an event is dropped and counted for that sink
-//! (`event_sink_dropped_total{sink}`): counts go on, capture goes on.
+//! **When the queue is full**, or a sink cannot be written, an event waits in a file of bounded size if there is one ([`spill`]). Else, or when
+//! that is full too, it is dropped and counted for that sink (`event_sink_dropped_total{sink}`): counts go on, capture goes on.
 //!
 //! **When a line is safe.** Lines are handed to the kernel when the queue is empty or after [`writer::FLUSH_AFTER`]; what a sink does with
 //! them from there stands with the sink. A process that is killed loses what is queued and what was written since the last flush.
 
 mod file;
+mod spill;
 mod writer;
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use file::FileOptions;
+pub use spill::SpillOptions;
 
 use super::log::Log;
 use crate::model::{Event, EventBody};
-use writer::{Sink, Writer};
+use spill::Spill;
+use writer::{Line, Sink, Writer};
 
 /// Events that may wait. One is about a kilobyte, most of it shared with its flow.
 const QUEUE_EVENTS: usize = 16_384;
@@ -40,6 +43,11 @@ impl SinkKind {
     /// All, in the order of metrics.
     pub(super) const ALL: [Self; 1] = [Self::File];
 
+    /// A set with only it.
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
     /// Its name in metrics and in the log.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
@@ -53,6 +61,8 @@ impl SinkKind {
 pub struct SinkOptions {
     /// A file.
     pub file: Option<FileOptions>,
+    /// Where events wait that cannot go out now.
+    pub spill: Option<SpillOptions>,
 }
 
 /// What the writer and others see of each other.
@@ -60,6 +70,10 @@ pub struct SinkOptions {
 pub(super) struct SinkState {
     /// Events that were not written, by kind.
     dropped: [AtomicU64; SinkKind::ALL.len()],
+    /// Events that were put into the spill.
+    pub spilled: AtomicU64,
+    /// Octets that wait there.
+    pub spill_bytes: AtomicU64,
     /// Set to have sinks opened again.
     pub reopen: AtomicBool,
     /// Names of the interfaces by index.
@@ -72,6 +86,22 @@ impl SinkState {
     /// Events that a sink of this kind did not get.
     pub(super) fn dropped(&self, kind: SinkKind) -> u64 {
         self.dropped[kind as usize].load(Ordering::Relaxed)
+    }
+
+    /// Puts a line into the spill for the sinks of a mask; drops it if there is none, or no room.
+    fn keep(&self, spill: Option<&Mutex<Spill>>, line: &Line, sinks: u8) {
+        if let Some(spill) = spill {
+            let mut spill = lock(spill);
+            let kept = spill.keep(line, sinks);
+            self.spill_bytes.store(spill.waiting_bytes(), Ordering::Relaxed);
+            if kept.is_ok() {
+                self.spilled.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+        }
+        for kind in SinkKind::ALL.into_iter().filter(|kind| sinks & kind.bit() != 0) {
+            self.note_dropped(kind, 1);
+        }
     }
 
     fn note_dropped(&self, kind: SinkKind, events: u64) {
@@ -105,33 +135,49 @@ impl Recent {
 /// The packets' end of the queue.
 pub(super) struct EventSink {
     queue: Option<SyncSender<Event>>,
-    /// Whose events are counted as dropped when the queue is full.
+    /// What comes when the queue is full.
+    overflow: Option<SyncSender<Event>>,
+    /// Whose events are counted as dropped when that is full too.
     kinds: Vec<SinkKind>,
     state: Arc<SinkState>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl EventSink {
     /// Opens the sinks and starts the writer.
     ///
     /// # Errors
-    /// When a sink cannot be opened.
+    /// When a sink or the spill cannot be opened.
     pub(super) fn start(options: SinkOptions, state: Arc<SinkState>, log: Arc<Log>) -> io::Result<Self> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if let Some(options) = options.file {
             sinks.push(Box::new(file::open(options)?));
         }
-        let kinds = sinks.iter().map(|sink| sink.kind()).collect();
+        let kinds: Vec<SinkKind> = sinks.iter().map(|sink| sink.kind()).collect();
+        let spill = options.spill.filter(|_| !kinds.is_empty()).map(|options| Spill::open(&options)).transpose()?;
+        let spill = spill.map(|spill| Arc::new(Mutex::new(spill)));
+        let spawn =
+            |name: &str, run: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name(name.to_owned()).spawn(run);
+        let mut threads = Vec::new();
+        let mut overflow = None;
+        if let Some(spill) = spill.clone() {
+            let (sender, inbox) = sync_channel(QUEUE_EVENTS);
+            let (state, sinks) = (state.clone(), kinds.iter().fold(0, |mask, kind| mask | kind.bit()));
+            threads.push(spawn("spill", Box::new(move || keep_all(&inbox, &state, &spill, sinks)))?);
+            overflow = Some(sender);
+        }
         let (queue, inbox) = sync_channel(QUEUE_EVENTS);
-        let mut writer = Writer::new(sinks, state.clone(), log);
-        let thread = std::thread::Builder::new().name("events".to_owned()).spawn(move || writer.run(&inbox))?;
-        Ok(Self { queue: Some(queue), kinds, state, thread: Some(thread) })
+        let mut writer = Writer::new(sinks, spill, state.clone(), log);
+        threads.push(spawn("events", Box::new(move || writer.run(&inbox)))?);
+        Ok(Self { queue: Some(queue), overflow, kinds, state, threads })
     }
 
     /// Hands an event over; never waits.
     pub(super) fn push(&self, event: Event) {
         let Some(queue) = &self.queue else { return };
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = queue.try_send(event) {
+        if let Err(TrySendError::Full(event) | TrySendError::Disconnected(event)) = queue.try_send(event)
+            && self.overflow.as_ref().is_none_or(|overflow| overflow.try_send(event).is_err())
+        {
             self.drop_one();
         }
     }
@@ -139,19 +185,21 @@ impl EventSink {
     /// Hands an event over, waiting for room until `deadline`: for the end, when there is nothing left to hold up.
     pub(super) fn push_until(&self, event: Event, deadline: Instant) {
         let Some(queue) = &self.queue else { return };
+        // What may wait on disk need not wait here.
+        let queues = [Some(queue), self.overflow.as_ref()];
         let mut event = event;
         loop {
-            match queue.try_send(event) {
-                Ok(()) => return,
-                Err(TrySendError::Full(back)) if Instant::now() < deadline => {
-                    event = back;
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                Err(_) => {
-                    self.drop_one();
-                    return;
+            for queue in queues.into_iter().flatten() {
+                match queue.try_send(event) {
+                    Ok(()) => return,
+                    Err(TrySendError::Full(back) | TrySendError::Disconnected(back)) => event = back,
                 }
             }
+            if Instant::now() >= deadline {
+                self.drop_one();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -161,12 +209,28 @@ impl EventSink {
         }
     }
 
-    /// Waits until all is written and the sinks are closed.
+    /// Waits until all is written and the sinks are closed. What does not go out now stays in the spill.
     pub(super) fn finish(mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic of the writer was printed when it happened; there is nothing more to write.
+        // First what goes to the spill, so that the writer finds all of it.
+        self.overflow = None;
+        let writer = self.threads.pop();
+        for thread in self.threads.drain(..) {
+            // A panic was printed when it happened; there is nothing more to write.
             let _ = thread.join();
+        }
+        self.queue = None;
+        if let Some(writer) = writer {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Puts events into the spill that found the queue full.
+fn keep_all(inbox: &Receiver<Event>, state: &SinkState, spill: &Mutex<Spill>, sinks: u8) {
+    while let Ok(event) = inbox.recv() {
+        match Line::of(&event, state) {
+            Some(line) => state.keep(Some(spill), &line, sinks),
+            None => state.keep(None, &Line::EMPTY, sinks),
         }
     }
 }
@@ -190,7 +254,7 @@ mod tests {
 
     fn options(path: &Path, rotate_bytes: u64) -> SinkOptions {
         let file = FileOptions { path: path.to_owned(), rotate_bytes, rotate_after: None, rotate_keep: 2 };
-        SinkOptions { file: Some(file) }
+        SinkOptions { file: Some(file), ..SinkOptions::default() }
     }
 
     fn start(options: SinkOptions) -> (EventSink, Arc<SinkState>) {
@@ -232,6 +296,25 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(2));
         sink.finish();
         assert!(state.dropped(SinkKind::File) > 0);
+    }
+
+    #[test]
+    fn what_a_dead_sink_does_not_take_waits_on_disk_and_goes_out_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let spill = Some(SpillOptions { path: dir.path().join("spill"), max_bytes: 1 << 20 });
+        let (sink, state) = start(SinkOptions { spill: spill.clone(), ..options(Path::new("/dev/full"), 1 << 20) });
+        for number in 0..1000 {
+            sink.push(notice(number));
+        }
+        sink.finish();
+        let spilled = state.spilled.load(Ordering::Relaxed);
+        // What was in the buffer of the file when it failed is lost, and was not seen to be.
+        assert!(spilled >= 200 && state.dropped(SinkKind::File) == 0, "{spilled}");
+        let path = dir.path().join("e.jsonl");
+        let (sink, state) = start(SinkOptions { spill, ..options(&path, 1 << 20) });
+        sink.finish();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count() as u64, spilled);
+        assert_eq!(state.spill_bytes.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -15,6 +15,8 @@
 //!
 //! Version 1 ends before the sums.
 
+use std::sync::Arc;
+
 use sha2::{Digest as _, Sha256};
 
 use super::seen::{EXACT_MAX, Estimate, Exact, REGISTERS, Seen};
@@ -65,7 +67,7 @@ impl Tallies {
             out.extend((sets.len() as u16).to_le_bytes());
             for (signature, set) in sets {
                 text(&mut out, signature);
-                match set {
+                match &**set {
                     Seen::Exact(exact) => {
                         let latest = exact.days.values().map(|day| u16::from_be_bytes(*day)).max().unwrap_or(0);
                         let mut tags: Vec<_> = exact
@@ -150,7 +152,7 @@ impl Tallies {
                     Seen::Exact(exact) => tallies.room.tags += exact.days.len(),
                     Seen::Estimate(_) => tallies.room.estimates += 1,
                 }
-                group.sets.insert(signature, set);
+                group.sets.insert(signature, Arc::new(set));
             }
             tallies.groups.insert(key, group);
         }

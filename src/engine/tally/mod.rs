@@ -80,16 +80,21 @@ pub(super) struct CountedFinding {
 /// What a set of tags is kept by: rule as `policy/rule`, group as text, signature.
 type Key = (String, String);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Group {
-    /// By signature.
-    sets: BTreeMap<String, Seen>,
+    /// By signature. Shared with a copy that is being saved, if there is one, until they change.
+    sets: BTreeMap<String, Arc<Seen>>,
 }
 
 impl Group {
     fn count(&mut self, first_day: u16, room: &mut Room) -> u64 {
-        self.sets.values_mut().map(|set| set.count(first_day, room)).max().unwrap_or(0)
+        self.sets.values_mut().map(|set| count(set, first_day, room)).max().unwrap_or(0)
     }
+}
+
+/// Counts a set, without parting from a copy that shares it unless something must be forgotten.
+fn count(set: &mut Arc<Seen>, first_day: u16, room: &mut Room) -> u64 {
+    set.known(first_day).unwrap_or_else(|| Arc::make_mut(set).count(first_day, room))
 }
 
 /// Violations of a flow that is still open.
@@ -111,9 +116,22 @@ pub struct Tallies {
     /// The flow whose event comes next, if it broke a threshold.
     ended: Option<u64>,
     counts: Counts,
+    /// Goes up with each crossing that was counted.
+    changes: u64,
 }
 
 impl Tallies {
+    /// The sets as they are now, to be written while counting goes on: the sets themselves are shared until they change.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { groups: self.groups.clone(), changes: self.changes, ..Self::default() }
+    }
+
+    /// A number that changes whenever there is something new to keep.
+    pub const fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// Passes on what a lane says.
     pub(super) fn pass(&mut self, event: LaneEvent, out: &mut dyn FnMut(Event)) {
         match event {
@@ -191,14 +209,15 @@ impl Tallies {
             *self.counts.limits_reached.entry(TAGS).or_default() += 1;
             return (0, 0);
         }
+        self.changes += 1;
         let group = self.groups.entry(key).or_default();
         let before = group.count(first_day, &mut self.room);
         let set = group.sets.entry(finding_signature(&counted.finding)).or_default();
-        match set.add(tag, today, first_day, &mut self.room) {
+        match Arc::make_mut(set).add(tag, today, first_day, &mut self.room) {
             Stored::Kept => {}
             Stored::NoRoom => *self.counts.limits_reached.entry(TAGS).or_default() += 1,
         }
-        (before, before.max(set.count(first_day, &mut self.room)))
+        (before, before.max(count(set, first_day, &mut self.room)))
     }
 
     fn settle(&mut self, flow_id: u64, to: Jurisdiction, verdict: Verdict, bytes: u64, ended: bool) {

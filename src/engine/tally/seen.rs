@@ -26,6 +26,7 @@ pub(super) enum Stored {
 }
 
 /// Distinct tags and the last day of each.
+#[derive(Clone)]
 pub(super) enum Seen {
     Exact(Exact),
     Estimate(Box<Estimate>),
@@ -38,7 +39,7 @@ impl Default for Seen {
 }
 
 /// Octets rather than integers: an entry takes ten instead of sixteen.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Exact {
     pub(super) days: HashMap<[u8; 8], [u8; 2]>,
     /// Nothing older than this day is in the table.
@@ -63,6 +64,17 @@ impl Exact {
 }
 
 impl Seen {
+    /// Distinct tags since `first_day`, where that is known without forgetting anything.
+    pub(super) fn known(&self, first_day: u16) -> Option<u64> {
+        match self {
+            Self::Exact(exact) => (first_day <= exact.first_day).then_some(exact.days.len() as u64),
+            Self::Estimate(estimate) => {
+                let (month, count) = estimate.known?;
+                (month == day::month_of(first_day)).then_some(count)
+            }
+        }
+    }
+
     /// Distinct tags since `first_day`; what is older is forgotten.
     pub(super) fn count(&mut self, first_day: u16, room: &mut Room) -> u64 {
         match self {
@@ -118,7 +130,7 @@ pub(super) const REGISTERS: usize = 1 << INDEX_BITS;
 
 /// HyperLogLog (Flajolet, Fusy, Gandouet, Meunier, 2007) by month: a standard error of 1.04/sqrt(4096) = 1.6 %. A month counts
 /// whole while any of its days does: too many rather than too few.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Estimate {
     /// Month since 1970 and its registers, in order, at most fourteen.
     pub(super) months: Vec<(u16, Vec<u8>)>,

@@ -125,3 +125,56 @@ fn an_idle_flow_costs_little() {
     eprintln!("slot {slot} octets, TCP {tcp} octets");
     assert!(slot <= 176 && tcp <= 120, "slot {slot}, tcp {tcp}");
 }
+
+/// The other choice: who is tracked stays, and newcomers are told as untracked; a closed flow makes room all the same.
+#[test]
+fn where_tracked_flows_stay_newcomers_are_counted_without_a_flow() {
+    let overload = Overload { flows: FlowOverload::Count, ..Overload::default() };
+    let limits = Limits { flows_max: 3, overload, ..Limits::default() };
+    let mut bench = Bench::new(&limits);
+    let (client, server) = (end("10.0.0.1", 1000), end("10.0.0.2", 80));
+    bench.ingest(&packet(seconds(0), client, server, 6, tcp(SYN, 99, 0, b"")));
+    bench.ingest(&packet(seconds(0), server, client, 6, tcp(SYN_ACK, 499, 100, b"")));
+    for n in 0..100 {
+        bench.ingest(&packet(seconds(1), attacker(n), server, 17, udp(b"flood")));
+    }
+    assert_eq!((bench.table.len(), bench.table.counts().packets_untracked), (3, 98));
+    assert_eq!(bench.table.counts().ended_for(EndReason::Evicted), 0);
+    bench.ingest(&packet(seconds(2), client, server, 6, tcp(ACK, 100, 500, b"y")));
+    bench.ingest(&packet(seconds(2), client, server, 6, tcp(FIN_ACK, 101, 500, b"")));
+    bench.ingest(&packet(seconds(2), server, client, 6, tcp(FIN_ACK, 500, 102, b"")));
+    bench.ingest(&packet(seconds(3), attacker(500), server, 17, udp(b"flood")));
+    assert_eq!((bench.table.len(), bench.table.counts().packets_untracked), (3, 98), "the closed flow made room");
+    bench.finish();
+}
+
+/// What the receiver acknowledges and the capture never had is the capture's loss; what both sides miss is not.
+#[test]
+fn acknowledgements_of_unseen_octets_are_told_once_each() {
+    let mut bench = Bench::new(&Limits::default());
+    let (client, server) = (end("10.0.0.1", 1000), end("10.0.0.2", 80));
+    bench.ingest(&packet(seconds(0), client, server, 6, tcp(SYN, 99, 0, b"")));
+    bench.ingest(&packet(seconds(0), server, client, 6, tcp(SYN_ACK, 499, 100, b"")));
+    let sends = |bench: &mut Bench, seq, octets: &[u8]| {
+        bench.ingest(&packet(seconds(1), client, server, 6, tcp(ACK, seq, 500, octets)));
+    };
+    let acks = |bench: &mut Bench, ack| bench.ingest(&packet(seconds(1), server, client, 6, tcp(ACK, 500, ack, b"")));
+    let counted = |bench: &Bench| (bench.table.counts().acks, bench.table.counts().acks_unseen);
+    let before = counted(&bench).0;
+    sends(&mut bench, 100, b"0123456789");
+    acks(&mut bench, 110);
+    acks(&mut bench, 110);
+    assert_eq!(counted(&bench), (before + 1, 0), "seen, and said twice");
+    // 110..120 is not captured, nor 130..140: the receiver has both.
+    sends(&mut bench, 120, b"0123456789");
+    acks(&mut bench, 110);
+    assert_eq!(counted(&bench).1, 0, "a hole that nobody acknowledges may still come");
+    acks(&mut bench, 130);
+    acks(&mut bench, 140);
+    assert_eq!(counted(&bench), (before + 3, 1), "one hole, told once as long as it is open");
+    sends(&mut bench, 140, b"0123456789");
+    acks(&mut bench, 150);
+    bench.finish();
+    assert_eq!(counted(&bench).1, 1);
+    assert_eq!(bench.table.counts().acked_unseen_bytes, 20);
+}

@@ -22,11 +22,14 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const BLOCK_MAX: usize = 64 << 10;
 /// Octets of a frame that is held whole: everything but DATA.
 const FRAME_MAX: usize = 64 << 10;
+/// Settings in a server's first frame.
+const SETTINGS_MAX: u8 = 16;
 /// Streams of a direction with an open body.
 const STREAMS_MAX: usize = 128;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 0x1;
@@ -34,13 +37,27 @@ const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
-/// The client's connection preface.
+/// The client's connection preface, or the server's: it may come first (RFC 9113, section 3.4).
 pub(crate) fn probe(octets: &[u8]) -> Probe {
     let shown = octets.get(..PREFACE.len()).unwrap_or(octets);
     match PREFACE.starts_with(shown) {
-        false => Probe::No,
+        false => settings(octets),
         true if shown.len() < PREFACE.len() => Probe::More,
         true => Probe::Yes(Role::Client),
+    }
+}
+
+/// A SETTINGS frame of stream 0, not acknowledging.
+fn settings(octets: &[u8]) -> Probe {
+    let fits = |(at, octet): (usize, &u8)| match at {
+        2 => octet.is_multiple_of(6) && *octet <= 6 * SETTINGS_MAX,
+        3 => *octet == SETTINGS,
+        _ => *octet == 0,
+    };
+    match octets.iter().take(9).enumerate().all(fits) {
+        false => Probe::No,
+        true if octets.len() < 9 => Probe::More,
+        true => Probe::Yes(Role::Server),
     }
 }
 

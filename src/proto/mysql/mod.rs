@@ -50,7 +50,7 @@ pub(crate) fn probe(octets: &[u8]) -> Probe {
     let &[a, b, c, sequence, ref body @ ..] = octets else { return Probe::More };
     let len = u32::from_le_bytes([a, b, c, 0]);
     match (sequence, body) {
-        (0 | 1, []) if len > 0 => Probe::More,
+        (0..=2, []) if len > 0 => Probe::More,
         (0, [0x0a, version @ ..]) if (30..300).contains(&len) => match version.get(..3) {
             Some([b'0'..=b'9', b'.', b'0'..=b'9'] | [b'0'..=b'9', b'0'..=b'9', b'.']) => Probe::Yes(Role::Server),
             Some(_) => Probe::No,
@@ -62,8 +62,9 @@ pub(crate) fn probe(octets: &[u8]) -> Probe {
             _ => Probe::No,
         },
         // Capabilities of protocol 4.1, a character set, and reserved octets (the last four are MariaDB's).
-        (1, [_, flags, ..]) if flags & (PROTOCOL_41 >> 8) as u8 == 0 => Probe::No,
-        (1, response) if (32..65536).contains(&len) => match response.get(9..28) {
+        // Within TLS it is the second packet of the client.
+        (1 | 2, [_, flags, ..]) if flags & (PROTOCOL_41 >> 8) as u8 == 0 => Probe::No,
+        (1 | 2, response) if (32..65536).contains(&len) => match response.get(9..28) {
             Some(reserved) if reserved.iter().all(|octet| *octet == 0) => Probe::Yes(Role::Client),
             Some(_) => Probe::No,
             None if response.iter().skip(9).all(|octet| *octet == 0) => Probe::More,
@@ -445,7 +446,7 @@ impl MySql {
     fn login(&mut self, part: Part<'_>, out: &mut Out<'_>) -> Body {
         let Some(octets) = part.whole() else { return Body::More };
         let doc = out.start(part.dir, plain(DocumentKind::Login, part.at));
-        if self.packets[0].sequence == 1 && self.capabilities == u64::MAX {
+        if matches!(self.packets[0].sequence, 1 | 2) && self.capabilities == u64::MAX {
             if self.response(octets, &doc, out).is_none() {
                 out.field(&doc, None);
                 out.octets(&doc, octets);
