@@ -17,9 +17,10 @@ use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
 use crate::geo::{Judgement, LIGHT_CONFLICT, Memo};
 use crate::model::{
-    Country, Counts, Crossing, CrossingData, Datagram, Decision, Destination, Direction, EgressCounts, Ends, Event, EventBody,
-    Finding, FindingKey, FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, ReassemblyOverload, Scope, Segment, Tally,
-    Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, ip_proto, shown_field,
+    Country, Counts, Crossing, CrossingData, Datagram, Decision, Destination, Direction, EgressCounts, Ends, Event,
+    EventBody, Finding, FindingKey, FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, ReassemblyOverload,
+    Scope, Segment, Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, ip_proto,
+    shown_field,
 };
 use crate::proto::{Inspector, Transport};
 use crate::scan::Scanner;
