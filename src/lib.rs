@@ -2,6 +2,9 @@
 //!
 //! The rooms and the one direction in which data travels through them are described in ARCHITECTURE.md.
 
+// The corpus under tests/ is part of the program (`signatures bench`) and of its tests, and calls the library by one name.
+extern crate self as borderpost;
+
 pub mod capture;
 pub mod cli;
 pub mod config;

@@ -17,6 +17,7 @@ use borderpost::model::{
 use borderpost::proto::{Facts, Inspector, TlsHello, Transport};
 use borderpost::wire::Decoder;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// A document, with the fields of its octets and where each begins.
 struct Document {
@@ -177,4 +178,54 @@ fn documented_user_data_is_at_its_place() {
         });
     // `offset` of truth/userdata.json.
     assert_eq!(exif, Some(67));
+}
+
+/// Documents of a kind as name and octets.
+fn of_kind(read: &Documents, kind: DocumentKind) -> Vec<(String, Vec<u8>)> {
+    let documents = read.read.values().filter(|document| document.start.kind == kind);
+    documents.map(|d| (d.start.name.as_deref().unwrap_or_default().to_owned(), d.octets.clone())).collect()
+}
+
+/// What tshark shows: messages of AMQP with their keys, records of Kafka with their topics, and the files of
+/// `--export-objects`.
+#[test]
+fn brokers_and_file_services_of_real_captures() {
+    let Some(shared) = common::shared() else { return };
+    let read = |file: &str| {
+        let read = documents(&shared.join("captures").join(file));
+        assert_eq!(read.unread, 0, "{file}");
+        read
+    };
+    let amqp = of_kind(&read("messaging/amqp.pcap"), DocumentKind::Message);
+    let mut keys = BTreeMap::<_, usize>::new();
+    for (key, octets) in &amqp {
+        *keys.entry(key.as_str()).or_default() += 1;
+        // Messages of Celery are pickled, its events JSON.
+        if key != "tasks.#" {
+            serde_json::from_slice::<Value>(octets).unwrap_or_else(|error| panic!("{key}: {error}"));
+        }
+    }
+    let expected =
+        [("task.received", 5), ("task.started", 5), ("task.succeeded", 5), ("tasks.#", 10), ("worker.heartbeat", 6)];
+    assert_eq!(keys, expected.into());
+    let kafka = of_kind(&read("db/ndpi-kafka.pcapng"), DocumentKind::KafkaRecords);
+    let found: Vec<_> = kafka.iter().map(|(topic, octets)| (topic.as_str(), octets.len())).collect();
+    assert_eq!(found, [("LB_MAIN_LOG_INPUT", 384), ("LB_MAIN_LOG_INPUT", 317), ("sampleTopic", 80)]);
+    assert!(kafka[2].1.ends_with(b"\x18Hello world!\0"));
+    let files = [
+        ("files/nfs4-01.pcap", vec![b"test\n".to_vec()]),
+        ("files/smb2readwrite.pcap", vec![vec![b'B'; 7000], vec![b'A'; 16]]),
+    ];
+    for (file, expected) in files {
+        let found: Vec<_> =
+            of_kind(&read(file), DocumentKind::FileContent).into_iter().map(|(_, octets)| octets).collect();
+        assert!(found == expected, "{file}: {:?}", found.iter().map(Vec::len).collect::<Vec<_>>());
+    }
+    let tftp = of_kind(&read("files/tftp_rrq.pcap"), DocumentKind::FileContent);
+    let digest: String = Sha256::digest(&tftp[0].1).iter().map(|octet| format!("{octet:02x}")).collect();
+    assert_eq!((tftp.len(), digest.as_str()), (1, "39c9534e5fa6fecd3ac083ffd6256c2cc9a58f9f1058cb2e472d1782040231f9"));
+    // The list of files, and a module's name.
+    let rsync = of_kind(&read("files/rsync.pcap"), DocumentKind::FileContent);
+    let (module, list) = rsync.iter().max_by_key(|(_, octets)| octets.len()).expect("a list of files");
+    assert!(module == "flag" && list.windows(6).any(|name| name == b"flag08"), "{module}");
 }

@@ -58,7 +58,11 @@ impl Hint {
             media_type: start.media_type.clone(),
             layers: start.codings.iter().map(|&coding| Layer::Content(coding)).collect(),
             // The topic of a message says what its payload is; the name of a file does not.
-            field: if start.kind == DocumentKind::Message { start.name.clone() } else { None },
+            field: if matches!(start.kind, DocumentKind::Message | DocumentKind::KafkaRecords) {
+                start.name.clone()
+            } else {
+                None
+            },
             utf8: false,
         }
     }
@@ -91,7 +95,7 @@ pub(super) struct Document {
 impl Document {
     pub(super) fn new(hint: Hint) -> Self {
         if hint.kind.is_some_and(DocumentKind::has_fields) {
-            return Self { state: State::Read { reader: Box::new(Record::default()), entered: false } };
+            return Self::read_by(Box::new(Record::default()));
         }
         Self { state: State::Probe { hint: Box::new(hint), head: Vec::new() } }
     }
@@ -100,6 +104,16 @@ impl Document {
     pub(super) fn with_reader(label: &str, name: Option<&str>, reader: Box<dyn Reader>, cx: &mut Cx<'_>) -> Self {
         cx.enter(label, name);
         Self { state: State::Read { reader, entered: true } }
+    }
+
+    /// A document whose format is known and that is none of its own for the sink.
+    pub(super) fn read_by(reader: Box<dyn Reader>) -> Self {
+        Self { state: State::Read { reader, entered: false } }
+    }
+
+    /// A document that cannot be read.
+    pub(super) const fn unreadable(reason: UninspectedReason) -> Self {
+        Self { state: State::Unreadable(reason) }
     }
 
     pub(super) fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! document ─▶ probe (announced codings, magic, media type, the look of the first octets) ─▶ reader
-//!   coding     gzip, deflate, br, zstd, base64, quoted-printable, charset: octets in, an inner document out
+//!   coding     gzip, deflate, br, zstd, snappy, lz4, base64, quoted-printable, charset: octets in, an inner document out
 //!   container  multipart, form, JSON, XML, CSV, protobuf, HTTP head: text with field names, inner documents
 //!   image      JPEG, PNG, WebP, HEIF: metadata with field names, the text of a barcode
 //!   plain      everything else, as it is: other rooms know magics and binary patterns
@@ -31,10 +31,13 @@ mod document;
 mod encoded_word;
 mod form;
 mod grpc;
+mod history;
 mod hl7;
 mod http_head;
 mod image;
 mod json;
+mod kafka;
+mod lz4;
 mod mail;
 mod media_type;
 mod multipart;
@@ -44,6 +47,7 @@ mod probe;
 mod protobuf;
 mod quoted_printable;
 mod record;
+mod snappy;
 mod structured;
 mod tar;
 mod value;

@@ -18,12 +18,15 @@ use super::hl7::{self, Hl7};
 use super::http_head::HttpHead;
 use super::image::{Format, Image};
 use super::json::Json;
+use super::kafka::Kafka;
+use super::lz4::{self, Lz4};
 use super::mail::{self, Mail};
 use super::media_type::parameter;
 use super::multipart;
 use super::plain::Plain;
 use super::protobuf::{self, Protobuf};
 use super::quoted_printable::QuotedPrintable;
+use super::snappy::{self, Snappy};
 use super::tar::{self, Tar};
 use super::xml::Xml;
 use super::zip::Zip;
@@ -43,9 +46,12 @@ pub(super) enum Found {
 }
 
 /// Octets that begin a coding or file of a known kind (signatures of file formats), with the coding if it is one.
-const MAGICS: [(&[u8], Option<Layer>); 18] = [
+const MAGICS: [(&[u8], Option<Layer>); 21] = [
     (b"\x1f\x8b\x08", Some(Layer::Content(Coding::Gzip))),
     (b"\x28\xb5\x2f\xfd", Some(Layer::Content(Coding::Zstd))),
+    (lz4::MAGIC, Some(Layer::Content(Coding::Lz4))),
+    (snappy::FRAMED, Some(Layer::Content(Coding::Snappy))),
+    (snappy::JAVA, Some(Layer::Content(Coding::Snappy))),
     (b"\xff\xd8\xff", None),
     (b"\x89PNG\r\n\x1a\n", None),
     (b"GIF8", None),
@@ -104,7 +110,7 @@ pub(super) fn knows_at_once(hint: &Hint) -> bool {
 
 /// Formats that the protocol announces, whatever the octets look like.
 const fn is_binary_format(kind: DocumentKind) -> bool {
-    matches!(kind, DocumentKind::Bson | DocumentKind::MongoMessage)
+    matches!(kind, DocumentKind::Bson | DocumentKind::MongoMessage | DocumentKind::KafkaRecords)
 }
 
 /// Decides. `complete` tells that `head` is the whole document.
@@ -124,6 +130,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         Some(DocumentKind::Command) => return Found::Plain(Box::new(Command::default())),
         Some(DocumentKind::MailMessage) => return Found::Plain(Box::new(Mail::new())),
         Some(DocumentKind::Bson) => return Found::Plain(Box::new(Bson::new(false))),
+        Some(DocumentKind::KafkaRecords) => return Found::Plain(Box::new(Kafka::new(hint.field))),
         Some(DocumentKind::MongoMessage) => return Found::Plain(Box::new(Bson::new(true))),
         _ => {}
     }
@@ -190,14 +197,26 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     Found::Plain(Box::new(Plain::new(hint.field, is_text(head))))
 }
 
+/// Removes a content coding, if it is known.
+pub(super) fn content_decoder(coding: Coding) -> Option<Box<dyn Decoder>> {
+    Some(match coding {
+        Coding::Gzip => Box::new(Inflater::new(Framing::Gzip)),
+        Coding::Deflate => Box::new(Inflater::new(Framing::Deflate)),
+        Coding::Brotli => Box::new(Brotli::new()),
+        Coding::Zstd => Box::new(Zstd::default()),
+        Coding::Snappy => Box::new(Snappy::default()),
+        Coding::Lz4 => Box::new(Lz4::default()),
+        Coding::Unknown => return None,
+    })
+}
+
 /// The reader for a coded document.
 fn coded(layer: Layer, mut hint: Hint) -> Found {
     let (label, decoder): (_, Box<dyn Decoder>) = match layer {
-        Layer::Content(coding @ Coding::Gzip) => (coding.as_str(), Box::new(Inflater::new(Framing::Gzip))),
-        Layer::Content(coding @ Coding::Deflate) => (coding.as_str(), Box::new(Inflater::new(Framing::Deflate))),
-        Layer::Content(coding @ Coding::Brotli) => (coding.as_str(), Box::new(Brotli::new())),
-        Layer::Content(coding @ Coding::Zstd) => (coding.as_str(), Box::new(Zstd::default())),
-        Layer::Content(Coding::Unknown) => return Found::Undecodable,
+        Layer::Content(coding) => match content_decoder(coding) {
+            Some(decoder) => (coding.as_str(), decoder),
+            None => return Found::Undecodable,
+        },
         Layer::Base64 => ("base64", Box::new(Base64::default())),
         Layer::QuotedPrintable => ("quoted-printable", Box::new(QuotedPrintable::default())),
         Layer::Charset(encoding) => {

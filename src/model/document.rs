@@ -50,6 +50,8 @@ names! {
         MongoMessage = "mongodb-message",
         /// A message given to or by a broker (MQTT, AMQP): `name` is its topic or routing key, and the field of its payload.
         Message = "message",
+        /// Batches of records that Kafka stores: `name` is their topic, and the field of their values.
+        KafkaRecords = "kafka-records",
         /// What stands around a message: topic, keys, properties. Has fields.
         MessageHead = "message-head",
         /// Lines of a text dialogue that a client sends: a verb and its argument (SMTP, POP3, IMAP, FTP).
@@ -114,6 +116,10 @@ names! {
         Brotli = "br",
         /// Zstandard, RFC 8878.
         Zstd = "zstd",
+        /// Snappy: a block by itself, the framing format, or snappy-java's.
+        Snappy = "snappy",
+        /// LZ4 frames.
+        Lz4 = "lz4",
         /// A coding that cannot be removed: the document is opaque.
         Unknown = "unknown",
     }

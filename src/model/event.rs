@@ -59,6 +59,8 @@ names! {
         Mqtt = "mqtt",
         /// AMQP 0-9-1.
         Amqp = "amqp",
+        /// Kafka.
+        Kafka = "kafka",
         /// Redis and what speaks like it.
         Redis = "redis",
         /// MySQL and MariaDB.
@@ -77,6 +79,8 @@ names! {
         Smb = "smb",
         /// NFS, and other services over ONC RPC.
         Nfs = "nfs",
+        /// rsync, to a daemon.
+        Rsync = "rsync",
         /// TFTP.
         Tftp = "tftp",
         /// SIP.

@@ -5,8 +5,8 @@ use crate::model::{AppProto, Direction};
 
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
 use super::{
-    amqp, dns, dtls, ftp, hl7, http1, http2, imap, ldap, mongodb, mqtt, msrp, mysql, nfs, pop3, postgres, prelude,
-    quic, radius, redis, sealed, sip, smb2, smpp, smtp, syslog, tftp, tls,
+    amqp, dns, dtls, ftp, hl7, http1, http2, imap, kafka, ldap, mongodb, mqtt, msrp, mysql, nfs, pop3, postgres,
+    prelude, quic, radius, redis, rsync, sealed, sip, smb2, smpp, smtp, syslog, tftp, tls,
 };
 
 /// The two ports of a flow: originator's, responder's.
@@ -54,6 +54,7 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Sip,     sip::PORTS,          sip::probe,             sip::decoder;
     Msrp,    msrp::PORTS,         msrp::probe,            msrp::decoder;
     Syslog,  syslog::PORTS,       syslog::probe,          syslog::decoder;
+    Rsync,   rsync::PORTS,        rsync::probe,           rsync::decoder;
     Ssh,     &[22],               sealed::ssh,            sealed::ssh_decoder;
     Postgres, postgres::PORTS,    postgres::probe,        postgres::decoder;
     Mqtt,    mqtt::PORTS,         mqtt::probe,            mqtt::decoder;
@@ -66,6 +67,7 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Hl7,     hl7::PORTS,          hl7::probe,             hl7::decoder;
     Smb,     smb2::PORTS,         smb2::probe,            smb2::decoder;
     Nfs,     nfs::PORTS,          nfs::probe,             nfs::decoder;
+    Kafka,   kafka::PORTS,        kafka::probe,           kafka::decoder;
     Ldap,    ldap::PORTS,         ldap::probe,            ldap::decoder;
     Smpp,    smpp::PORTS,         smpp::probe,            smpp::decoder;
     Unknown, &[1080, 5432],       prelude::probe,         prelude::decoder;

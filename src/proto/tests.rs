@@ -333,10 +333,12 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
     ]);
     samples.extend(postgres::tests::samples());
     samples.extend(amqp::tests::samples());
+    samples.extend(kafka::tests::samples());
     samples.extend(mongodb::tests::samples());
     samples.extend(mqtt::tests::samples());
     samples.extend(mysql::tests::samples());
     samples.extend(redis::tests::samples());
+    samples.extend(rsync::tests::samples());
     samples
 }
 

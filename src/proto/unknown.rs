@@ -55,8 +55,17 @@ pub(crate) fn look(sample: &[u8]) -> Look {
 /// Whether octets begin like a compressed file that can be read: connections that carry nothing but a file (FTP data) look
 /// encrypted otherwise. Formats: RFC 1952, RFC 8878, APPNOTE.TXT, ISO 32000, JPEG, PNG.
 fn is_file(octets: &[u8]) -> bool {
-    const MAGICS: [&[u8]; 6] =
-        [b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"];
+    const MAGICS: [&[u8]; 9] = [
+        b"\x1f\x8b\x08",
+        b"\x28\xb5\x2f\xfd",
+        b"\x04\x22\x4d\x18",
+        b"\xff\x06\0\0sNaPpY",
+        b"\x82SNAPPY\0",
+        b"PK\x03\x04",
+        b"%PDF-",
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+    ];
     MAGICS.iter().any(|magic| octets.starts_with(magic))
 }
 

@@ -197,6 +197,16 @@ impl Catalogue {
         Arc::into_inner(catalogue).ok_or_else(Vec::new)
     }
 
+    /// The same with some of the signatures only.
+    ///
+    /// # Errors
+    /// None that the whole did not have.
+    pub fn only(&self, keep: impl Fn(&Signature) -> bool) -> Result<Self, Vec<Problem>> {
+        let signatures = self.signatures.iter().filter(|s| keep(s)).cloned().collect();
+        let context = contexts(&mut Vec::new());
+        Self::compile(signatures, &context).map_err(|m| vec![Problem::file("signatures", m)])
+    }
+
     fn compile(signatures: Vec<Signature>, context: &[(String, Vec<String>)]) -> Result<Self, String> {
         let mut lexicon = Lexicon::default();
         let mut keys: HashMap<Box<str>, Vec<u16>> = HashMap::new();

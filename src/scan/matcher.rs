@@ -85,7 +85,9 @@ pub(super) struct States {
     /// Patterns of the match states seen, as a range of `patterns`: asking the automaton costs more.
     matches: HashMap<LazyStateID, (u32, u32)>,
     patterns: Vec<u16>,
-    /// How often the cache was emptied when `start` was found, and when `matches` were.
+    /// The states after runs of digits, by their length less one, as far as they were needed.
+    runs: Vec<LazyStateID>,
+    /// How often the cache was emptied when `start` and `runs` were found, and when `matches` were.
     start_clears: usize,
     clears: usize,
 }
@@ -321,6 +323,7 @@ impl Matcher {
             start: None,
             matches: HashMap::new(),
             patterns: Vec::new(),
+            runs: Vec::new(),
             start_clears: 0,
             clears: 0,
         }
@@ -341,8 +344,25 @@ impl Matcher {
             let config = start::Config::new().anchored(Anchored::Yes);
             states.start = self.dfa.start_state(&mut states.cache, &config).ok();
             states.start_clears = states.cache.clear_count();
+            states.runs.clear();
         }
         states.start
+    }
+
+    /// The state after a run of so many digits.
+    fn after_run(&self, states: &mut States, start: LazyStateID, digits: usize) -> Option<LazyStateID> {
+        while states.runs.len() < digits {
+            let last = states.runs.last().copied().unwrap_or(start);
+            let clears = states.cache.clear_count();
+            let next = if last.is_dead() { last } else { self.dfa.next_state(&mut states.cache, last, b'0').ok()? };
+            if clears != states.cache.clear_count() {
+                // States are others now: this walk goes octet by octet, the next begins anew.
+                states.start = None;
+                return None;
+            }
+            states.runs.push(next);
+        }
+        states.runs.get(digits.checked_sub(1)?).copied()
     }
 
     /// Appends `(signature, end)` for every end of every match that begins at `from`, in order of ends; matches whose
@@ -353,6 +373,21 @@ impl Matcher {
         let Some(mut state) = self.start(states) else {
             return true;
         };
+        let mut from = from;
+        if self.all_word_end && text.get(from).is_some_and(u8::is_ascii_digit) {
+            // All digits are alike to the widened patterns, and no match ends before another digit.
+            let rest = text.get(from..).unwrap_or_default();
+            let digits = rest.iter().take(RUN_DIGITS_MAX).take_while(|octet| octet.is_ascii_digit()).count();
+            if let Some(after) = self.after_run(states, state, digits) {
+                if after.is_dead() {
+                    return false;
+                }
+                (state, from) = (after, from + digits);
+            } else {
+                let Some(start) = self.start(states) else { return true };
+                state = start;
+            }
+        }
         // A match is known one octet after its end.
         for (&octet, at) in text.get(from..).unwrap_or_default().iter().zip(from..) {
             state = match self.dfa.next_state(&mut states.cache, state, octet) {

@@ -89,11 +89,12 @@ pub(super) struct Lexicon {
 /// Bits of [`Lexicon::shapes`].
 const SHAPES: usize = 1 << 16;
 
-/// A number below [`SHAPES`] that is the same for equal words, and seldom for others: of their first two and last two
-/// octets and their length.
+/// A number below [`SHAPES`] that is the same for equal words, in whatever case, and seldom for others: of their first two
+/// and last two octets and their length.
 #[inline]
 fn shape(word: &[u8]) -> usize {
-    let octet = |at: usize| word.get(at).copied().map_or(0, usize::from);
+    // The bit that tells small ASCII letters from capital ones says nothing else about octets of words.
+    let octet = |at: usize| word.get(at).copied().map_or(0, |octet| usize::from(octet | 0x20));
     let last = word.len().wrapping_sub(1);
     let mixed = octet(0) | octet(1) << 8 | octet(last) << 16 | octet(last.wrapping_sub(1)) << 24 | word.len() << 32;
     mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48
@@ -173,20 +174,28 @@ impl Lexicon {
         let to = to.min(text.len());
         let mut recent = Recent::default();
         let mut at = from;
-        let telling = |b: &u8| b.is_ascii_alphanumeric() || *b >= 0x80;
-        while let Some(next) = text.get(at..to).and_then(|rest| rest.iter().position(telling)) {
-            at += next;
-            let Some(&octet) = text.get(at) else { return };
-            if octet.is_ascii_alphabetic() {
-                let end = word_end(text, at, to);
-                at = self.ascii(text, at, end, &mut recent, hits);
-            } else if octet >= 0x80 {
-                let end = run_end(text, at, to);
-                self.unicode(text.get(at..end).unwrap_or_default(), at, &mut recent, hits);
-                at = end;
-            } else {
-                recent.clear();
-                at += text.get(at..to).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
+        while let Some(&octet) = text.get(at).filter(|_| at < to) {
+            match octet {
+                b'a'..=b'z' => {
+                    // What begins small ends with the small letters.
+                    let rest = text.get(at + 1..to).unwrap_or_default();
+                    let end = at + 1 + rest.iter().position(|b| !b.is_ascii_lowercase()).unwrap_or(rest.len());
+                    at = self.ascii(text, at, end, &mut recent, hits);
+                }
+                b'A'..=b'Z' => {
+                    let end = word_end(text, at, to);
+                    at = self.ascii(text, at, end, &mut recent, hits);
+                }
+                0x80.. => {
+                    let end = run_end(text, at, to);
+                    self.unicode(text.get(at..end).unwrap_or_default(), at, &mut recent, hits);
+                    at = end;
+                }
+                b'0'..=b'9' => {
+                    recent.clear();
+                    at += 1;
+                }
+                _ => at += 1,
             }
         }
     }
@@ -200,7 +209,8 @@ impl Lexicon {
             self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
             return run;
         }
-        if word.len() > WORD_OCTETS_MAX {
+        // Nearly all words are none of ours, and their shape says so.
+        if word.len() > WORD_OCTETS_MAX || !self.may_be_known(word) {
             recent.clear();
             return end;
         }
@@ -216,9 +226,14 @@ impl Lexicon {
         end
     }
 
+    #[inline]
+    fn may_be_known(&self, word: &[u8]) -> bool {
+        let shape = shape(word);
+        self.shapes.get(shape / 64).is_some_and(|bits| bits >> (shape % 64) & 1 == 1)
+    }
+
     fn look_up(&self, folded: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
-        let shape = shape(folded);
-        if self.shapes.get(shape / 64).is_none_or(|bits| bits >> (shape % 64) & 1 == 0) {
+        if !self.may_be_known(folded) {
             return recent.clear();
         }
         let Some(word) = self.words.get(folded) else {

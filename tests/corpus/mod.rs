@@ -13,7 +13,7 @@ pub mod plants;
 pub mod score;
 
 use numbers::{Numbers, value};
-use plants::{PLANTS, Plant};
+use plants::{PLANTS, Plant, plant_of};
 
 /// A planted value.
 #[derive(Clone)]
@@ -33,12 +33,12 @@ pub struct Label {
 /// A document of the corpus.
 #[derive(Clone)]
 pub struct Sample {
-    /// What it is: `json`, `sql`, `csv`, `log`, `chat`, `mail`, `html`.
+    /// What it is: `json`, `sql`, `csv`, `log`, `chat`, `mail`, `html`, `lines`, `part` (of a multipart form), `bare`.
     pub form: &'static str,
     /// Language of its words, ISO 639-1.
     pub language: &'static str,
-    /// The text, UTF-8.
-    pub text: String,
+    /// The text; UTF-8, but where a file stands in it.
+    pub text: Vec<u8>,
     /// Planted values, in order.
     pub labels: Vec<Label>,
     /// Ranges that are values of a named field, in order.
@@ -47,7 +47,7 @@ pub struct Sample {
 
 impl Sample {
     /// The text cut at its fields: offset, text, field.
-    pub fn pieces(&self) -> Vec<(usize, &str, Option<&str>)> {
+    pub fn pieces(&self) -> Vec<(usize, &[u8], Option<&str>)> {
         let mut pieces = Vec::new();
         let mut at = 0;
         for (start, end, field) in &self.fields {
@@ -65,18 +65,30 @@ struct Draft(Sample);
 
 impl Draft {
     fn new(form: &'static str, language: &'static str) -> Self {
-        Self(Sample { form, language, text: String::new(), labels: Vec::new(), fields: Vec::new() })
+        Self(Sample { form, language, text: Vec::new(), labels: Vec::new(), fields: Vec::new() })
     }
 
     fn text(&mut self, text: &str) -> &mut Self {
-        self.0.text.push_str(text);
+        self.0.text.extend_from_slice(text.as_bytes());
         self
     }
 
-    fn plant(&mut self, plant: &Plant, value: &str, context: bool) -> &mut Self {
-        let (offset, length) = (self.0.text.len(), value.len());
+    fn plant(&mut self, plant: &Plant, value: &[u8], context: bool) -> &mut Self {
+        let at = self.0.text.len();
+        // A model is shared by millions: a key that names it makes it no more than low.
+        self.label(plant, at, value.len(), context && plant.id != "exif-model");
+        // What a barcode or a photograph holds besides is user data, too.
+        for (id, offset, length) in numbers::parts(plant.id, value) {
+            if let Some(part) = plant_of(id) {
+                self.label(part, at + offset, length, true);
+            }
+        }
+        self.0.text.extend_from_slice(value);
+        self
+    }
+
+    fn label(&mut self, plant: &Plant, offset: usize, length: usize, context: bool) {
         self.0.labels.push(Label { offset, length, class: plant.class, signature: plant.id, context });
-        self.text(value)
     }
 }
 
@@ -100,6 +112,9 @@ pub fn corpus(seed: u64, rounds: usize) -> Vec<Sample> {
 }
 
 fn planted(n: &mut Numbers, plant: &Plant, form: &'static str) -> Sample {
+    if let Some(file) = numbers::file(n, plant.id) {
+        return planted_file(n, plant, form, &file);
+    }
     let made = value(n, plant.id);
     let key = n.one(plant.keys);
     let (language, phrase) = *n.one(&plant.phrases.iter().collect::<Vec<_>>());
@@ -108,17 +123,18 @@ fn planted(n: &mut Numbers, plant: &Plant, form: &'static str) -> Sample {
     match form {
         "json" => {
             let escaped = made.replace('\n', "\\n");
+            let escaped = escaped.as_bytes();
             draft.text(&format!("{{\"{}\":{},\"profile\":{{\"{key}\":\"", "page", n.within(1, 40)));
-            draft.plant(plant, &escaped, true).text(&format!("\"}},\"ok\":true,\"next\":\"{}\"}}", noise(n)));
+            draft.plant(plant, escaped, true).text(&format!("\"}},\"ok\":true,\"next\":\"{}\"}}", noise(n)));
         }
         "sql" => {
             draft.text(&format!("UPDATE profiles SET {key} = '"));
-            draft.plant(plant, &made, true).text(&format!("' WHERE page = {};\n", n.within(1, 90)));
+            draft.plant(plant, made.as_bytes(), true).text(&format!("' WHERE page = {};\n", n.within(1, 90)));
         }
         "csv" => {
             draft.text(&format!("page,{key},state\n{},", n.within(1, 90)));
             let start = draft.0.text.len();
-            draft.plant(plant, &made, true);
+            draft.plant(plant, made.as_bytes(), true);
             draft.0.fields.push((start, start + made.len(), key.to_string()));
             draft.text(&format!(",{}\n", n.one(&["open", "closed", "new"])));
         }
@@ -128,25 +144,41 @@ fn planted(n: &mut Numbers, plant: &Plant, form: &'static str) -> Sample {
                 n.within(0, 60),
                 n.within(0, 60)
             ));
-            draft.plant(plant, &made, true).text(&format!(" took={}ms\n", n.within(1, 900)));
+            draft.plant(plant, made.as_bytes(), true).text(&format!(" took={}ms\n", n.within(1, 900)));
         }
         "chat" => {
             draft.text(&format!("{}\n{phrase}: ", plants::greeting(language)));
-            draft.plant(plant, &made, true).text(" ok?\n");
+            draft.plant(plant, made.as_bytes(), true).text(" ok?\n");
         }
         "mail" => {
             draft.text(&format!("Subject: Re: update\n\n{}\n\n{phrase} ", plants::greeting(language)));
-            draft.plant(plant, &made, true).text(&format!("\n\n{}\n", noise(n)));
+            draft.plant(plant, made.as_bytes(), true).text(&format!("\n\n{}\n", noise(n)));
         }
         "html" => {
             draft.text(&format!("<tr><td class=\"k\">{phrase}</td><td>"));
-            draft.plant(plant, &made, true).text("</td></tr>\n");
+            draft.plant(plant, made.as_bytes(), true).text("</td></tr>\n");
+        }
+        "lines" => {
+            draft.text(&format!("{phrase}:\n")).plant(plant, made.as_bytes(), true).text("\n");
         }
         _ => {
             // The value and nothing that says what it is.
             draft.text(&format!("{} ", plants::greeting(language)));
-            draft.plant(plant, &made, false).text(" .\n");
+            draft.plant(plant, made.as_bytes(), false).text(" .\n");
         }
+    }
+    draft.0
+}
+
+/// A file that is sent with a form, or stands somewhere in other octets.
+fn planted_file(n: &mut Numbers, plant: &Plant, form: &'static str, file: &[u8]) -> Sample {
+    let mut draft = Draft::new(form, "en");
+    if form == "part" {
+        let name = n.one(plant.keys);
+        draft.text(&format!("--b0undary\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n"));
+        draft.plant(plant, file, true).text("\r\n--b0undary--\r\n");
+    } else {
+        draft.text(&format!("{} ", plants::greeting("en"))).plant(plant, file, false).text(" .\n");
     }
     draft.0
 }

@@ -566,6 +566,48 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
                 "BERG<<ANNA<MARIA"
             )
         }
+        "mrz-td2" => {
+            let (number, birth, expiry) =
+                (format!("{}{}", n.of("CFGHJK", 1), n.within(10_000_000, 99_999_999)), ymd, "310615".to_string());
+            let optional = "<".repeat(7);
+            let (a, b, c) = (mrz_digit(&number), mrz_digit(&birth), mrz_digit(&expiry));
+            let all = mrz_digit(&format!("{number}{a}{birth}{b}{expiry}{c}{optional}"));
+            let name = format!("{:<<31}", n.one(&["BERG<<ANNA<MARIA", "NOVAK<<SOFIA", "ROSSI<<MARCO"]));
+            format!("I<UTO{name}\n{number}{a}UTO{birth}{b}F{expiry}{c}{optional}{all}")
+        }
+        "us-aamva-header" => {
+            // The offset of the only subfile is 31: 21 octets of header and 10 of its designator.
+            let elements = value(n, "us-aamva-element");
+            format!("@\n\x1e\rANSI 636014040001DL0031{:04}DL{elements}\r", elements.len() + 3)
+        }
+        "us-aamva-header-escaped" => {
+            let issuer = n.one(&["636014", "636015", "636010", "636001"]);
+            format!("@\\n\\u001e\\rANSI {issuer}040001DL00310{}", n.within(100, 300))
+        }
+        "us-aamva-element" => format!(
+            "DAQ{}{}\nDCS{}\nDAC{}\nDBB{month:02}{date:02}{year}\nDAG{} N EXAMPLE ST\nDAIANYTOWN\n",
+            n.of("ADF", 1),
+            n.within(1_000_000, 9_999_999),
+            n.one(&["SAMPLE", "EXAMPLE", "NOVAK"]),
+            n.one(&["ALEX", "KIM", "SOFIA"]),
+            n.within(100, 9999)
+        ),
+        "image-base64" => match n.within(0, 3) {
+            0 => format!("data:image/jpeg;base64,/9j/4AAQSkZJRgABAQ{}", n.of("ABCDEFabcdef0123456789+/", 90)),
+            1 => format!("/9j/4AAQSkZJRgABAQ{}", n.of("ABCDEFabcdef0123456789+/", 90)),
+            _ => format!("iVBORw0KGgoAAAANSUhEUg{}", n.of("ABCDEFabcdef0123456789+/", 90)),
+        },
+        "exif-model" => n.one(&["iPhone 15 Pro", "Pixel 8", "Canon EOS R6", "SM-S921B"]).into(),
+        "exif-serial" => n.digits(10),
+        "fastq-record" => {
+            let (name, bases) = (n.digits(5), n.of("ACGT", 60));
+            format!("@RUN7.{name}\n{bases}\n+\n{}\n", n.of("FGHIJ", 60))
+        }
+        "snp-row" => {
+            let (snp, chromosome, position) =
+                (n.within(1000, 99_999_999), n.within(1, 23), n.within(10_000, 99_999_999));
+            format!("rs{snp}\t{chromosome}\t{position}\t{}", n.of("ACGT", 2))
+        }
         "session-cookie" => format!("sessionid={}", n.hex(32)),
         "bearer-token" => format!("Authorization: Bearer {}", n.of("abcdefghijkmnopqrstuvwxyzABCDEFGHJK23456789", 40)),
         "hl7v2-header" => "MSH|^~\\&|".into(),
@@ -573,4 +615,63 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
         "vcf-header" => "##fileformat=VCFv4.2".into(),
         _ => String::new(),
     }
+}
+
+/// A made-up file of a signature that stands for one, as far as a scanner looks at it.
+pub fn file(n: &mut Numbers, signature: &str) -> Option<Vec<u8>> {
+    let head: Vec<u8> = match signature {
+        "image-jpeg" => b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x48\x00\x48\x00\x00".to_vec(),
+        "image-png" => {
+            b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x00\x00\x00\x01\x00\x08\x02\x00\x00\x00".to_vec()
+        }
+        "image-heif" => b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic".to_vec(),
+        "biometric-iso19794" => b"FMR\x00 20\x00\x00\x00\x01\x00".to_vec(),
+        "exif-gps" => exif_with_position(n),
+        _ => return None,
+    };
+    let filler = (0..200).map(|_| n.within(1, 0xf0) as u8);
+    Some(head.into_iter().chain(filler).collect())
+}
+
+/// A JPEG whose Exif block has a latitude and a longitude (Exif 2.3, 4.6.6): IFD0 at 8, its GPS directory at 26, numbers at 56.
+fn exif_with_position(n: &mut Numbers) -> Vec<u8> {
+    let mut tiff = b"MM\x00*\x00\x00\x00\x08".to_vec();
+    let entry = |tag: u16, kind: u16, count: u32, value: u32| {
+        [&tag.to_be_bytes()[..], &kind.to_be_bytes(), &count.to_be_bytes(), &value.to_be_bytes()].concat()
+    };
+    let end = 0_u32.to_be_bytes();
+    tiff.extend([&1_u16.to_be_bytes()[..], &entry(0x8825, 4, 1, 26), &end].concat());
+    tiff.extend([&2_u16.to_be_bytes()[..], &entry(2, 5, 3, 56), &entry(4, 5, 3, 80), &end].concat());
+    for degrees in [90, 180] {
+        for below in [degrees, 60, 60] {
+            tiff.extend((n.within(1, below) as u32).to_be_bytes());
+            tiff.extend(1_u32.to_be_bytes());
+        }
+    }
+    let length = (tiff.len() + 8) as u16;
+    [b"\xff\xd8\xff\xe1", &length.to_be_bytes()[..], b"Exif\x00\x00", &tiff].concat()
+}
+
+/// Parts of a value that are user data of another kind: signature, offset, length.
+pub fn parts(signature: &str, value: &[u8]) -> Vec<(&'static str, usize, usize)> {
+    if signature == "exif-gps" {
+        return vec![("image-jpeg", 0, value.len())];
+    }
+    if !matches!(signature, "us-aamva-header" | "us-aamva-element") {
+        return Vec::new();
+    }
+    let ids = [
+        ("DAQ", "us-dl-number"),
+        ("DCS", "user-name-keyed"),
+        ("DAC", "user-name-keyed"),
+        ("DBB", "dob-us"),
+        ("DAG", "us-postal-address"),
+    ];
+    let place = |id: &str| {
+        let at = value.windows(4).position(|w| w.ends_with(id.as_bytes()) && matches!(w[0], b'\n' | b'L'))? + 4;
+        let length = value[at..].iter().position(|octet| *octet == b'\n')?;
+        Some((at, length))
+    };
+    // The first element of the elements alone has nothing before it.
+    ids.into_iter().filter_map(|(id, part)| place(id).map(|(at, length)| (part, at, length))).collect()
 }

@@ -16,16 +16,27 @@ impl Plant {
     /// The forms of document that it can stand in.
     pub fn forms(&self) -> &'static [&'static str] {
         match self.id {
-            "mrz-td3" | "mrz-td1" => &["json", "chat", "mail", "html"],
+            "mrz-td3" | "mrz-td2" | "mrz-td1" => &["json", "chat", "mail", "html"],
+            "us-aamva-header" | "us-aamva-element" | "fastq-record" | "snp-row" => &["lines"],
+            "us-aamva-header-escaped" => &["chat", "mail", "bare"],
+            "image-jpeg" | "image-png" | "image-heif" | "exif-gps" | "biometric-iso19794" => &["part", "bare"],
+            "image-base64" => &["json", "sql", "csv", "log", "bare"],
             "session-cookie" | "bearer-token" | "hl7v2-header" | "fhir-patient" | "vcf-header" => {
                 &["mail", "chat", "bare"]
             }
             // These are values of keys, and nothing in prose.
             "user-name-keyed" | "residence-keyed" | "lat-keyed" | "lon-keyed" | "android-id-keyed" | "ad-id-keyed"
-            | "user-id-keyed" | "mrn-keyed" | "password-keyed" => &["json", "csv", "log"],
+            | "exif-model" | "exif-serial" | "user-id-keyed" | "mrn-keyed" | "password-keyed" => {
+                &["json", "csv", "log"]
+            }
             _ => &["json", "sql", "csv", "log", "chat", "mail", "html", "bare"],
         }
     }
+}
+
+/// The plant of a signature.
+pub fn plant_of(id: &str) -> Option<&'static Plant> {
+    PLANTS.iter().find(|plant| plant.id == id)
 }
 
 /// A line to begin with, in a language.
@@ -170,4 +181,18 @@ plants! {
     "hl7v2-header" "health" ["message"] ["en" "HL7"]
     "fhir-patient" "health" ["resource"] ["en" "resource"]
     "vcf-header" "genomic" ["file"] ["en" "file"]
+    "mrz-td2" "government-id" ["mrz"] ["en" "identity card MRZ", "de" "Reisepass"]
+    "us-aamva-header" "government-id" ["barcode"] ["en" "licence barcode"]
+    "us-aamva-header-escaped" "government-id" ["barcode"] ["en" "licence barcode"]
+    "us-aamva-element" "government-id" ["barcode"] ["en" "driver license"]
+    "image-jpeg" "image" ["photo", "avatar", "id_front", "selfie"] ["en" "photo"]
+    "image-png" "image" ["photo", "avatar", "id_front", "selfie"] ["en" "photo"]
+    "image-heif" "image" ["photo", "avatar", "id_front", "selfie"] ["en" "photo"]
+    "image-base64" "image" ["photo", "avatar", "selfie"] ["en" "photo"]
+    "exif-gps" "geolocation" ["photo", "attachment"] ["en" "photo"]
+    "exif-model" "device-id" ["camera_model"] ["en" "camera model"]
+    "exif-serial" "device-id" ["body_serial_number", "camera_serial_number"] ["en" "camera serial number"]
+    "biometric-iso19794" "biometric" ["fingerprint", "template"] ["en" "fingerprint"]
+    "fastq-record" "genomic" ["reads"] ["en" "reads"]
+    "snp-row" "genomic" ["genotype"] ["en" "genotypes"]
 }

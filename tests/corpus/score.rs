@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use borderpost::model::{Finding, Level, Text};
+use borderpost::scan::{DocumentScan, PERSON_RECORD, Scanner};
+
 use super::Sample;
 
 /// A finding, as far as it is scored.
@@ -17,6 +20,29 @@ pub struct Found {
     pub class: String,
     /// `low`, `medium` or `high`.
     pub level: &'static str,
+}
+
+/// Scans a document of the corpus as the content room would hand it over. Bundles of several findings are left out: their
+/// parts are scored.
+pub fn scan(scanner: &mut Scanner, sample: &Sample) -> Vec<Found> {
+    let mut document = DocumentScan::new("corpus");
+    let mut found = Vec::new();
+    let mut see = |f: Finding| {
+        if &*f.signature != PERSON_RECORD {
+            found.push(Found {
+                offset: f.offset as usize,
+                length: f.length as usize,
+                signature: f.signature.to_string(),
+                class: f.class.as_str().to_owned(),
+                level: f.confidence.level().map_or("low", Level::as_str),
+            });
+        }
+    };
+    for (at, octets, field) in sample.pieces() {
+        scanner.text(&mut document, Text { octets, at: at as u64, field }, &mut see);
+    }
+    scanner.end(&mut document, &mut see);
+    found
 }
 
 /// What was right and what was not, of one signature or class.

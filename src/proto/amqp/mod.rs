@@ -334,6 +334,8 @@ impl Half {
             "deflate" => vec![Coding::Deflate],
             "zstd" => vec![Coding::Zstd],
             "br" => vec![Coding::Brotli],
+            "snappy" => vec![Coding::Snappy],
+            "lz4" => vec![Coding::Lz4],
             _ => Vec::new(),
         };
         let channel = self.channel;

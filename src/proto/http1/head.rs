@@ -327,6 +327,8 @@ fn codings(value: &[u8], into: &mut Vec<Coding>) {
             b"deflate" => Coding::Deflate,
             b"br" => Coding::Brotli,
             b"zstd" => Coding::Zstd,
+            b"snappy" | b"x-snappy" | b"x-snappy-framed" => Coding::Snappy,
+            b"lz4" | b"x-lz4" => Coding::Lz4,
             _ => Coding::Unknown,
         });
         if into.len() > CODINGS_MAX {

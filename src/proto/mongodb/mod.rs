@@ -111,6 +111,7 @@ impl Protocol for MongoDb {
                 };
                 let codings = match compressor {
                     0 => Vec::new(),
+                    1 => vec![Coding::Snappy],
                     2 => vec![Coding::Deflate],
                     3 => vec![Coding::Zstd],
                     _ => vec![Coding::Unknown],
