@@ -12,10 +12,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use borderpost::engine::{Engine, EngineOptions, Rules};
+use borderpost::flow::{DropReason, EndReason, FlowRecord, FlowTable, GapCause, Handler, Interest};
 use borderpost::geo::{GeoSettings, Locator};
-use borderpost::model::{Frame, Limits, LinkType, Origin, Timestamp};
+use borderpost::model::{Direction, Frame, Limits, LinkType, Origin, Packet, Timestamp};
 use borderpost::policy::PolicySet;
 use borderpost::scan::Catalogue;
+use borderpost::wire::Decoder;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use generator::{net, tls};
 
@@ -119,25 +121,77 @@ fn memory_of_open_flows(rules: &Arc<Rules>) {
 
 fn feed(engine: &mut Engine, recorder: &net::Recorder) {
     for (time, data) in recorder.frames() {
-        let frame = Frame {
-            time: Timestamp::from_nanos(time),
-            link: LinkType::ETHERNET,
-            origin: Origin::default(),
-            data,
-            wire_len: data.len() as u32,
-        };
-        engine.feed(&frame, &mut |_| ());
+        engine.feed(&frame(time, data), &mut |_| ());
     }
 }
 
-fn replay(c: &mut Criterion) {
-    let rules = Arc::new(Rules {
+fn frame(time: u64, data: &[u8]) -> Frame<'_> {
+    Frame {
+        time: Timestamp::from_nanos(time),
+        link: LinkType::ETHERNET,
+        origin: Origin::default(),
+        data,
+        wire_len: data.len() as u32,
+    }
+}
+
+/// Follows flows and wants nothing of them.
+struct Nothing;
+
+impl Handler for Nothing {
+    type State = ();
+
+    fn open(&mut self, _: &FlowRecord) {}
+    fn packet(&mut self, _: &FlowRecord, (): &mut (), _: Direction, _: &Packet<'_>) {}
+    fn octets(&mut self, _: &FlowRecord, (): &mut (), _: Direction, _: u64, _: &[u8]) -> Interest {
+        Interest::Skip
+    }
+    fn gap(&mut self, _: &FlowRecord, (): &mut (), _: Direction, _: u64, _: u64, _: GapCause) -> Interest {
+        Interest::Skip
+    }
+    fn dropped(&mut self, _: &FlowRecord, (): &mut (), _: Direction, _: u64, _: DropReason) {}
+    fn datagram(&mut self, _: &FlowRecord, (): &mut (), _: Direction, _: &[u8], _: u32) {}
+    fn end(&mut self, _: &FlowRecord, (): &mut (), _: Direction) {}
+    fn close(&mut self, _: &FlowRecord, (): (), _: EndReason) {}
+}
+
+/// What a sealed flow costs beside the least that any flow costs: the same packets, decoded and put into a flow table.
+fn sealed(c: &mut Criterion) {
+    let rules = rules();
+    let recorder = workload("tls");
+    let mut group = c.benchmark_group("sealed");
+    group.throughput(Throughput::Bytes(recorder.frames().map(|(_, data)| data.len() as u64).sum()));
+    group.bench_function("engine", |b| b.iter(|| black_box(run(&rules, &recorder, 1))));
+    group.bench_function("packets and flow table only", |b| {
+        b.iter(|| {
+            let limits = Limits::default();
+            let (mut decoder, mut table) = (Decoder::new(&limits), FlowTable::<Nothing>::new(&limits));
+            let mut number = 0;
+            for (time, data) in recorder.frames() {
+                decoder.decode(&frame(time, data), &mut |packet| {
+                    table.ingest(number, &packet, &mut Nothing);
+                    number += 1;
+                });
+            }
+            table.finish(&mut Nothing);
+            black_box(table.counts().skipped_bytes)
+        });
+    });
+    group.finish();
+}
+
+fn rules() -> Arc<Rules> {
+    Arc::new(Rules {
         catalogue: Arc::new(Catalogue::built_in().map_err(|p| format!("{p:?}")).unwrap()),
         locator: Arc::new(Locator::load(&GeoSettings::default()).map_err(|p| format!("{p:?}")).unwrap()),
         policy: Arc::new(PolicySet::built_in_default("US".parse().unwrap())),
         watch: Arc::default(),
         digest_key: [7; 32],
-    });
+    })
+}
+
+fn replay(c: &mut Criterion) {
+    let rules = rules();
     memory_of_open_flows(&rules);
     let mut group = c.benchmark_group("replay");
     for kind in ["json", "tls", "dns", "mixed"] {
@@ -158,5 +212,5 @@ fn replay(c: &mut Criterion) {
     eprintln!("peak memory of this process: {peak}");
 }
 
-criterion_group!(benches, replay);
+criterion_group!(benches, replay, sealed);
 criterion_main!(benches);

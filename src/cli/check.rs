@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use super::args::CommonArgs;
+use super::replay::with_metrics_input;
 use super::rules::{self, Loaded};
 use super::{Done, Failure, print, say};
-use crate::model::Timestamp;
+use crate::export::series_max;
+use crate::model::{Counts, Timestamp};
 use crate::policy::PolicySet;
 
 pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
@@ -34,6 +36,8 @@ pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
         let _ =
             writeln!(text, "rule {}/{} severity {} version {}", rule.policy, rule.rule, rule.severity, rule.version);
     }
+    let series = with_metrics_input(&loaded, &Counts::default(), &[], series_max)?;
+    let _ = writeln!(text, "metrics at most {series} series, whatever is captured (docs/metrics.md)");
     let _ = writeln!(text, "all valid");
     print(&text)?;
     for remark in PolicySet::remarks(&loaded.settings.policies, loaded.settings.home, today()) {

@@ -15,7 +15,7 @@ use crate::export::{
     EventWriter, FlowTableWriter, MetricsInput, Register, ReportInput, ReportPolicy, TableInput, Trail, render_metrics,
     render_report, render_tables, summary_json,
 };
-use crate::model::{CaptureSummary, Country, Event, EventBody, KeyLog, Problem};
+use crate::model::{CaptureSummary, Country, Counts, Event, EventBody, KeyLog, Problem};
 use crate::scan::finding_kinds;
 
 type Sink = Box<dyn Write>;
@@ -189,15 +189,28 @@ fn write_metrics(
     outcome: &Outcome,
     summaries: &[CaptureSummary],
 ) -> Result<(), Failure> {
+    let text = with_metrics_input(loaded, &outcome.counts, summaries, render_metrics)?;
+    sink.write_all(text.as_bytes())
+        .and_then(|()| sink.flush())
+        .map_err(|error| Failure::Runtime(format!("metrics: {error}")))
+}
+
+/// Puts together what metrics are made of.
+pub(super) fn with_metrics_input<T>(
+    loaded: &Loaded,
+    counts: &Counts,
+    summaries: &[CaptureSummary],
+    make: impl FnOnce(&MetricsInput<'_>) -> Result<T, prometheus::Error>,
+) -> Result<T, Failure> {
     let signatures = finding_kinds(&loaded.catalogue, &loaded.watch);
     let rules: Vec<_> = loaded.policy.rules().cloned().collect();
     let databases: Vec<_> = loaded.locator.databases().iter().map(|db| (db.name.clone(), db.build_epoch_s)).collect();
     let mut locations = vec![Country::UNKNOWN];
     locations.extend(loaded.settings.home);
     let first = summaries.iter().filter_map(|summary| summary.span).map(|(first, _)| first).min().unwrap_or_default();
-    let text = render_metrics(&MetricsInput {
+    make(&MetricsInput {
         captures: summaries,
-        counts: &outcome.counts,
+        counts,
         signatures: &signatures,
         rules: &rules,
         policies: &loaded.policy.facts(),
@@ -210,10 +223,7 @@ fn write_metrics(
         config_time_seconds: (first.nanos() / 1_000_000) as f64 / 1000.0,
         live: None,
     })
-    .map_err(|error| Failure::Runtime(format!("metrics: {error}")))?;
-    sink.write_all(text.as_bytes())
-        .and_then(|()| sink.flush())
-        .map_err(|error| Failure::Runtime(format!("metrics: {error}")))
+    .map_err(|error| Failure::Runtime(format!("metrics: {error}")))
 }
 
 fn write_report(

@@ -1,13 +1,11 @@
 //! Brotli (RFC 7932), by brotli-decompressor. Windows are those of the RFC, at most 16 MiB, and grow with the content.
 
-use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, SliceWrapper as _, StandardAlloc};
 
 use super::coded::{Decoder, Outlet, Stop};
 
 /// Tables and state, without the window.
 const STATE_BYTES: usize = 64 << 10;
-/// The largest window of RFC 7932.
-const WINDOW_BYTES_MAX: u64 = 16 << 20;
 
 /// Input is fed in pieces of this size, octets: at damage the decoder forgets what it decoded from the last piece, and what
 /// that is must not depend on how the input was segmented.
@@ -98,8 +96,7 @@ impl Decoder for Brotli {
     }
 
     fn held_bytes(&self) -> usize {
-        // The window doubles as output comes.
-        let window = (2 * self.total_out as u64).min(WINDOW_BYTES_MAX);
-        size_of::<Self>() + self.pending.capacity() + STATE_BYTES + window as usize
+        // The window is as long as a block claims to be, up to that of the stream, before any of it has come.
+        size_of::<Self>() + self.pending.capacity() + STATE_BYTES + self.state.ringbuffer.len()
     }
 }

@@ -18,7 +18,12 @@ pub(super) fn detect(announced: Option<&str>, head: &[u8]) -> Option<&'static En
         Ok(text) => !text.is_ascii(),
         Err(error) => error.error_len().is_none() && error.valid_up_to() > 0 && !head.is_ascii(),
     };
-    let converts = encoding != UTF_8 && encoding != UTF_16LE && encoding != UTF_16BE;
+    if encoding == UTF_16LE || encoding == UTF_16BE {
+        // Text in UTF-8 has no zeroes, and text in UTF-16 is hardly ever UTF-8 by chance.
+        let is_utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+        return (!is_utf8 || head.contains(&0)).then_some(encoding);
+    }
+    let converts = encoding != UTF_8;
     (converts && (encoding == ISO_2022_JP || !lies)).then_some(encoding)
 }
 

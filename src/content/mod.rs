@@ -41,6 +41,7 @@ mod lz4;
 mod mail;
 mod media_type;
 mod multipart;
+mod pdf;
 mod percent;
 mod plain;
 mod probe;

@@ -23,6 +23,7 @@ use super::lz4::{self, Lz4};
 use super::mail::{self, Mail};
 use super::media_type::parameter;
 use super::multipart;
+use super::pdf::{self, Pdf};
 use super::plain::Plain;
 use super::protobuf::{self, Protobuf};
 use super::quoted_printable::QuotedPrintable;
@@ -58,7 +59,7 @@ const MAGICS: [(&[u8], Option<Layer>); 21] = [
     (b"RIFF", None),
     (b"II*\0", None),
     (b"MM\0*", None),
-    (b"%PDF-", None),
+    (pdf::MAGIC, None),
     (b"PK\x03\x04", None),
     (b"\0\0\0\x18ftyp", None),
     (b"\0\0\0\x1cftyp", None),
@@ -152,6 +153,9 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     }
     if head.starts_with(b"PK\x03\x04") {
         return Found::Nested("zip", Box::new(Zip::new()));
+    }
+    if head.starts_with(pdf::MAGIC) {
+        return Found::Nested("pdf", Box::new(Pdf::new()));
     }
     if tar::detect(head) {
         return Found::Nested("tar", Box::new(Tar::new()));

@@ -218,6 +218,10 @@ impl Played {
             }
         }
         let Some(frame) = self.captures.next_frame() else {
+            // A capture that is damaged or cut short lost a frame at least.
+            for (counts, summary) in self.counts.iter_mut().zip(self.captures.summaries()) {
+                counts.dropped_interface += u64::from(!summary.complete);
+            }
             match self.began.take() {
                 Some((_, began)) if self.options.repeat => {
                     self.lap_ended = true;
@@ -290,6 +294,19 @@ mod tests {
         assert_eq!(read(&mut slow, 6000), [6000]);
         assert!(slow.ended && slow.changes.len() == 2);
         assert_eq!(slow.counts[0].packets, 4);
+    }
+
+    #[test]
+    fn what_is_cut_off_a_capture_counts_as_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = capture(&dir);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let options =
+            PlayOptions { paths: vec![path], filter: None, speed: 1.0, repeat: false, keys: KeyLog::default() };
+        let mut cut = Played::open(options).unwrap();
+        assert_eq!((read(&mut cut, 0).len(), cut.counts[0].dropped_interface), (1, 0));
+        assert_eq!((read(&mut cut, 9000).len(), cut.counts[0].dropped_interface), (2, 1));
     }
 
     #[test]

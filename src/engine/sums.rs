@@ -49,6 +49,8 @@ pub(super) fn add_wire(counts: &mut Counts, wire: &WireCounts) {
 
 pub(super) fn add_flow(counts: &mut Counts, flow: &FlowCounts) {
     counts.reassembly_gaps += flow.gaps.iter().sum::<u64>();
+    counts.tcp_delivered_bytes += flow.delivered_bytes;
+    counts.tcp_skipped_bytes += flow.skipped_bytes;
     counts.retransmitted_bytes += flow.retransmitted_bytes;
     counts.conflicting_overlaps += flow.dropped_bytes.get(DropReason::Conflict.index()).copied().unwrap_or(0);
     counts.acks += flow.acks;
@@ -71,5 +73,6 @@ pub(super) fn add_shed(counts: &mut Counts, packets: u64) {
 }
 
 pub(super) fn add_scan(counts: &mut Counts, scan: &ScanCounts) {
+    counts.scanned_bytes += scan.octets;
     reached(counts, SCAN, scan.given_up_octets);
 }

@@ -1,12 +1,14 @@
 //! Counts as Prometheus text exposition, names and labels as the contract fixes them (docs/metrics.md). Label values come from
 //! closed sets: codes, signatures, rules, reasons; past [`SERIES_MAX`] a family folds new ones into `other` and says so.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use prometheus::core::{AtomicU64, GenericCounter, GenericCounterVec};
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
+use super::series::{LabelSizes, PROCESS_SERIES};
 use crate::model::{
     CaptureSummary, Country, Counts, DataClass, InterfaceCounts, Limits, PolicyFacts, RuleRef, UninspectedReason,
     Verdict,
@@ -76,10 +78,19 @@ struct Family {
 struct Families {
     registry: Registry,
     folded: CounterVec,
+    sizes: LabelSizes,
+    /// Series that the families so far can have.
+    series_max: Cell<usize>,
 }
 
 impl Families {
+    fn admit(&self, series: usize) {
+        self.series_max.set(self.series_max.get() + series);
+    }
+
     fn counter(&self, name: &str, help: &str, labels: &[&str]) -> Result<Family, prometheus::Error> {
+        // Past the cap there is one more, `other`, and each family has one among the folded ones.
+        self.admit(self.sizes.product(labels).min(SERIES_MAX + 1) + 1);
         let counters = CounterVec::new(Opts::new(format!("borderpost_{name}"), help), labels)?;
         self.registry.register(Box::new(counters.clone()))?;
         let folded = self.folded.with_label_values(&[&format!("borderpost_{name}")]);
@@ -87,6 +98,7 @@ impl Families {
     }
 
     fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, prometheus::Error> {
+        self.admit(self.sizes.product(labels));
         let gauges = GaugeVec::new(Opts::new(format!("borderpost_{name}"), help), labels)?;
         self.registry.register(Box::new(gauges.clone()))?;
         Ok(gauges)
@@ -111,6 +123,21 @@ impl Family {
 /// # Errors
 /// Only when two families clash, which a test excludes.
 pub fn render_metrics(input: &MetricsInput<'_>) -> Result<String, prometheus::Error> {
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&families(input)?.registry.gather(), &mut text)?;
+    String::from_utf8(text).map_err(|_| prometheus::Error::Msg("metrics are not UTF-8".to_owned()))
+}
+
+/// How many series the metrics can ever have under this configuration, whatever is captured: for each family the product of what
+/// its labels can be, at most its cap. Interfaces that come later are not in it.
+///
+/// # Errors
+/// See [`render_metrics`].
+pub fn series_max(input: &MetricsInput<'_>) -> Result<usize, prometheus::Error> {
+    Ok(families(input)?.series_max.get())
+}
+
+fn families(input: &MetricsInput<'_>) -> Result<Families, prometheus::Error> {
     let registry = Registry::new();
     let folded = CounterVec::new(
         Opts::new(
@@ -120,14 +147,12 @@ pub fn render_metrics(input: &MetricsInput<'_>) -> Result<String, prometheus::Er
         &["metric"],
     )?;
     registry.register(Box::new(folded.clone()))?;
-    let families = Families { registry, folded };
+    let families = Families { registry, folded, sizes: LabelSizes::of(input), series_max: Cell::new(0) };
     state(&families, input)?;
     policies(&families, input)?;
     traffic(&families, input)?;
     judgements(&families, input)?;
-    let mut text = Vec::new();
-    TextEncoder::new().encode(&families.registry.gather(), &mut text)?;
-    String::from_utf8(text).map_err(|_| prometheus::Error::Msg("metrics are not UTF-8".to_owned()))
+    Ok(families)
 }
 
 fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
@@ -195,6 +220,7 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
             saved.with_label_values::<&str>(&[]).set(time);
             families.counter("state_save_failures_total", "Saves that failed.", &[])?.add(&[], failures);
         }
+        families.admit(PROCESS_SERIES);
         families.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
     }
     Ok(())
@@ -279,6 +305,11 @@ fn traffic(families: &Families, input: &MetricsInput<'_>) -> Result<(), promethe
     }
     let mut gaps = families.counter("reassembly_gaps_total", "Gaps in reassembled TCP streams.", &[])?;
     gaps.add(&[], counts.reassembly_gaps);
+    let mut payload = families.counter("tcp_payload_bytes_total", "TCP payload by what became of it.", &["fate"])?;
+    payload.add(&["delivered"], counts.tcp_delivered_bytes);
+    payload.add(&["skipped"], counts.tcp_skipped_bytes);
+    let mut scanned = families.counter("scanned_bytes_total", "Text searched for user data.", &[])?;
+    scanned.add(&[], counts.scanned_bytes);
     let mut limits = families.counter("limits_reached_total", "Times a limit stopped inspection.", &["limit"])?;
     for limit in input.limit_names {
         limits.add(&[limit], 0);
@@ -380,4 +411,78 @@ fn suspicions(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
         suspicions.add(&[policy, rule, severity.as_str(), key.to.location.as_str()], tally.count);
     }
     Ok(())
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{FindingKey, Jurisdiction, Severity, Tally, ViolationKey};
+
+    /// Counts with every location there can be: what somebody could bring about who sends to the whole world.
+    fn hostile(rule: &Arc<RuleRef>, signature: &Arc<str>) -> Counts {
+        let mut counts = Counts::default();
+        let letters = || b'A'..=b'Z';
+        let codes: Vec<Country> = letters()
+            .flat_map(|a| letters().map(move |b| String::from_utf8(vec![a, b]).unwrap()))
+            .filter_map(|code| code.parse().ok())
+            .collect();
+        for &location in &codes {
+            for &control in codes.iter().take(40) {
+                let to = Jurisdiction { location, control };
+                counts.egress_by_verdict.insert((to, Verdict::Violation), 1);
+                let class = DataClass::ALL[0];
+                let tally = Tally { flows: 1, count: 1, bytes: 1 };
+                counts.findings.insert(FindingKey { signature: signature.clone(), class, to }, tally);
+                counts.violations.insert(ViolationKey { rule: rule.clone(), to, class: Some(class) }, tally);
+            }
+            for reason in UninspectedReason::ALL {
+                counts.uninspected.insert((location, *reason), Tally { flows: 1, count: 1, bytes: 1 });
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn no_traffic_makes_more_series_than_the_configuration_allows() {
+        let rule = Arc::new(RuleRef {
+            policy: "p".to_owned(),
+            version: "1".to_owned(),
+            rule: "r".to_owned(),
+            severity: Severity::High,
+            basis: String::new(),
+            reason: String::new(),
+            owner: String::new(),
+        });
+        let signature: Arc<str> = "us-ssn".into();
+        let facts = PolicyFacts {
+            versions: vec![("p".to_owned(), "1".to_owned())],
+            thresholds: vec![rule.clone()],
+            exceptions: vec![("p/r".to_owned(), "e".to_owned(), crate::model::Timestamp::default())],
+        };
+        let (quiet, busy) = (Counts::default(), hostile(&rule, &signature));
+        let (signatures, rules) = ([(signature.clone(), DataClass::ALL[0])], [rule.clone()]);
+        let (databases, limits) = ([("embedded".to_owned(), 1)], Limits::default());
+        let input = |counts| MetricsInput {
+            captures: &[],
+            counts,
+            signatures: &signatures,
+            rules: &rules,
+            policies: &facts,
+            locations: &[Country::UNKNOWN],
+            databases: &databases,
+            limits: &limits,
+            decode_errors: &[("tcp", "bad-checksum")],
+            limit_names: &["names_max"],
+            conflicts: &["dns-registry"],
+            config_time_seconds: 1.0,
+            live: None,
+        };
+        let series = |counts| {
+            let text = render_metrics(&input(counts)).unwrap();
+            text.lines().filter(|line| !line.starts_with('#')).count()
+        };
+        let max = series_max(&input(&quiet)).unwrap();
+        assert_eq!(series_max(&input(&busy)).unwrap(), max, "it depends on the configuration alone");
+        assert!(series(&quiet) < series(&busy) && series(&busy) <= max, "{} {max}", series(&busy));
+        // Of 27,040 pairs a family shows 10,000, and `other`.
+        assert!(series(&busy) > SERIES_MAX && max < 25_000, "{} {max}", series(&busy));
+    }
 }

@@ -8,12 +8,13 @@ mod events;
 mod figures;
 mod metrics;
 mod report;
+mod series;
 mod summary;
 mod tables;
 
 pub use csv::{FLOW_COLUMNS, FlowTableWriter};
 pub use events::{EventWriter, live_event_line};
-pub use metrics::{LiveMetrics, MetricsInput, render_metrics};
+pub use metrics::{LiveMetrics, MetricsInput, render_metrics, series_max};
 pub use report::{Register, ReportInput, ReportPolicy, render_report};
 pub use summary::summary_json;
 pub use tables::{TableInput, Trail, render_tables};

@@ -42,6 +42,11 @@ pub fn summary_json(captures: &[CaptureSummary], counts: &Counts) -> Value {
         "jurisdiction_conflicts": counts.jurisdiction_conflicts.iter().map(|(between, flows)| json!({
             "between": between, "flows": flows,
         })).collect::<Vec<_>>(),
+        "work": {
+            "tcp_delivered_bytes": counts.tcp_delivered_bytes,
+            "tcp_skipped_bytes": counts.tcp_skipped_bytes,
+            "scanned_bytes": counts.scanned_bytes,
+        },
         "losses": {
             "decode_errors": counts.decode_errors.iter().map(|((layer, reason), count)| json!({
                 "layer": layer, "reason": reason, "count": count,

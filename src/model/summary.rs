@@ -164,6 +164,12 @@ pub struct Counts {
     pub acks_unseen: u64,
     /// Octets given up that were acknowledged.
     pub acked_unseen_bytes: u64,
+    /// TCP payload octets that protocol decoders were shown.
+    pub tcp_delivered_bytes: u64,
+    /// TCP payload octets that nobody looked at: their half-stream was told to be locked, or nothing in it is wanted.
+    pub tcp_skipped_bytes: u64,
+    /// Octets of text that were searched for user data.
+    pub scanned_bytes: u64,
     /// TCP payload octets that were retransmitted.
     pub retransmitted_bytes: u64,
     /// Overlapping TCP payload octets with different content.
@@ -263,6 +269,9 @@ impl Counts {
         self.acks += other.acks;
         self.acks_unseen += other.acks_unseen;
         self.acked_unseen_bytes += other.acked_unseen_bytes;
+        self.tcp_delivered_bytes += other.tcp_delivered_bytes;
+        self.tcp_skipped_bytes += other.tcp_skipped_bytes;
+        self.scanned_bytes += other.scanned_bytes;
         self.retransmitted_bytes += other.retransmitted_bytes;
         self.conflicting_overlaps += other.conflicting_overlaps;
         add_all(&mut self.jurisdiction_conflicts, &other.jurisdiction_conflicts);

@@ -66,6 +66,23 @@ impl Inspector {
         Self { transport, want, next_id: 0, core, datagrams: None }
     }
 
+    /// An inspector that takes all it is fed for one protocol, without asking the candidates: for tests of hostile input. The
+    /// originator is the client. `None`: nobody decodes this protocol on this transport.
+    pub fn of(transport: Transport, app: AppProto, want: [bool; 2]) -> Option<Self> {
+        let mut inspector = Self::new(transport, 0, 0, want);
+        match transport {
+            Transport::Stream => {
+                let candidate = registry::STREAM.iter().find(|candidate| candidate.app == app)?;
+                inspector.core.layers = vec![Some((candidate.make)(Direction::Forward))];
+            }
+            Transport::Datagram => {
+                let candidate = registry::DATAGRAM.iter().find(|candidate| candidate.app == app)?;
+                inspector.datagrams = Some((app, (candidate.make)(Direction::Forward)));
+            }
+        }
+        Some(inspector)
+    }
+
     /// Octets of a half-stream, the first at `offset`.
     pub fn octets(&mut self, dir: Direction, offset: u64, octets: &[u8], facts: &mut dyn Facts) {
         if self.transport != Transport::Stream || self.core.half(dir).ended {

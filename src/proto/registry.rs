@@ -70,6 +70,7 @@ pub(crate) static STREAM: &[StreamCandidate] = candidates! { StreamCandidate:
     Kafka,   kafka::PORTS,        kafka::probe,           kafka::decoder;
     Ldap,    ldap::PORTS,         ldap::probe,            ldap::decoder;
     Smpp,    smpp::PORTS,         smpp::probe,            smpp::decoder;
+    Http2,   &[],                 http2::probe_midstream, http2::midstream_decoder;
     Unknown, &[1080, 5432],       prelude::probe,         prelude::decoder;
 };
 

@@ -315,6 +315,8 @@ pub(crate) fn stream_samples() -> Vec<(AppProto, Vec<Part>)> {
                 (Backward, b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x05\0\0\0\x01\x88".to_vec()),
             ],
         ),
+        // The same without its beginning.
+        (AppProto::Http2, vec![(Forward, http2_requests()[39..].to_vec())]),
         (
             AppProto::Ssh,
             vec![(Backward, b"SSH-2.0-x\r\n".to_vec()), (Backward, noise(90)), (Forward, b"SSH-2.0-y\n\0\0".to_vec())],
@@ -373,6 +375,49 @@ fn every_protocol_has_a_candidate_and_samples() {
     }
     for candidate in DATAGRAM {
         assert!(datagram_samples().iter().any(|(app, ..)| *app == candidate.app), "{}: no sample", candidate.app);
+    }
+}
+
+#[test]
+fn every_decoder_and_coding_has_a_fuzz_target() {
+    let Ok(manifest) = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/Cargo.toml")) else {
+        eprintln!("skipped: fuzz/Cargo.toml is not here (it is not in the published package)");
+        return;
+    };
+    let streams = STREAM.iter().map(|candidate| format!("stream-{}", candidate.app));
+    let datagrams = DATAGRAM.iter().map(|candidate| format!("datagram-{}", candidate.app));
+    let codings = crate::model::Coding::ALL.iter().filter(|coding| **coding != crate::model::Coding::Unknown);
+    for target in streams.chain(datagrams).chain(codings.map(|coding| format!("content-{coding}"))) {
+        assert!(manifest.contains(&format!("name = \"{target}\"")), "{target}: no target in fuzz/Cargo.toml");
+    }
+}
+
+/// Taken for any protocol, every sample, cut anywhere, is read without a panic and within little memory.
+#[test]
+fn every_decoder_stands_every_other_protocol() {
+    for (app, transport) in
+        STREAM.iter().map(|c| (c.app, Transport::Stream)).chain(DATAGRAM.iter().map(|c| (c.app, Transport::Datagram)))
+    {
+        for (_, talk) in stream_samples() {
+            for step in [1, 7, 4096] {
+                let mut seen = Seen::default();
+                let mut inspector = Inspector::of(transport, app, [true; 2]).expect("a decoder");
+                let mut offsets = [0_u64; 2];
+                for (dir, octets) in &talk {
+                    let short = octets.get(..600).unwrap_or(octets);
+                    for part in short.chunks(step) {
+                        let offset = &mut offsets[dir.index()];
+                        inspector.octets(*dir, *offset, part, &mut seen);
+                        inspector.datagram(*dir, part, part.len() as u32, &mut seen);
+                        *offset += part.len() as u64;
+                    }
+                }
+                inspector.end(Forward, &mut seen);
+                inspector.end(Backward, &mut seen);
+                seen.finished();
+                assert!(inspector.held_bytes() < 1 << 20, "{app}");
+            }
+        }
     }
 }
 
@@ -538,6 +583,32 @@ fn websocket_facts() {
     let compressed = seen.documents.values().find(|document| !document.start.codings.is_empty()).unwrap();
     assert_eq!(compressed.octets, b"\xca\x49\x05\0\0\xff\xff");
     assert!(seen.unread.is_empty());
+}
+
+#[test]
+fn http2_without_its_beginning_is_read_as_far_as_it_tells() {
+    let requests = http2_requests();
+    // From the block that continues the first request's: two fields refer to what was in the table.
+    let midstream = [&b"\0\0\x04\x08\0\0\0\0\0\0\0\x10\0"[..], &requests[54..]].concat();
+    let seen = whole(&[(Forward, &midstream)]);
+    assert_eq!(seen.protocols, [AppProto::Http2]);
+    assert_eq!(seen.texts(DocumentKind::HttpRequestBody), ["one two", "first"]);
+    assert_eq!(
+        seen.texts(DocumentKind::HttpRequestHead),
+        [
+            ":authority: www.example.com\r\n",
+            ":method: POST\r\n:scheme: http\r\n:path: /\r\n:authority: www.example.com\r\n"
+        ]
+    );
+    // After a gap in the middle of a frame.
+    let mut seen = Seen::default();
+    let mut inspector = Inspector::new(Transport::Stream, 40000, 80, [true; 2]);
+    inspector.octets(Forward, 0, &requests[..60], &mut seen);
+    inspector.gap(Forward, 60, 1000, &mut seen);
+    inspector.octets(Forward, 1060, b"\0\0\x02\x01\x04\0\0\0\x05\x83\xbe\0\0\x04\0\x01\0\0\0\x05body", &mut seen);
+    inspector.end(Forward, &mut seen);
+    assert_eq!(seen.texts(DocumentKind::HttpRequestBody), ["body"]);
+    assert_eq!(seen.unread.get(&(0, UninspectedReason::Undecodable)), Some(&7), "{seen:?}");
 }
 
 #[test]

@@ -305,6 +305,7 @@ pub(super) fn cases() -> Vec<(&'static str, DocumentStart, Vec<u8>, String)> {
         ("snappy, framed", body("", &[]), lz::snappy_framed(SAMPLE.as_bytes()), format!("<snappy|{SAMPLE_READ}>")),
         ("snappy, java's", body("", &[]), lz::snappy_java(SAMPLE.as_bytes()), format!("<snappy|{SAMPLE_READ}>")),
         ("lz4", body("", &[]), lz::lz4(SAMPLE.as_bytes()), format!("<lz4|{SAMPLE_READ}>")),
+        ("pdf", body("", &[]), pdf::file(), pdf::READ.to_owned()),
         ("empty", body("application/json", &[Coding::Gzip]), vec![], String::new()),
     ]
 }

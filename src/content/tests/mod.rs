@@ -14,6 +14,7 @@ use cases::cases;
 mod cases;
 mod kafka;
 mod lz;
+mod pdf;
 
 /// `{"ssn":"123-45-6789","note":"hello hello hello"}` by Google's encoder, quality 11.
 const BROTLI: &str = "1b2f00f8c5e646a9bacb127c3e5a67333008da9c25095871c0f8708e819172a1daa88fb910617e058c2daa1ee003";
@@ -317,6 +318,31 @@ fn offsets_are_those_before_escapes() {
         })
         .collect();
     assert_eq!(texts, [(6, b"xA".as_slice()), (13, b"y")]);
+}
+
+/// In both orders, with and without mark, whatever is inside; announced, where nothing else tells.
+#[test]
+fn utf16_is_read_everywhere() {
+    let texts = [
+        ("", "plain words and the number 899-45-6789", "plain words and the number 899-45-6789"),
+        ("", SAMPLE, SAMPLE_READ),
+        ("application/json; charset=utf-16", SAMPLE, SAMPLE_READ),
+        ("", "name,ssn,city\nJane,899-45-6789,Rome\nJoe,899-45-6780,Oslo\n", "«ssn=899-45-6789»"),
+        ("text/html", "<html><body><p>Jane Doe, 899-45-6789</p></body></html>", "Jane Doe, 899-45-6789"),
+        ("", "first=Jane+Doe&ssn=899-45-6789&city=Oslo", "«ssn=899-45-6789»"),
+    ];
+    for (media_type, text, expected) in texts {
+        for (big, mark) in [(false, false), (false, true), (true, false), (true, true)] {
+            let units = mark.then_some(0xfeff).into_iter().chain(text.encode_utf16());
+            let octets: Vec<u8> = units.flat_map(|u| if big { u.to_be_bytes() } else { u.to_le_bytes() }).collect();
+            let read = read(media_type, &[], &octets);
+            assert!(read.render().contains(expected), "{media_type} {big} {mark}: {}", read.render());
+            assert!(read.render().starts_with("<charset|"), "{}", read.render());
+        }
+    }
+    let russian: Vec<u8> = "Паспорт: 4509 123456".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read("text/plain; charset=utf-16le", &[], &russian).render(), "<charset|Паспорт: 4509 123456>");
+    assert_eq!(read("text/plain; charset=utf-16le", &[], b"no such thing").render(), "no such thing");
 }
 
 #[test]

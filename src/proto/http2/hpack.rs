@@ -24,12 +24,29 @@ pub(super) struct Decoder {
     table: VecDeque<Field>,
     size: usize,
     size_max: usize,
+    /// Blocks before were missed: entries of the table that they made are not known.
+    partial: bool,
+    /// References to such entries since they were last asked for.
+    unknown: usize,
 }
+
+/// The name of a field that an unknown entry named.
+const UNKNOWN: &[u8] = b"unknown";
 
 impl Decoder {
     /// A decoder with the table size that connections begin with, or any larger one an encoder was allowed.
     pub(super) const fn new() -> Self {
-        Self { table: VecDeque::new(), size: 0, size_max: 4096 }
+        Self { table: VecDeque::new(), size: 0, size_max: 4096, partial: false, unknown: 0 }
+    }
+
+    /// Blocks are missed here. Entries made later have known places all the same: the latest is always the first.
+    pub(super) fn miss(&mut self) {
+        *self = Self { size_max: TABLE_MAX, partial: true, ..Self::new() };
+    }
+
+    /// How many references led to entries that are not known; none afterwards.
+    pub(super) const fn take_unknown(&mut self) -> usize {
+        std::mem::replace(&mut self.unknown, 0)
     }
 
     /// Octets held.
@@ -51,7 +68,8 @@ impl Decoder {
                     field
                 }
                 0x20..=0x3f => {
-                    self.size_max = integer(&mut reader, first, 5)?.min(TABLE_MAX);
+                    let size_max = integer(&mut reader, first, 5)?.min(TABLE_MAX);
+                    self.size_max = if self.partial { TABLE_MAX } else { size_max };
                     self.evict();
                     continue;
                 }
@@ -66,7 +84,7 @@ impl Decoder {
         Some(fields)
     }
 
-    fn literal(&self, reader: &mut Reader<'_>, first: u8, bits: u8) -> Option<Field> {
+    fn literal(&mut self, reader: &mut Reader<'_>, first: u8, bits: u8) -> Option<Field> {
         let name = match integer(reader, first, bits)? {
             0 => string(reader)?,
             index => self.indexed(index)?.0,
@@ -74,11 +92,17 @@ impl Decoder {
         Some((name, string(reader)?))
     }
 
-    fn indexed(&self, index: usize) -> Option<Field> {
+    fn indexed(&mut self, index: usize) -> Option<Field> {
         let index = index.checked_sub(1)?;
         match STATIC.get(index) {
             Some((name, value)) => Some((name.as_bytes().into(), value.as_bytes().into())),
-            None => self.table.get(index - STATIC.len()).cloned(),
+            None => match self.table.get(index - STATIC.len()) {
+                None if self.partial => {
+                    self.unknown += 1;
+                    Some((UNKNOWN.into(), [].into()))
+                }
+                entry => entry.cloned(),
+            },
         }
     }
 
@@ -187,6 +211,25 @@ mod tests {
             assert_eq!((&*fields[3].0, &*fields[3].1), (&b":authority"[..], &b"www.example.com"[..]));
         }
         assert_eq!(one.held_bytes(), 57 + 53);
+    }
+
+    #[test]
+    fn blocks_after_missed_ones_are_read_as_far_as_they_tell() {
+        let mut decoder = Decoder::new();
+        decoder.miss();
+        let fields = decoder.decode(b"\x82\x41\x0fwww.example.com\xc0\x7f\x01\x03abc\xbe").unwrap();
+        let named: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(
+            named,
+            [
+                (&b":method"[..], &b"GET"[..]),
+                (b":authority", b"www.example.com"),
+                (b"unknown", b""),
+                (b"unknown", b"abc"),
+                (b"unknown", b"abc")
+            ]
+        );
+        assert_eq!((decoder.take_unknown(), decoder.take_unknown()), (2, 0));
     }
 
     #[test]

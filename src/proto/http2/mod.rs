@@ -2,16 +2,20 @@
 //!
 //! Header blocks are documents, written as `name: value` lines in the order sent, pseudo-header fields first; DATA of one
 //! stream is one document. Streams are open side by side, so are their documents: at most [`STREAMS_MAX`] of a direction,
-//! past that the oldest ends early. A flow seen midstream is not recognised: without the first header block the later ones
-//! cannot be decoded. After a gap the frames of a direction are lost for the same reason.
+//! past that the oldest ends early.
+//!
+//! A flow seen midstream is told by two frames in a row, and after a gap frames are looked for where octets go on. What header
+//! blocks before have put into the table is not known then: fields that refer to it are counted as undecodable, others and all
+//! DATA are read. A body without its head is read by its content.
 
 use std::collections::BTreeMap;
 
-use crate::model::{Direction, DocumentStart, UninspectedReason};
+use crate::model::{Direction, DocumentKind, DocumentStart, UninspectedReason};
 
 use super::decoder::{Doc, Input, Out, Probe, Role, Step, StreamDecoder};
 use super::http_fields;
 use super::reader::Reader;
+use super::unknown::plain;
 
 pub(crate) mod hpack;
 mod tables;
@@ -26,6 +30,8 @@ const FRAME_MAX: usize = 64 << 10;
 const SETTINGS_MAX: u8 = 16;
 /// Streams of a direction with an open body.
 const STREAMS_MAX: usize = 128;
+/// Octets of a frame that is believed where frames are looked for: the size that connections begin with.
+const MIDSTREAM_MAX: u32 = 16 << 10;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -47,6 +53,50 @@ pub(crate) fn probe(octets: &[u8]) -> Probe {
     }
 }
 
+/// A connection under way: two frames in a row, the first of which is there as a whole.
+pub(crate) fn probe_midstream(octets: &[u8]) -> Probe {
+    let Some(first) = plausible(octets) else { return Probe::No };
+    let Some(len) = first else { return Probe::More };
+    match octets.get(9 + len..).filter(|rest| !rest.is_empty()).map(plausible) {
+        None | Some(Some(None)) => Probe::More,
+        Some(None) => Probe::No,
+        Some(Some(Some(_))) => Probe::Yes(match (octets.get(3), octets.get(9)) {
+            // The first field of a block from the static table: `:status`, or one of a request.
+            (Some(&HEADERS), Some(0x88..=0x8e | 0x48)) => Role::Server,
+            (Some(&HEADERS), Some(0x82..=0x87 | 0x41..=0x47)) => Role::Client,
+            _ => Role::Either,
+        }),
+    }
+}
+
+/// Whether a frame may begin like this: `None` if not, else its length once the head is there.
+fn plausible(octets: &[u8]) -> Option<Option<usize>> {
+    let mut reader = Reader::new(octets);
+    let (Some(len), Some(kind), Some(flags)) = (reader.u24(), reader.u8(), reader.u8()) else {
+        // Nobody sends frames of more than 16 KiB unless both ends agreed to.
+        let fits =
+            octets.first().is_none_or(|first| *first == 0) && octets.get(3).is_none_or(|kind| *kind <= CONTINUATION);
+        return fits.then_some(None);
+    };
+    let Some(stream) = reader.u32() else {
+        return (len <= MIDSTREAM_MAX && kind <= CONTINUATION).then_some(None);
+    };
+    let fits = match kind {
+        DATA => flags & !(END_STREAM | PADDED) == 0 && stream > 0,
+        HEADERS => flags & !(END_STREAM | END_HEADERS | PADDED | PRIORITY) == 0 && stream > 0 && len > 0,
+        // RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION; PRIORITY is history.
+        3 => flags == 0 && stream > 0 && len == 4,
+        4 => flags <= 1 && stream == 0 && len % 6 == 0,
+        PUSH_PROMISE => flags & !(END_HEADERS | PADDED) == 0 && stream > 0 && len > 4,
+        6 => flags <= 1 && stream == 0 && len == 8,
+        7 => flags == 0 && stream == 0 && len >= 8,
+        8 => flags == 0 && len == 4,
+        CONTINUATION => flags & !END_HEADERS == 0 && stream > 0,
+        _ => false,
+    };
+    (fits && len <= MIDSTREAM_MAX && stream >> 31 == 0).then_some(Some(len as usize))
+}
+
 /// A SETTINGS frame of stream 0, not acknowledging.
 fn settings(octets: &[u8]) -> Probe {
     let fits = |(at, octet): (usize, &u8)| match at {
@@ -66,6 +116,13 @@ pub(crate) fn decoder(client: Direction) -> Box<dyn StreamDecoder> {
     Box::new(Http2 { client, halves: [Half::new(), Half::new()], host: String::new() })
 }
 
+/// A decoder for both ends of a connection whose beginning was missed.
+pub(crate) fn midstream_decoder(client: Direction) -> Box<dyn StreamDecoder> {
+    let mut halves = [Half::new(), Half::new()];
+    halves.iter_mut().for_each(Half::miss);
+    Box::new(Http2 { client, halves, host: String::new() })
+}
+
 struct Http2 {
     client: Direction,
     halves: [Half; 2],
@@ -79,6 +136,8 @@ struct Half {
     block: Option<(u32, bool, u64, Vec<u8>)>,
     /// Bodies by stream.
     bodies: BTreeMap<u32, Body>,
+    /// The beginning of the connection, or something since, was missed.
+    missed: bool,
 }
 
 /// A body that has begun, or will with its first octet.
@@ -97,12 +156,29 @@ enum State {
         padding: usize,
         last: bool,
     },
+    /// Octets are missing right before: a frame may begin here.
+    Resuming,
     Lost,
 }
 
 impl Half {
     const fn new() -> Self {
-        Self { hpack: hpack::Decoder::new(), state: State::Frame, block: None, bodies: BTreeMap::new() }
+        Self { hpack: hpack::Decoder::new(), state: State::Frame, block: None, bodies: BTreeMap::new(), missed: false }
+    }
+
+    /// Header blocks are missed here.
+    fn miss(&mut self) {
+        self.hpack.miss();
+        self.missed = true;
+    }
+
+    /// Makes room for one more body.
+    fn make_room(&mut self, out: &mut Out<'_>) {
+        if self.bodies.len() >= STREAMS_MAX
+            && let Some(oldest) = self.bodies.keys().next().copied()
+        {
+            self.end_stream(oldest, out);
+        }
     }
 
     fn end_stream(&mut self, stream: u32, out: &mut Out<'_>) {
@@ -131,9 +207,22 @@ impl StreamDecoder for Http2 {
                 out.unread(input.dir, input.octets.len(), UninspectedReason::Undecodable);
                 Step::Took(input.octets.len())
             }
+            State::Resuming => match probe_midstream(input.octets) {
+                Probe::More if input.more => Step::Took(0),
+                Probe::Yes(_) => {
+                    half.state = State::Frame;
+                    self.advance(input, out)
+                }
+                _ => self.lose(input, out),
+            },
             State::Data { stream, left, padding, last } => {
                 let data = input.octets.get(..left).unwrap_or(input.octets);
                 let pad = padding.min(input.octets.len() - data.len());
+                if half.missed && !half.bodies.contains_key(&stream) && !data.is_empty() {
+                    let kind = if client { DocumentKind::HttpRequestBody } else { DocumentKind::HttpResponseBody };
+                    half.make_room(out);
+                    half.bodies.insert(stream, Body::Announced(plain(kind, input.at)));
+                }
                 if let Some(body) = half.bodies.get_mut(&stream) {
                     if let Body::Announced(start) = body
                         && !data.is_empty()
@@ -180,7 +269,8 @@ impl StreamDecoder for Http2 {
             return;
         }
         half.end_all(out);
-        half.state = State::Lost;
+        half.miss();
+        half.state = State::Resuming;
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
@@ -261,7 +351,9 @@ impl Http2 {
             } else if flags & END_HEADERS != 0
                 && let Some((stream, last, at, octets)) = half.block.take()
             {
-                match half.hpack.decode(&octets) {
+                let decoded = half.hpack.decode(&octets);
+                out.unread(input.dir, half.hpack.take_unknown(), UninspectedReason::Undecodable);
+                match decoded {
                     Some(fields) => self.fields(input.dir, stream, last, at, &fields, kind == PUSH_PROMISE, out),
                     None => half.state = State::Lost,
                 }
@@ -294,11 +386,7 @@ impl Http2 {
         if last {
             half.end_stream(stream, out);
         } else if !half.bodies.contains_key(&stream) {
-            if half.bodies.len() >= STREAMS_MAX
-                && let Some(oldest) = half.bodies.keys().next().copied()
-            {
-                half.end_stream(oldest, out);
-            }
+            half.make_room(out);
             half.bodies.insert(stream, Body::Announced(start));
         }
     }
