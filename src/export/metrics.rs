@@ -411,6 +411,8 @@ fn suspicions(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
         suspicions.add(&[policy, rule, severity.as_str(), key.to.location.as_str()], tally.count);
     }
     Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -455,6 +457,7 @@ mod tests {
         let facts = PolicyFacts {
             versions: vec![("p".to_owned(), "1".to_owned())],
             thresholds: vec![rule.clone()],
+            suspicions: vec![rule.clone()],
             exceptions: vec![("p/r".to_owned(), "e".to_owned(), crate::model::Timestamp::default())],
         };
         let (quiet, busy) = (Counts::default(), hostile(&rule, &signature));

@@ -35,7 +35,7 @@ impl LabelSizes {
         let live = input.live.as_ref();
         Self {
             signatures: input.signatures.len(),
-            rules: (input.rules.len() + thresholds).max(excepted.len()),
+            rules: (input.rules.len() + thresholds).max(excepted.len()).max(facts.suspicions.len()),
             policies: facts.versions.len(),
             exceptions: facts.exceptions.len(),
             databases: input.databases.len(),
