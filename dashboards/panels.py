@@ -195,6 +195,10 @@ BLIND_SPOTS = {
              "queries": [(f"sum by (instance, reason) (rate(borderpost_capture_dropped_packets_total{{{HOST}}}[$__rate_interval])) / ignoring (reason) "
                           f"group_left () (sum by (instance) (rate(borderpost_capture_packets_total{{{HOST}}}[$__rate_interval])) + "
                           f"sum by (instance) (rate(borderpost_capture_dropped_packets_total{{{HOST}}}[$__rate_interval])) > 0)", "{{instance}} {{reason}}")]},
+            {"kind": "timeseries", "title": "Loss told by acknowledgements", "unit": "percentunit", "min": 0, "runbook": "BorderpostCaptureLoss",
+             "description": "The share of TCP acknowledgements of octets that were never seen: what was lost before it came to this host, too. "
+                            "Near 1 where only one direction is captured.",
+             "queries": [(share(rate("capture_acks_unseen_total", HOST, "instance"), rate("capture_acks_total", HOST, "instance")), "{{instance}}")]},
             {"kind": "timeseries", "title": "Limits reached", "unit": "cps", "min": 0, "runbook": "BorderpostLimitReached", "empty": "none reached",
              "description": "How often a second a limit stopped inspection. Counting never stops.",
              "queries": [(f"{rate('limits_reached_total', HOST, 'limit')} > 0", "{{limit}}")]},
