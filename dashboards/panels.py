@@ -165,6 +165,9 @@ VIOLATIONS_BOARD = {
     ],
 }
 
+# A place where all was read has no series of what was not.
+SENT = grown(EGRESS, PLACE, "dst_location")
+
 BLIND_SPOTS = {
     "file": "blind-spots", "uid": "borderpost-blind", "title": "Borderpost: blind spots",
     "description": "What was not read, not captured or not judged, and why. Unread is never clean.",
@@ -174,7 +177,7 @@ BLIND_SPOTS = {
             {"kind": "bargauge", "title": "Read, by jurisdiction", "unit": "percentunit", "min": 0, "max": 1, "size": (8, 10),
              "steps": [(None, "red"), (0.1, "orange"), (0.5, "green")],
              "description": "The share of octets in the time shown whose content was read.",
-             "queries": [(f"1 - ({grown(UNREAD, PLACE, 'dst_location')} / ({grown(EGRESS, PLACE, 'dst_location')} > 0))", "{{dst_location}}")]},
+             "queries": [(f"1 - ({grown(UNREAD, PLACE, 'dst_location')} or 0 * {SENT}) / ({SENT} > 0)", "{{dst_location}}")]},
             {"kind": "timeseries", "title": "Not read, by reason", "unit": "Bps", "stack": True, "size": (16, 10),
              "description": "Octets that were not read, and why: encrypted, a relay or tunnel, a protocol that is not known or not decodable, "
                             "lost to a gap or limit.",
@@ -221,8 +224,8 @@ BLIND_SPOTS = {
              "description": "The share of octets in the time shown that went to an address without a known location (ZZ).",
              "queries": [share(f"sum({grown(EGRESS, NOWHERE, 'instance')})", f"sum({grown(EGRESS, HOST, 'instance')})")]},
             {"kind": "table", "title": "Folded series", "runbook": "BorderpostSeriesFolded", "sort": "Label values", "empty": "none",
-             "description": "Label values that are counted under `other`, since the sensor started, because a family has too many series.",
-             "queries": [f"borderpost_label_values_folded_total{{{HOST}}}"],
+             "description": "Label values of the time shown that are counted under `other`, because a family has too many series.",
+             "queries": [f"increase(borderpost_label_values_folded_total{{{HOST}}}[$__range]) > 0"],
              "rename": {"metric": "Metric", "instance": "Host", "Value": "Label values"}},
         ]),
     ],
@@ -289,7 +292,7 @@ HEALTH = {
              "description": "How long ago each sensor took up its configuration.",
              "queries": [f"time() - borderpost_config_last_reload_success_timestamp_seconds{{{HOST}}}"],
              "rename": {"instance": "Host", "Value": "Age"}},
-            {"kind": "table", "title": "Versions", "hide": ["Value"], "description": "The version of each sensor.",
+            {"kind": "table", "title": "Version of each host", "hide": ["Value"], "description": "The version of each sensor.",
              "queries": [f"borderpost_build_info{{{HOST}}}"], "rename": {"instance": "Host", "version": "Version"}},
             {"kind": "timeseries", "title": "Scrapes", "unit": "s", "min": 0,
              "description": "How long a scrape takes.", "queries": [(f'scrape_duration_seconds{{job="borderpost", {HOST}}}', "{{instance}}")]},

@@ -70,6 +70,18 @@ fn certificates_name_flows_without_sni() {
     assert!(by_certificate >= 11, "{by_certificate}");
 }
 
+/// An Encrypted Client Hello is told, with the name for show.
+#[test]
+fn an_encrypted_hello_is_told() {
+    let Some(shared) = common::shared() else { return };
+    let told = |capture: &str| {
+        let flows = flows(&shared.join("captures").join(capture));
+        flows.iter().filter(|flow| flow["ech"] == true && !flow["server_name"].is_null()).count()
+    };
+    assert_eq!(told("tls/tls13-ech.pcap"), 2);
+    assert_eq!(told("tls/tls12-dsb.pcapng"), 0);
+}
+
 /// Fingerprints that FoxIO's own tools print for these captures, by source port.
 #[test]
 fn fingerprints_are_those_of_other_tools() {

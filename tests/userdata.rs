@@ -62,12 +62,13 @@ fn fitting(kind: &str) -> &'static [&'static str] {
         "bearer-token" => &["bearer-token"],
         "postal-address" => &["us-postal-address"],
         "session-id" => &["session-cookie"],
-        "birth-date" => &["dob-iso", "dob-us"],
+        "api-key" => &["api-key-keyed"],
+        "birth-date" => &["dob-iso", "dob-us", "dob-compact"],
         "ip-address" => &["ipv4-datum"],
         "mac-address" => &["mac-address"],
         "device-id" | "serial-number" => &["user-id-keyed", "serial-keyed", "device-id-keyed"],
         "health" => &["hl7v2-header", "icd10-cm", "mrn-keyed"],
-        "imsi" => &["imsi", "imsi-keyed"],
+        "imsi" => &["imsi", "imsi-keyed", "imsi-ims"],
         "image-metadata" => &["exif-gps", "exif-block", "jpeg-exif"],
         "national-id-shaped" => &["us-ssn", "us-ssn-bare", "us-itin"],
         _ => &[],
@@ -76,7 +77,7 @@ fn fitting(kind: &str) -> &'static [&'static str] {
 
 /// Signatures whose match frames more than one value: that the flow has one is all that can be said.
 const CONTAINERS: &[&str] =
-    &["session-cookie", "hl7v2-header", "us-postal-address", "exif-gps", "exif-block", "jpeg-exif"];
+    &["session-cookie", "imsi-ims", "hl7v2-header", "us-postal-address", "exif-gps", "exif-block", "jpeg-exif"];
 
 /// The value as sent and decoded, and what is joined in it.
 fn variants(positive: &Value) -> BTreeSet<String> {
@@ -140,7 +141,9 @@ fn known_user_data_is_found() {
             .entry((text("capture"), src.0))
             .or_insert_with(|| replay(&shared.join("captures").join(text("capture")), src.0, &catalogue));
         let variants = variants(positive);
-        let hit = findings.iter().filter(|(from, to, _)| (*from, *to) == (src, dst)).find(|(.., finding)| {
+        // Within GTP-U, the truth has the source port of the packet around.
+        let sender = |from: &(IpAddr, u16)| *from == src || (from.0 == src.0 && src.1 == 2152);
+        let hit = findings.iter().filter(|(from, to, _)| sender(from) && *to == dst).find(|(.., finding)| {
             fitting(&text("type")).contains(&&*finding.signature)
                 && (CONTAINERS.contains(&&*finding.signature)
                     || variants.iter().any(|value| {

@@ -4,23 +4,28 @@
 //! [`LiveCapture::wait`] until a ring has frames ─▶ [`LiveCapture::read`] them ─▶ Frame; now and then [`LiveCapture::look`]
 //! ```
 //!
-//! Immediate mode is never used: it makes libpcap fall back to TPACKET_V2, which costs 50 times as much for each frame. The kernel
-//! hands blocks over at the latest after [`BLOCK_TIMEOUT_MS`], so that is how late a frame can be on a quiet link.
+//! The kernel hands blocks over at the latest after [`BLOCK_TIMEOUT_MS`], so that is how late a frame can be on a quiet link. Immediate
+//! mode hands over each frame at once; libpcap then falls back to TPACKET_V2, which costs 50 times as much for each frame.
+//!
+//! **How full a ring is** cannot be seen through libpcap. It is reckoned from what the kernel says it put in, what it dropped and what was
+//! taken out, with the mean length of frames; it is 0 whenever the ring was found empty.
 //!
 //! **Interfaces** are named, matched by a pattern (`veth*`, `eth?`), or `any`: libpcap's device of all interfaces. On `any`, and when
-//! both ends of a bridge or tunnel on this host are captured, the same packet is seen, and counted, more than once. The kernel
-//! shows each frame of `lo` in both directions; libpcap drops one of them.
+//! both ends of a bridge or tunnel on this host are captured, the same packet is seen, and counted, more than once ([`LiveOptions::notice`]).
+//! The kernel shows each frame of `lo` in both directions; libpcap drops one of them.
 //!
 //! **Interfaces that vanish** end their ring; [`LiveCapture::look`] opens them again when they are back, as long as the
 //! process may. Their counts go on.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::time::Duration;
+use std::os::fd::AsFd as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pcap::{Active, Capture, Precision};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::fanout;
 use crate::model::{Frame, InterfaceCounts, LinkType, Origin, Timestamp};
 
 /// The kernel hands over a block that is not full after this time.
@@ -43,6 +48,20 @@ pub struct LiveOptions {
     pub snaplen: usize,
     /// Whether to see frames that are for other hosts.
     pub promiscuous: bool,
+    /// Whether frames are handed over one by one, at once.
+    pub immediate: bool,
+    /// The group of processes that share the interfaces, if any: 1 to 65,535.
+    pub fanout_group: Option<u16>,
+}
+
+impl LiveOptions {
+    /// What an operator should know of a choice.
+    pub fn notice(&self) -> Option<&'static str> {
+        self.interfaces.iter().any(|name| name == ANY).then_some(
+            "`any` sees a packet on each interface that it crosses (bridges, bonds, tunnels, veth pairs, VLANs), and each counts: name the \
+             interfaces at the border for octets that are counted once",
+        )
+    }
 }
 
 /// Why there is nothing to capture.
@@ -94,6 +113,28 @@ struct Ring {
     index: usize,
     /// The kernel's counters when they were last read: they wrap at 32 bits.
     dropped: (u32, u32),
+    received: u32,
+    /// Frames that wait in the ring, reckoned; and whether it was found empty since that was last done.
+    waiting: u64,
+    was_empty: bool,
+    /// Frames taken out since the counters were last read.
+    taken: u64,
+    /// Octets captured of all frames, and frames: for the mean.
+    held: (u64, u64),
+    /// Frames before this time came to every ring of the group.
+    since: Timestamp,
+}
+
+/// Octets that the kernel writes before each frame of a ring (struct tpacket3_hdr and sockaddr_ll, aligned).
+const FRAME_HEAD_BYTES: u64 = 82;
+
+impl Ring {
+    /// How full it is, 0 to 1000.
+    fn fill(&self, ring_bytes: usize) -> u32 {
+        let mean = FRAME_HEAD_BYTES + self.held.0 / self.held.1.max(1);
+        let permille = self.waiting.saturating_mul(mean).saturating_mul(1000) / ring_bytes.max(1) as u64;
+        u32::try_from(permille).unwrap_or(u32::MAX).min(1000)
+    }
 }
 
 /// Interfaces being captured. See the module.
@@ -145,10 +186,19 @@ impl LiveCapture {
             .snaplen(fits(self.options.snaplen))
             .buffer_size(fits(self.options.ring_bytes))
             .timeout(BLOCK_TIMEOUT_MS)
+            .immediate_mode(self.options.immediate)
             .precision(Precision::Nano)
             .open()
             .and_then(Capture::setnonblock)
             .map_err(refused)?;
+        let mut since = Timestamp::default();
+        if let Some(group) = self.options.fanout_group {
+            fanout::join(capture.as_fd(), group).map_err(|error| LiveError::Open {
+                name: name.to_owned(),
+                message: format!("fanout group {group}: {error}"),
+            })?;
+            since = Timestamp::default().after(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        }
         if let Some(filter) = &self.options.filter {
             capture.filter(filter, true).map_err(|error| LiveError::Filter {
                 filter: filter.clone(),
@@ -161,7 +211,18 @@ impl LiveCapture {
         if known.is_none() {
             self.counts.push(InterfaceCounts { name: name.to_owned(), ..InterfaceCounts::default() });
         }
-        self.rings.push(Ring { capture, link, index, dropped: (0, 0) });
+        self.rings.push(Ring {
+            capture,
+            link,
+            index,
+            dropped: (0, 0),
+            received: 0,
+            waiting: 0,
+            was_empty: true,
+            taken: 0,
+            held: (0, 0),
+            since,
+        });
         self.refused.remove(name);
         self.changes.push(Change::Opened(name.to_owned()));
         Ok(())
@@ -190,7 +251,10 @@ impl LiveCapture {
             for _ in 0..FRAMES_PER_TURN {
                 let packet = match ring.capture.next_packet() {
                     Ok(packet) => packet,
-                    Err(pcap::Error::TimeoutExpired) => break,
+                    Err(pcap::Error::TimeoutExpired) => {
+                        ring.was_empty = true;
+                        break;
+                    }
                     Err(error) => {
                         lost.push((at, plain(error)));
                         break;
@@ -200,6 +264,11 @@ impl LiveCapture {
                 // libpcap puts nanoseconds where it has microseconds, as asked.
                 let parts = (u64::try_from(header.ts.tv_sec), u64::try_from(header.ts.tv_usec));
                 let time = Timestamp::from_parts(parts.0.unwrap_or(0), parts.1.unwrap_or(0));
+                ring.taken += 1;
+                ring.held = (ring.held.0 + u64::from(header.caplen), ring.held.1 + 1);
+                if time < ring.since {
+                    continue;
+                }
                 counts.packets += 1;
                 counts.bytes += u64::from(header.len);
                 counts.span = Some(counts.span.map_or((time, time), |(first, last)| (first.min(time), last.max(time))));
@@ -217,6 +286,7 @@ impl LiveCapture {
             let mut ring = self.rings.remove(at);
             if let Some(counts) = self.counts.get_mut(ring.index) {
                 read_drops(&mut ring, counts);
+                counts.ring_fill = 0;
                 self.changes.push(Change::Lost(counts.name.clone(), why));
             }
         }
@@ -254,11 +324,18 @@ impl LiveCapture {
         self.rings.len()
     }
 
+    /// How full the fullest ring is, reckoned, 0 to 1000.
+    pub fn fill(&mut self) -> u32 {
+        self.counts();
+        self.counts.iter().map(|counts| counts.ring_fill).max().unwrap_or(0)
+    }
+
     /// Counts of every interface that was ever captured, the kernel's drops included.
     pub fn counts(&mut self) -> &[InterfaceCounts] {
         for ring in &mut self.rings {
             if let Some(counts) = self.counts.get_mut(ring.index) {
                 read_drops(ring, counts);
+                counts.ring_fill = ring.fill(self.options.ring_bytes);
             }
         }
         &self.counts
@@ -271,6 +348,12 @@ fn read_drops(ring: &mut Ring, counts: &mut InterfaceCounts) {
     if let Ok(stat) = ring.capture.stats() {
         counts.dropped_ring += u64::from(stat.dropped.wrapping_sub(ring.dropped.0));
         counts.dropped_interface += u64::from(stat.if_dropped.wrapping_sub(ring.dropped.1));
+        // What the kernel says it received, it says before it drops.
+        let came = stat.received.wrapping_sub(ring.received);
+        let lost = stat.dropped.wrapping_sub(ring.dropped.0);
+        let kept = u64::from(came.saturating_sub(lost));
+        ring.waiting = if ring.was_empty { 0 } else { (ring.waiting + kept).saturating_sub(ring.taken) };
+        (ring.received, ring.taken, ring.was_empty) = (stat.received, 0, false);
         ring.dropped = (stat.dropped, stat.if_dropped);
     }
 }
@@ -364,6 +447,8 @@ mod tests {
             ring_bytes: 1 << 20,
             snaplen: 65_535,
             promiscuous: false,
+            immediate: false,
+            fanout_group: None,
         };
         let error = LiveCapture::open(options).err().map(|error| error.to_string());
         assert!(error.as_ref().is_some_and(|error| error.contains("nosuch0") && error.contains("lo")), "{error:?}");

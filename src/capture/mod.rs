@@ -13,6 +13,7 @@
 //! [`mod@write`] goes the other way: it makes captures for tests, examples and benchmarks.
 
 mod compressed;
+mod fanout;
 mod filter;
 mod input;
 mod live;

@@ -136,6 +136,8 @@ pub(super) fn capture_options(settings: &Settings) -> LiveOptions {
         ring_bytes: live.ring_bytes,
         snaplen: live.snaplen,
         promiscuous: live.promiscuous,
+        immediate: live.immediate,
+        fanout_group: live.fanout_group,
     }
 }
 
@@ -165,7 +167,7 @@ fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Ruleset {
         rules: loaded.rules(|| random_key),
         home: settings.home,
         notices,
-        databases: settings.geoip.clone(),
+        databases: settings.geoip.iter().chain(&settings.ranges).cloned().collect(),
         fixed: fixed(settings),
     }
 }

@@ -42,6 +42,10 @@ pub struct RawLive {
     pub spill: Option<Written<PathBuf>>,
     /// Octets that may wait.
     pub spill_bytes: Option<Written<String>>,
+    /// Whether frames are handed over one by one.
+    pub immediate: Option<bool>,
+    /// The group of processes that share the interfaces.
+    pub fanout_group: Option<Written<String>>,
 }
 
 impl RawLive {
@@ -62,6 +66,8 @@ impl RawLive {
             state_interval: reader.text(root.string("state-interval")),
             spill: reader.path(root.string("spill")),
             spill_bytes: reader.text(root.quantity("spill-bytes")),
+            immediate: root.boolean("immediate").map(|on| on.value),
+            fanout_group: reader.text(root.quantity("fanout-group")),
         }
     }
 
@@ -82,6 +88,8 @@ impl RawLive {
             state_interval: flags.state_interval.or(file.state_interval),
             spill: flags.spill.or(file.spill),
             spill_bytes: flags.spill_bytes.or(file.spill_bytes),
+            immediate: flags.immediate.or(file.immediate),
+            fanout_group: flags.fanout_group.or(file.fanout_group),
         }
     }
 }
@@ -129,6 +137,10 @@ pub struct LiveSettings {
     pub spill: Option<PathBuf>,
     /// Octets that may wait.
     pub spill_bytes: u64,
+    /// Whether frames are handed over one by one.
+    pub immediate: bool,
+    /// The group of processes that share the interfaces, if any.
+    pub fanout_group: Option<u16>,
 }
 
 impl Default for LiveSettings {
@@ -149,6 +161,8 @@ impl Default for LiveSettings {
             state_interval: Duration::from_secs(10),
             spill: None,
             spill_bytes: 256 << 20,
+            immediate: false,
+            fanout_group: None,
         }
     }
 }
@@ -259,6 +273,15 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
             |text| size(text, 1 << 16, usize::MAX).map(|octets| octets as u64),
             "a size such as \"256MiB\", at least 64KiB",
         ),
+        immediate: raw.immediate.unwrap_or(default.immediate),
+        fanout_group: take(
+            problems,
+            "fanout-group",
+            raw.fanout_group,
+            default.fanout_group,
+            |text| text.parse().ok().filter(|group| *group > 0).map(Some),
+            "a number from 1 to 65535",
+        ),
     }
 }
 
@@ -286,6 +309,10 @@ impl LiveSettings {
             line("spill", text(&spill.to_string_lossy()));
         }
         line("spill-bytes", self.spill_bytes.to_string());
+        line("immediate", self.immediate.to_string());
+        if let Some(group) = self.fanout_group {
+            line("fanout-group", group.to_string());
+        }
     }
 }
 
@@ -309,12 +336,15 @@ pub(super) fn assert_complete(raw: &RawLive) {
         state_interval,
         spill,
         spill_bytes,
+        immediate,
+        fanout_group,
     } = raw;
     assert!(!interface.is_empty() && log_format.is_some() && ring_bytes.is_some() && snaplen.is_some());
     assert!(promiscuous.is_some() && follow_interfaces.is_some());
     assert!(web_listen_address.is_some() && web_systemd_socket.is_some() && web_enable_lifecycle.is_some());
     assert!(rotate_bytes.is_some() && rotate_after.is_some() && rotate_keep.is_some());
     assert!(state_interval.is_some() && spill.is_some() && spill_bytes.is_some());
+    assert!(immediate.is_some() && fanout_group.is_some());
     let mut problems = Vec::new();
     let settings = lower(raw.clone(), &mut problems);
     assert_eq!(problems, []);
@@ -325,6 +355,7 @@ pub(super) fn assert_complete(raw: &RawLive) {
             interfaces: settings.interfaces.clone(),
             rotate_after: settings.rotate_after,
             spill: settings.spill.clone(),
+            fanout_group: settings.fanout_group,
             ..default
         }
     );

@@ -82,6 +82,7 @@ impl Reader for Grpc {
                         0x1f => Some(Coding::Gzip),
                         0x78 => Some(Coding::Deflate),
                         0x28 => Some(Coding::Zstd),
+                        0xff => Some(Coding::Snappy),
                         _ => None,
                     };
                     self.state = match coding {

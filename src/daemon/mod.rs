@@ -40,7 +40,7 @@ pub use state::{Save, StateOptions};
 
 use crate::capture::Change;
 use crate::engine::{Engine, EngineOptions, Outcome, Rules};
-use crate::model::{Country, Counts, Limits, Timestamp};
+use crate::model::{Country, Counts, Limits, PacketOverload, Timestamp};
 use control::Control;
 use shared::Shared;
 use sink::{EventSink, SinkState, lock};
@@ -55,6 +55,12 @@ const TURN_EVERY: Duration = Duration::from_millis(100);
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 /// Frames may come this much later than the wall clock says: the kernel holds blocks that are not full.
 const CLOCK_BEHIND: Duration = Duration::from_millis(500);
+/// A ring that is fuller than this, of 1000, has payload left behind, until it is emptier than [`SHED_UNTIL`]. Not later, because what
+/// is being read already takes its time.
+const SHED_FROM: u32 = 400;
+const SHED_UNTIL: u32 = 200;
+/// Octets of frames that are handed over to the workers at once.
+const BATCH_BYTES: usize = 1 << 20;
 /// What is still in the rings when the daemon stops is read for at most this time.
 const DRAIN: Duration = Duration::from_secs(2);
 /// Stopping takes at most this time; then the process ends with what is written.
@@ -163,6 +169,11 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     }
     let log = setup.log;
     let listener = listen(setup.listen)?;
+    if let SourceOptions::Live(capture) = &setup.source
+        && let Some(notice) = capture.notice()
+    {
+        log.say(Level::Warning, "interfaces", &[("notice", &notice)]);
+    }
     let mut live = Source::open(setup.source)?;
     privileges::give_up(setup.follow_interfaces).map_err(fault("giving up privileges"))?;
     let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>())
@@ -190,10 +201,18 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     let address = listener.local_addr().map_err(fault("listening"))?;
     tell_changes(&mut live, &shared);
     let follow = setup.follow_interfaces;
-    let ended = Counts::default();
-    let keeper_end = keeper.as_mut();
-    let mut path =
-        PacketPath { live, engine, options, ended, sink: &sink, shared: &shared, follow, keeper: keeper_end };
+    let sheds = shared.limits.overload.packets == PacketOverload::Count;
+    let mut path = PacketPath {
+        live,
+        engine,
+        options,
+        ended: Counts::default(),
+        sink: &sink,
+        shared: &shared,
+        follow,
+        keeper: keeper.as_mut(),
+        shedding: sheds.then_some(false),
+    };
     path.publish();
     let control = Control::start(shared.clone(), listener).map_err(fault("starting the control plane"))?;
     let open = shared.status().open;
@@ -250,11 +269,14 @@ struct PacketPath<'a> {
     shared: &'a Shared,
     follow: bool,
     keeper: Option<&'a mut StateKeeper>,
+    /// Whether payload is left behind now; `None` if it never is.
+    shedding: Option<bool>,
 }
 
 impl PacketPath<'_> {
     fn turn_until_stopped(&mut self) -> Result<(), Fault> {
         let (mut turned, mut published) = (Instant::now(), Instant::now());
+        let mut octets = 0;
         while !self.shared.is_stopping() {
             self.shared.turn();
             if let Some(ruleset) = self.shared.take_rules() {
@@ -262,7 +284,14 @@ impl PacketPath<'_> {
             }
             self.take_keys();
             let (engine, sink) = (&mut self.engine, self.sink);
-            let frames = self.live.read(clock(), &mut |frame| engine.feed(frame, &mut |event| sink.push(event)));
+            let frames = self.live.read(clock(), &mut |frame| {
+                octets += frame.data.len();
+                engine.feed(frame, &mut |event| sink.push(event));
+            });
+            if octets >= BATCH_BYTES {
+                octets = 0;
+                engine.hand_over(&mut |event| sink.push(event));
+            }
             self.take_keys();
             if self.live.take_lap() {
                 self.end_lap();
@@ -273,6 +302,7 @@ impl PacketPath<'_> {
                     self.live.wait(clock(), WAIT).map_err(fault("waiting for frames"))?;
                 }
             }
+            self.shed_if_behind();
             if turned.elapsed() >= TURN_EVERY {
                 let now = if frames == 0 { clock_behind() } else { Timestamp::default() };
                 self.engine.advance(now, &mut |event| self.sink.push(event));
@@ -308,6 +338,20 @@ impl PacketPath<'_> {
         let outcome = std::mem::replace(&mut self.engine, fresh).finish(&mut |event| self.sink.push(event));
         self.engine.go_on_with(outcome.tallies);
         self.ended.merge(&outcome.counts);
+    }
+
+    /// Leaves payload behind while a ring is too full, if that was chosen.
+    fn shed_if_behind(&mut self) {
+        let Some(shedding) = self.shedding else { return };
+        let fill = self.live.fill();
+        let sheds = if shedding { fill > SHED_UNTIL } else { fill > SHED_FROM };
+        if sheds != shedding {
+            self.shedding = Some(sheds);
+            self.engine.shed(sheds);
+            let (level, event) =
+                if sheds { (Level::Warning, "overload-began") } else { (Level::Info, "overload-ended") };
+            self.shared.log.say(level, event, &[("ring_fill_permille", &fill)]);
+        }
     }
 
     fn publish(&mut self) {

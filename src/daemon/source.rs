@@ -104,6 +104,14 @@ impl Source {
         }
     }
 
+    /// How full the fullest ring is, 0 to 1000. Captures wait for us.
+    pub(super) fn fill(&mut self) -> u32 {
+        match self {
+            Self::Live(live) => live.fill(),
+            Self::Played(_) => 0,
+        }
+    }
+
     pub(super) fn counts(&mut self) -> &[InterfaceCounts] {
         match self {
             Self::Live(live) => live.counts(),

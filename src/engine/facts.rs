@@ -61,6 +61,7 @@ impl Facts for Sink<'_> {
     fn tls(&mut self, hello: &TlsHello) {
         if self.judge.options.flow_events {
             self.live.ja4 = Some(hello.ja4().into());
+            self.live.ech |= hello.ech;
         }
     }
 

@@ -204,7 +204,10 @@ impl Judge {
             let transport = if flow.proto == ip_proto::TCP { Transport::Stream } else { Transport::Datagram };
             let mut want = [false; 2];
             want[out.index()] = reads;
-            Box::new(Inspector::new(transport, flow.originator.port, flow.responder.port, want))
+            // ESP by itself is what it is within UDP.
+            let ports = [flow.originator.port, flow.responder.port];
+            let [originator, responder] = if flow.proto == ip_proto::ESP { [4500; 2] } else { ports };
+            Box::new(Inspector::new(transport, originator, responder, want))
         });
         let mut reading = Reading::default();
         let receiver = match dir {

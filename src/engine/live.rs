@@ -32,6 +32,8 @@ pub(super) struct Live {
     pub(super) name: Option<(Arc<str>, NameSource)>,
     /// Fingerprint of the TLS client.
     pub(super) ja4: Option<Arc<str>>,
+    /// Whether it offered an Encrypted Client Hello.
+    pub(super) ech: bool,
     /// The latest name, if the flow serves several (a proxy, a reused connection).
     pub(super) current: Option<Arc<str>>,
     /// Directions of which nothing more will be read, and why.
@@ -117,6 +119,7 @@ pub(super) fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live,
         app_proto: live.app.unwrap_or(AppProto::Unknown),
         server_name: live.name.clone(),
         ja4: live.ja4.clone(),
+        ech: live.ech,
         packets_out: flow.packets[out.index()],
         bytes_out,
         packets_in: flow.packets[out.reverse().index()],

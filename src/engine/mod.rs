@@ -173,6 +173,12 @@ impl Engine {
         }
     }
 
+    /// Hands what was fed over to the lanes, whether a batch is full or not: for live capture, where full batches of large frames
+    /// would hold up the reader for too long.
+    pub fn hand_over(&mut self, out: &mut dyn FnMut(Event)) {
+        self.turn(false, out);
+    }
+
     /// Moves time on to `now` while no frames come, and emits the events of all frames so far. For live capture; `now` must
     /// not be later than frames that are still to come.
     pub fn advance(&mut self, now: Timestamp, out: &mut dyn FnMut(Event)) {

@@ -115,6 +115,9 @@ fn flow_fields<M: SerializeMap>(
     if let Some(ja4) = &flow.ja4 {
         map.serialize_entry("ja4", ja4)?;
     }
+    if flow.ech {
+        map.serialize_entry("ech", &true)?;
+    }
     map.serialize_entry("bytes_out", &flow.bytes_out)?;
     map.serialize_entry("bytes_in", &flow.bytes_in)?;
     map.serialize_entry("packets_out", &flow.packets_out)?;

@@ -208,6 +208,14 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
         for (sink, count) in live.sinks {
             dropped.add(&[sink], *count);
         }
+        let fill = families.gauge(
+            "capture_ring_fill_ratio",
+            "How full the kernel's ring of an interface is, reckoned from its counters.",
+            &["interface"],
+        )?;
+        for interface in live.interfaces {
+            fill.with_label_values(&[&interface.name]).set(f64::from(interface.ring_fill) / 1000.0);
+        }
         families.counter("events_spilled_total", "Events that had to wait on disk.", &[])?.add(&[], live.spill.0);
         let waiting = families.gauge("event_spill_bytes", "Octets of events that wait on disk.", &[])?;
         waiting.with_label_values::<&str>(&[]).set(live.spill.1 as f64);

@@ -131,6 +131,8 @@ pub struct FlowView {
     pub server_name: Option<(Arc<str>, NameSource)>,
     /// JA4 fingerprint of the TLS, DTLS or QUIC client.
     pub ja4: Option<Arc<str>>,
+    /// The client offered an Encrypted Client Hello, in earnest or as grease: `server_name` may be the one for show.
+    pub ech: bool,
     /// IP packets from `src` to `dest`.
     pub packets_out: u64,
     /// IP octets from `src` to `dest`.

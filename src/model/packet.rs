@@ -12,6 +12,8 @@ pub mod ip_proto {
     pub const TCP: u8 = 6;
     /// UDP.
     pub const UDP: u8 = 17;
+    /// Encrypted payload of IPsec.
+    pub const ESP: u8 = 50;
     /// ICMP for IPv6.
     pub const ICMPV6: u8 = 58;
     /// SCTP.

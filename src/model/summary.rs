@@ -38,6 +38,8 @@ pub struct InterfaceCounts {
     pub dropped_ring: u64,
     /// Frames the interface or its driver dropped.
     pub dropped_interface: u64,
+    /// How full its ring is, reckoned, 0 to 1000.
+    pub ring_fill: u32,
     /// Time of the earliest and latest frame.
     pub span: Option<(super::Timestamp, super::Timestamp)>,
 }

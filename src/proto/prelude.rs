@@ -83,7 +83,11 @@ impl StreamDecoder for Prelude {
             });
         }
         let Some(both) = self.walkers else { return Step::Leave(0, None) };
-        match part(both)(input.octets) {
+        let walk = match part(both)(input.octets) {
+            Walk::More if !input.more && client => socks5_refused(input.octets),
+            walk => walk,
+        };
+        match walk {
             Walk::More if input.more => Step::Took(0),
             Walk::More | Walk::No => Step::Leave(0, None),
             Walk::Whole { len, words, target } => {
@@ -190,6 +194,20 @@ const fn is_method(method: u8) -> bool {
     method <= 9 || method >= 0x80
 }
 
+/// Greeting, user name and password, and then no request.
+fn socks5_refused(octets: &[u8]) -> Walk<'_> {
+    let whole = || {
+        let mut reader = Reader::new(octets);
+        let (version, count) = (reader.u8()?, reader.u8()?);
+        reader.take(usize::from(count))?;
+        let words = reader.rest();
+        let user = usize::from(*words.get(1)?);
+        let password = usize::from(*words.get(2 + user)?);
+        (version == 5 && words.first() == Some(&1) && words.len() == 3 + user + password).then_some(words)
+    };
+    whole().map_or(Walk::More, |words| Walk::Whole { len: octets.len(), words, target: None })
+}
+
 /// The server's choice, perhaps its word on the password, its reply.
 fn socks5_server(octets: &[u8]) -> Walk<'_> {
     let mut reader = Reader::new(octets);
@@ -200,7 +218,9 @@ fn socks5_server(octets: &[u8]) -> Walk<'_> {
         None => return Walk::More,
         Some(0) => {}
         Some(2) => match (reader.u8(), reader.u8()) {
-            (Some(1), Some(_)) => {}
+            (Some(1), Some(0)) => {}
+            // Refused: nothing follows.
+            (Some(1), Some(_)) => return Walk::framing(reader.at()),
             (None | Some(1), None) => return Walk::More,
             _ => return Walk::No,
         },

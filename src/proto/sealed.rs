@@ -152,7 +152,7 @@ fn ike(message: &[u8]) -> bool {
 }
 
 pub(crate) fn ipsec_decoder(_: Direction) -> Box<dyn DatagramDecoder> {
-    Box::new(SealedDatagrams(UninspectedReason::Encrypted))
+    Box::new(SealedDatagrams(UninspectedReason::Relay))
 }
 
 /// OpenVPN: a reset, which opens each connection; other packets only on its port.

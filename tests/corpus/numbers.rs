@@ -504,6 +504,11 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
             let body = format!("35{}", n.digits(12));
             format!("{body}{}", luhn(&body))
         }
+        "imsi-ims" => format!("310410{}@ims.mnc410.mcc310.3gppnetwork.org", n.digits(9)),
+        "api-key-keyed" => n.hex(32),
+        "dob-compact" => {
+            format!("{}{:02}{:02}", n.within(1940, 2005), n.within(1, 12), n.within(1, 28))
+        }
         "imsi" => format!("310410{}", n.digits(9)),
         "iccid" => {
             let body = format!("8901410{}", n.digits(11));
@@ -598,6 +603,15 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
             _ => format!("iVBORw0KGgoAAAANSUhEUg{}", n.of("ABCDEFabcdef0123456789+/", 90)),
         },
         "exif-model" => n.one(&["iPhone 15 Pro", "Pixel 8", "Canon EOS R6", "SM-S921B"]).into(),
+        "vendor-token" => {
+            let (digits, letters) = ("0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789");
+            match n.within(0, 4) {
+                0 => format!("xoxb-{}-{}", n.digits(11), n.of(letters, 24)),
+                1 => format!("AKIA{}", n.of("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)),
+                2 => format!("AIza{}", n.of(letters, 35)),
+                _ => format!("ghp_{}{}", n.of(letters, 30), n.of(digits, 6)),
+            }
+        }
         "exif-serial" => n.digits(10),
         "fastq-record" => {
             let (name, bases) = (n.digits(5), n.of("ACGT", 60));
@@ -625,6 +639,8 @@ pub fn file(n: &mut Numbers, signature: &str) -> Option<Vec<u8>> {
             b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01\x00\x00\x00\x01\x00\x08\x02\x00\x00\x00".to_vec()
         }
         "image-heif" => b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic".to_vec(),
+        "dicom-file" => [&[0; 128][..], b"DICM\x02\x00\x00\x00UL\x04\x00\xc0\x00\x00\x00"].concat(),
+        "alignment-file" => b"BAM\x01\x60\x00\x00\x00@HD\tVN:1.6\tSO:coordinate\n".to_vec(),
         "biometric-iso19794" => b"FMR\x00 20\x00\x00\x00\x01\x00".to_vec(),
         "exif-gps" => exif_with_position(n),
         _ => return None,
@@ -656,6 +672,10 @@ fn exif_with_position(n: &mut Numbers) -> Vec<u8> {
 pub fn parts(signature: &str, value: &[u8]) -> Vec<(&'static str, usize, usize)> {
     if signature == "exif-gps" {
         return vec![("image-jpeg", 0, value.len())];
+    }
+    if signature == "imsi-ims" {
+        // An address in form.
+        return vec![("email", 0, value.len())];
     }
     if !matches!(signature, "us-aamva-header" | "us-aamva-element") {
         return Vec::new();

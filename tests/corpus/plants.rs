@@ -19,16 +19,16 @@ impl Plant {
             "mrz-td3" | "mrz-td2" | "mrz-td1" => &["json", "chat", "mail", "html"],
             "us-aamva-header" | "us-aamva-element" | "fastq-record" | "snp-row" => &["lines"],
             "us-aamva-header-escaped" => &["chat", "mail", "bare"],
-            "image-jpeg" | "image-png" | "image-heif" | "exif-gps" | "biometric-iso19794" => &["part", "bare"],
+            "image-jpeg" | "image-png" | "image-heif" | "exif-gps" | "biometric-iso19794" | "dicom-file"
+            | "alignment-file" => &["part", "bare"],
             "image-base64" => &["json", "sql", "csv", "log", "bare"],
             "session-cookie" | "bearer-token" | "hl7v2-header" | "fhir-patient" | "vcf-header" => {
                 &["mail", "chat", "bare"]
             }
             // These are values of keys, and nothing in prose.
             "user-name-keyed" | "residence-keyed" | "lat-keyed" | "lon-keyed" | "android-id-keyed" | "ad-id-keyed"
-            | "exif-model" | "exif-serial" | "user-id-keyed" | "mrn-keyed" | "password-keyed" => {
-                &["json", "csv", "log"]
-            }
+            | "exif-model" | "exif-serial" | "user-id-keyed" | "mrn-keyed" | "password-keyed" | "api-key-keyed"
+            | "dob-compact" => &["json", "csv", "log"],
             _ => &["json", "sql", "csv", "log", "chat", "mail", "html", "bare"],
         }
     }
@@ -150,11 +150,13 @@ plants! {
     "phone-e164" "contact" ["phone", "msisdn"] ["de" "Telefon", "fr" "t\u{e9}l\u{e9}phone", "vi" "\u{111}i\u{1ec7}n tho\u{1ea1}i", "ar" "\u{647}\u{627}\u{62a}\u{641}"]
     "phone-nanp" "contact" ["phone", "mobile_number"] ["en" "my phone number is", "en" "phone"]
     "dob-iso" "contact" ["dob", "birthDate"] ["en" "date of birth", "ru" "\u{434}\u{430}\u{442}\u{430} \u{440}\u{43e}\u{436}\u{434}\u{435}\u{43d}\u{438}\u{44f}", "zh" "\u{51fa}\u{751f}\u{65e5}\u{671f}"]
+    "dob-compact" "contact" ["dob", "birthDate"] ["en" "date of birth"]
     "dob-us" "contact" ["dob", "birthdate"] ["en" "born"]
     "ipv4-datum" "network-id" ["client_ip", "last_login_ip"] ["en" "login IP", "zh" "\u{767b}\u{5f55}IP\u{5730}\u{5740}"]
     "ipv6-datum" "network-id" ["client_ip"] ["en" "client IP"]
     "mac-address" "device-id" ["mac", "bssid"] ["en" "MAC address"]
     "imei" "device-id" ["imei"] ["en" "IMEI"]
+    "imsi-ims" "device-id" ["impi", "private_identity"] ["en" "private identity"]
     "imsi" "device-id" ["imsi"] ["en" "IMSI"]
     "iccid" "device-id" ["iccid"] ["en" "ICCID"]
     "uuid" "device-id" ["device_uuid"] ["en" "device UUID"]
@@ -165,6 +167,7 @@ plants! {
     "lat-keyed" "geolocation" ["lat", "latitude"] ["en" "latitude"]
     "lon-keyed" "geolocation" ["lng", "longitude"] ["en" "longitude"]
     "jwt" "credential" ["access_token", "id_token"] ["en" "token"]
+    "api-key-keyed" "credential" ["api_key", "clientSecret"] ["en" "API key"]
     "password-keyed" "credential" ["password", "passwd"] ["en" "password"]
     "session-cookie" "credential" ["cookie"] ["en" "Cookie"]
     "bearer-token" "credential" ["header"] ["en" "curl -H"]
@@ -193,6 +196,9 @@ plants! {
     "exif-model" "device-id" ["camera_model"] ["en" "camera model"]
     "exif-serial" "device-id" ["body_serial_number", "camera_serial_number"] ["en" "camera serial number"]
     "biometric-iso19794" "biometric" ["fingerprint", "template"] ["en" "fingerprint"]
+    "dicom-file" "health" ["scan", "attachment"] ["en" "scan"]
+    "alignment-file" "genomic" ["reads", "attachment"] ["en" "reads"]
+    "vendor-token" "credential" ["slack_token", "api_key", "github_token"] ["en" "token"]
     "fastq-record" "genomic" ["reads"] ["en" "reads"]
     "snp-row" "genomic" ["genotype"] ["en" "genotypes"]
 }

@@ -162,7 +162,7 @@ impl Net {
     pub fn until(&self, what: &str, mut done: impl FnMut() -> bool) {
         let begun = Instant::now();
         while !done() {
-            assert!(begun.elapsed() < Duration::from_secs(15), "{what}: not within 15 s");
+            assert!(begun.elapsed() < Duration::from_secs(30), "{what}: not within 30 s");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -171,7 +171,8 @@ impl Net {
         let log = fs::File::options().create(true).append(true).open(self.path("log")).expect("opened");
         let child = self
             .within(&self.here, env!("CARGO_BIN_EXE_borderpost"))
-            .args(["run", "-c", "c.toml", "-i", "mon0", "--events", "events.jsonl", "--json", "--allow-root"])
+            .args(["run", "-c", "c.toml", "-i", "mon0", "--json", "--allow-root"])
+            .args(if args.contains(&"--events") { &[] } else { &["--events", "events.jsonl"][..] })
             .args(["--web.enable-lifecycle", "--log.format", "json"])
             .args(args)
             .stdout(Stdio::piped())

@@ -18,6 +18,8 @@ const FLUSH_AFTER: Duration = Duration::from_millis(200);
 /// A sink that could not be opened or written is tried again after this time.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
+/// Octets that a sink may have taken before it is flushed.
+const UNFLUSHED_BYTES_MAX: usize = 1 << 18;
 /// Lines that are taken back from the spill at once.
 const SPILL_TURN: usize = 1024;
 
@@ -87,6 +89,9 @@ struct Place {
     sink: Box<dyn Sink>,
     /// Set while it is given up.
     retry_at: Option<Instant>,
+    /// What it took and was not yet flushed: not safe, and not lost when it fails.
+    unflushed: Vec<Arc<Line>>,
+    unflushed_bytes: usize,
 }
 
 pub(super) struct Writer {
@@ -103,7 +108,7 @@ impl Writer {
         state: Arc<SinkState>,
         log: Arc<Log>,
     ) -> Self {
-        let places = sinks.into_iter().map(|sink| Place { sink, retry_at: None }).collect();
+        let places = sinks.into_iter().map(Place::new).collect();
         Self { places, spill, state, log }
     }
 
@@ -116,19 +121,19 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             if self.state.reopen.swap(false, Ordering::AcqRel) {
-                self.each(|sink| sink.reopen());
+                self.each(Place::reopen);
             }
             if let Some(event) = &event {
                 self.write(event);
             }
             if event.is_none() || flushed.elapsed() >= FLUSH_AFTER {
                 flushed = Instant::now();
-                self.each(|sink| sink.flush());
+                self.each(Place::flush);
                 self.take_back();
             }
         }
         while self.take_back() {}
-        self.each(|sink| sink.close());
+        self.each(Place::close);
     }
 
     fn write(&mut self, event: &Event) {
@@ -137,6 +142,7 @@ impl Writer {
             self.state.keep(None, &Line::EMPTY, all);
             return;
         };
+        let line = Arc::new(line);
         let failed = self.write_to(&line, all);
         if failed != 0 {
             self.state.keep(self.spill.as_deref(), &line, failed);
@@ -144,17 +150,17 @@ impl Writer {
     }
 
     /// Gives a line to the sinks of a mask, and says which did not take it.
-    fn write_to(&mut self, line: &Line, sinks: u8) -> u8 {
+    fn write_to(&mut self, line: &Arc<Line>, sinks: u8) -> u8 {
         let mut failed = 0;
-        for place in self.places.iter_mut().filter(|place| sinks & place.sink.kind().bit() != 0) {
-            let result = place.reopen_if_due().and_then(|()| place.sink.write(line));
-            // A sink that waits to be tried again was complained about when it failed.
-            let waiting = place.retry_at.is_some();
-            if result.is_err() {
-                failed |= place.sink.kind().bit();
+        for at in 0..self.places.len() {
+            let Some(place) = self.places.get_mut(at) else { break };
+            if sinks & place.sink.kind().bit() == 0 {
+                continue;
             }
-            if !waiting {
-                place.check(result, &self.log);
+            // A sink that waits to be tried again was complained about when it failed.
+            let waits = place.retry_at.is_some_and(|at| Instant::now() < at);
+            if waits || !self.act(at, |place| place.write(line)) {
+                failed |= self.places.get(at).map_or(0, |place| place.sink.kind().bit());
             }
         }
         failed
@@ -169,6 +175,7 @@ impl Writer {
                 more = false;
                 break;
             };
+            let line = Arc::new(line);
             // Not under the lock: a sink may hang, and others still spill.
             let failed = self.write_to(&line, sinks);
             let mut spill = lock(&spill);
@@ -186,34 +193,70 @@ impl Writer {
     }
 
     /// Does something with every sink that works.
-    fn each(&mut self, mut act: impl FnMut(&mut dyn Sink) -> io::Result<()>) {
-        for place in &mut self.places {
-            if place.retry_at.is_none() {
-                let result = act(&mut *place.sink);
-                place.check(result, &self.log);
+    fn each(&mut self, act: impl Fn(&mut Place) -> io::Result<()>) {
+        for at in 0..self.places.len() {
+            if self.places.get(at).is_some_and(|place| place.retry_at.is_none()) {
+                self.act(at, &act);
             }
         }
+    }
+
+    /// Does something with a sink. One that fails is given up and tried again later; what it had not flushed waits, or is dropped.
+    fn act(&mut self, at: usize, act: impl FnOnce(&mut Place) -> io::Result<()>) -> bool {
+        let Some(place) = self.places.get_mut(at) else { return false };
+        let Err(error) = act(place) else { return true };
+        let kind = place.sink.kind();
+        self.log.say(Level::Error, "events-not-written", &[("sink", &kind.as_str()), ("error", &error)]);
+        for line in place.give_up() {
+            self.state.keep(self.spill.as_deref(), &line, kind.bit());
+        }
+        false
     }
 }
 
 impl Place {
-    /// Opens a sink again that failed, when its time has come; an error as long as it has not.
-    fn reopen_if_due(&mut self) -> io::Result<()> {
-        let Some(at) = self.retry_at else { return Ok(()) };
-        if Instant::now() < at {
-            return Err(io::ErrorKind::NotConnected.into());
+    fn new(sink: Box<dyn Sink>) -> Self {
+        Self { sink, retry_at: None, unflushed: Vec::new(), unflushed_bytes: 0 }
+    }
+
+    /// Writes a line, to a sink that is opened again first if it had failed.
+    fn write(&mut self, line: &Arc<Line>) -> io::Result<()> {
+        if self.retry_at.take().is_some() {
+            self.sink.reopen()?;
         }
-        self.retry_at = None;
+        self.sink.write(line)?;
+        self.unflushed.push(line.clone());
+        self.unflushed_bytes += line.json.len();
+        if self.unflushed_bytes > UNFLUSHED_BYTES_MAX { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()?;
+        self.all_is_safe();
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        self.flush()?;
         self.sink.reopen()
     }
 
-    /// Gives a sink up that failed; it is tried again later.
-    fn check(&mut self, result: io::Result<()>, log: &Log) {
-        if let Err(error) = result {
-            let kind = self.sink.kind().as_str();
-            log.say(Level::Error, "events-not-written", &[("sink", &kind), ("error", &error)]);
-            self.sink.give_up();
-            self.retry_at = Some(Instant::now() + RETRY_AFTER);
-        }
+    fn close(&mut self) -> io::Result<()> {
+        self.sink.close()?;
+        self.all_is_safe();
+        Ok(())
+    }
+
+    fn all_is_safe(&mut self) {
+        self.unflushed.clear();
+        self.unflushed_bytes = 0;
+    }
+
+    /// Lets go of a sink that failed, and gives back what it had not flushed. Some of it may have gone out: better twice than never.
+    fn give_up(&mut self) -> Vec<Arc<Line>> {
+        self.sink.give_up();
+        self.retry_at = Some(Instant::now() + RETRY_AFTER);
+        self.unflushed_bytes = 0;
+        std::mem::take(&mut self.unflushed)
     }
 }

@@ -42,6 +42,7 @@ fn view(recipient: &str) -> Arc<FlowView> {
         app_proto: AppProto::Http,
         server_name: None,
         ja4: None,
+        ech: false,
         packets_out: 1,
         bytes_out: 1,
         packets_in: 0,

@@ -30,6 +30,7 @@ fn flow(from: u32, name: &str) -> Arc<FlowView> {
         app_proto: AppProto::Unknown,
         server_name: Some((name.into(), NameSource::TlsSni)),
         ja4: None,
+        ech: false,
         packets_out: 1,
         bytes_out: 100,
         packets_in: 0,
