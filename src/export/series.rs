@@ -73,7 +73,7 @@ impl LabelSizes {
             "reason" => self.reasons,
             "limit" => self.limits,
             "between" => self.conflicts,
-            "pool" | "proto" | "fate" => WORDS,
+            "fate" | "pool" | "proto" => WORDS,
             // Nobody said: the family's own cap holds.
             _ => SERIES_MAX,
         }
