@@ -1,5 +1,5 @@
-//! The control plane's HTTP server: metrics, health, lifecycle and bounded JSON. It reads what the packet path published and never
-//! waits for it; a scrape costs the packet path nothing.
+//! What is answered to which request. It reads what the packet path published and never waits for it; a scrape costs the packet
+//! path nothing.
 //!
 //! | path | answer |
 //! |---|---|
@@ -8,78 +8,50 @@
 //! | `/-/healthy` | 200 while the packet path moves |
 //! | `/-/ready` | 200 while at least one interface is captured |
 //! | `/-/reload`, `/-/quit` | PUT or POST, only with `--web.enable-lifecycle` |
+//! | `/api/v1/status` | how it goes, with the summary so far |
 //! | `/api/v1/destinations` | jurisdictions by octets |
 //! | `/api/v1/flows`, `/api/v1/violations` | the latest events, newest first |
 //!
-//! The last three take `?limit=N`, 1 to 1000, 100 if none is given.
+//! The last three take `?limit=N`, 1 to 1000, 100 if none is given. Their shape is docs/schema/api.json.
 
-use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use hyper::service::service_fn;
+use hyper::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 
-use super::log::Level;
-use super::reload;
-use super::shared::Shared;
-use super::sink::{RECENT_MAX, lock};
+use super::api;
+use crate::daemon::reload;
+use crate::daemon::shared::Shared;
+use crate::daemon::sink::{RECENT_MAX, lock};
 
-/// Connections served at once; more wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 64;
-/// A client that has not sent its request's head after this time is cut off.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// No answer takes longer; a client that reads slower is cut off.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(120);
 const LIMIT_DEFAULT: usize = 100;
 
 type Answer = Response<Full<Bytes>>;
 
-/// Serves until the runtime ends.
-///
-/// # Errors
-/// When the listener cannot be used.
-pub(super) async fn serve(shared: Arc<Shared>, listener: std::net::TcpListener) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(listener)?;
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return Ok(()) };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Usually no file descriptors: wait for some to come back.
-                shared.log.say(Level::Warning, "web-accept", &[("error", &error)]);
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let shared = shared.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let shared = shared.clone();
-                async move { Ok::<_, Infallible>(answer(&shared, request).await) }
-            });
-            let connection = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .max_buf_size(16 << 10)
-                .serve_connection(TokioIo::new(stream), service);
-            // What goes wrong on a connection is the client's: it sees it.
-            let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(place);
-        });
+/// Answers whoever may ask.
+pub(super) async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
+    let rules = shared.rules();
+    let users = &rules.web.users;
+    let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let mut answer = if users.is_empty() || shared.checked.admits(users, authorization).await {
+        routed(shared, &request).await
+    } else {
+        let mut answer = text(StatusCode::UNAUTHORIZED, "Unauthorized\n".to_owned());
+        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic"));
+        answer
+    };
+    for (name, value) in &rules.web.headers {
+        answer.headers_mut().insert(name, value.clone());
     }
+    answer
 }
 
-async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
+async fn routed(shared: &Arc<Shared>, request: &Request<Incoming>) -> Answer {
     let path = request.uri().path();
     let changes = matches!(path, "/-/reload" | "/-/quit");
     let allowed: &[Method] = if changes { &[Method::PUT, Method::POST] } else { &[Method::GET, Method::HEAD] };
@@ -114,9 +86,10 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
             Ok(()) => text(StatusCode::OK, "reloaded\n".to_owned()),
             Err(problems) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("refused:\n{}\n", problems.join("\n"))),
         },
-        "/api/v1/destinations" => json(shared.destinations(limit)),
-        "/api/v1/flows" => json(latest(lock(&shared.sink.recent).flows.iter(), limit)),
-        "/api/v1/violations" => json(latest(lock(&shared.sink.recent).violations.iter(), limit)),
+        "/api/v1/status" => json(api::status(shared)),
+        "/api/v1/destinations" => json(api::destinations(&shared.status().counts, limit)),
+        "/api/v1/flows" => json(api::latest(lock(&shared.sink.recent).flows.iter(), limit)),
+        "/api/v1/violations" => json(api::latest(lock(&shared.sink.recent).violations.iter(), limit)),
         _ => text(StatusCode::NOT_FOUND, "not found\n".to_owned()),
     }
 }
@@ -125,19 +98,6 @@ async fn answer(shared: &Arc<Shared>, request: Request<Incoming>) -> Answer {
 fn limit(query: Option<&str>) -> usize {
     let value = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("limit=")));
     value.and_then(|value| value.parse().ok()).unwrap_or(LIMIT_DEFAULT).clamp(1, RECENT_MAX)
-}
-
-/// Events as a JSON array, newest first.
-fn latest<'a>(lines: impl DoubleEndedIterator<Item = &'a Arc<[u8]>>, limit: usize) -> Vec<u8> {
-    let mut array = vec![b'['];
-    for line in lines.rev().take(limit) {
-        if array.len() > 1 {
-            array.extend_from_slice(b",\n");
-        }
-        array.extend_from_slice(line);
-    }
-    array.extend_from_slice(b"]\n");
-    array
 }
 
 fn text(status: StatusCode, body: String) -> Answer {
@@ -153,7 +113,7 @@ fn landing() -> Answer {
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Borderpost</title><h1>Borderpost ",
         env!("CARGO_PKG_VERSION"),
         "</h1><ul><li><a href=\"/metrics\">Metrics</a><li><a href=\"/-/healthy\">Healthy</a><li><a href=\"/-/ready\">Ready</a>",
-        "<li><a href=\"/api/v1/destinations\">Destinations</a><li><a href=\"/api/v1/flows\">Flows</a>",
+        "<li><a href=\"/api/v1/status\">Status</a><li><a href=\"/api/v1/destinations\">Destinations</a><li><a href=\"/api/v1/flows\">Flows</a>",
         "<li><a href=\"/api/v1/violations\">Violations</a></ul></html>\n"
     );
     typed(StatusCode::OK, "text/html; charset=utf-8", body.into())
@@ -186,12 +146,5 @@ mod tests {
         ] {
             assert_eq!(limit(query), wanted, "{query:?}");
         }
-    }
-
-    #[test]
-    fn the_newest_event_comes_first() {
-        let lines: Vec<Arc<[u8]>> = [&b"{\"a\":1}"[..], b"{\"a\":2}", b"{\"a\":3}"].map(Into::into).to_vec();
-        assert_eq!(latest(lines.iter(), 2), b"[{\"a\":3},\n{\"a\":2}]\n");
-        assert_eq!(latest(lines.iter().take(0), 2), b"[]\n");
     }
 }
