@@ -39,6 +39,8 @@ fn systemd_finds_nothing_wrong() {
     let Some((well, _, told)) = analyze(&["verify", "--man=no"], &paths) else { return };
     let beside: Vec<&str> = told
         .lines()
+        // Other units of this machine are others' concern.
+        .filter(|line| line.contains("borderpost"))
         // Before version 253 there was no notify-reload; the unit falls back to notify.
         .filter(|line| number >= 253 || !line.contains("notify-reload"))
         .collect();

@@ -12,12 +12,12 @@ use super::{Done, Failure, print, state};
 use crate::capture::{LiveError, LiveOptions, OpenError};
 use crate::config::Settings;
 use crate::daemon::{
-    self, Fault, FileOptions, Listen, Log, PlayOptions, Ruleset, Setup, SinkOptions, SourceError, SourceOptions,
-    SpillOptions, StateOptions, Status,
+    self, Fault, FileOptions, Identity, Listen, Log, PlayOptions, Ruleset, Setup, SinkOptions, SourceError,
+    SourceOptions, SpillOptions, StateOptions, WebConfig,
 };
 use crate::engine::Tallies;
 use crate::export::summary_json;
-use crate::model::{CaptureSummary, Problem};
+use crate::model::Problem;
 
 pub(super) fn run(args: RunArgs) -> Result<Done, Failure> {
     let loaded = load(&args)?;
@@ -69,7 +69,7 @@ fn serve(
         .fill(&mut random_key)
         .map_err(|_| Failure::Runtime("the system gives no random octets".to_owned()))?;
     let settings = &loaded.settings;
-    let first = ruleset(loaded, random_key);
+    let first = ruleset(loaded, random_key)?;
     let digest_key = first.rules.digest_key;
     let kept = settings.state.is_some();
     let state = settings.state.as_deref().map(|path| kept_counts(path, digest_key, settings.live.state_interval));
@@ -84,7 +84,10 @@ fn serve(
                 rotate_bytes: live.rotate_bytes,
                 rotate_after: live.rotate_after,
                 rotate_keep: live.rotate_keep,
+                sync: live.events_sync,
             }),
+            journald: live.events_journald,
+            syslog: live.events_syslog.clone(),
             spill: live.spill.clone().map(|path| SpillOptions { path, max_bytes: live.spill_bytes }),
         },
         outputs: settings
@@ -101,11 +104,12 @@ fn serve(
         threads: settings.threads.unwrap_or(1),
         listen: if live.web_systemd_socket { Listen::Systemd } else { Listen::Address(live.web_listen_address) },
         lifecycle: live.web_enable_lifecycle,
+        processes: live.processes,
         allow_root,
+        user: live.user.as_deref().map(identity).transpose()?,
         ruleset: first,
-        loader: Box::new(move || match load() {
-            Ok(loaded) => {
-                let ruleset = ruleset(&loaded, random_key);
+        loader: Box::new(move || match load().and_then(|loaded| ruleset(&loaded, random_key)) {
+            Ok(ruleset) => {
                 if kept && ruleset.rules.digest_key != digest_key {
                     let what = "`digest-key-file` has another key than `state` was counted with: restart without the old state";
                     return Err(vec![what.to_owned()]);
@@ -122,9 +126,18 @@ fn serve(
             .map_err(|error| Failure::Runtime(format!("{}: {error}", path.display())))?;
     }
     if json {
-        print(&format!("{:#}\n", summary_json(&summaries(&last.status), &last.status.counts)))?;
+        print(&format!("{:#}\n", summary_json(&last.status.captures(), &last.status.counts)))?;
     }
     Ok(Done::Well)
+}
+
+/// Who to become.
+pub(super) fn identity(user: &str) -> Result<Identity, Failure> {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    Identity::find(user, &passwd).ok_or_else(|| {
+        let problem = Problem::file("user", format!("{user:?} is no user of /etc/passwd, or is root"));
+        vec![problem.with_hint("a name, or UID:GID")].into()
+    })
 }
 
 /// What to capture.
@@ -157,19 +170,26 @@ pub(super) fn load(args: &RunArgs) -> Result<Loaded, Failure> {
     if problems.is_empty() { Loaded::load(settings) } else { Err(problems.into()) }
 }
 
-fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Ruleset {
+/// How the web is protected, by the file of `web-config-file` as it is on disk now.
+pub(super) fn web(settings: &Settings) -> Result<WebConfig, Failure> {
+    Ok(settings.live.web_config_file.as_deref().map(WebConfig::load).transpose()?.unwrap_or_default())
+}
+
+fn ruleset(loaded: &Loaded, random_key: [u8; 32]) -> Result<Ruleset, Failure> {
     let settings = &loaded.settings;
+    let web = web(settings)?;
     let mut notices: Vec<String> = loaded.policy.notices();
     if loaded.policy.is_empty() {
         notices.push("no policy: verdicts stay undetermined; give --home CC or --policy".to_owned());
     }
-    Ruleset {
+    Ok(Ruleset {
         rules: loaded.rules(|| random_key),
         home: settings.home,
         notices,
-        databases: settings.geoip.iter().chain(&settings.ranges).cloned().collect(),
+        databases: settings.geoip.iter().chain(&settings.ranges).chain(web.files()).cloned().collect(),
+        web,
         fixed: fixed(settings),
-    }
+    })
 }
 
 /// What thresholds counted, and how it is kept.
@@ -197,21 +217,4 @@ fn refused(fault: Fault) -> Failure {
         ) => Failure::Invalid(vec![Problem::file("filter", error.to_string())]),
         other => Failure::Runtime(other.to_string()),
     }
-}
-
-/// Interfaces in the words of captures.
-fn summaries(status: &Status) -> Vec<CaptureSummary> {
-    let summary = |counts: &crate::model::InterfaceCounts| {
-        let dropped = counts.dropped_ring + counts.dropped_interface;
-        CaptureSummary {
-            path: counts.name.clone(),
-            format: "live",
-            packets: counts.packets,
-            bytes: counts.bytes,
-            span: counts.span,
-            complete: dropped == 0,
-            error: (dropped > 0).then(|| format!("{dropped} frames dropped before they could be read")),
-        }
-    };
-    status.interfaces.iter().map(summary).collect()
 }

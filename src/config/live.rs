@@ -24,8 +24,14 @@ pub struct RawLive {
     pub promiscuous: Option<bool>,
     /// Whether to open interfaces that come later.
     pub follow_interfaces: Option<bool>,
+    /// Whether events tell processes.
+    pub processes: Option<bool>,
+    /// Who to become once the rings are open.
+    pub user: Option<Written<String>>,
     /// Address and port to serve at.
     pub web_listen_address: Option<Written<String>>,
+    /// TLS and users of the web.
+    pub web_config_file: Option<Written<PathBuf>>,
     /// Whether to serve at the socket that systemd opened.
     pub web_systemd_socket: Option<bool>,
     /// Whether reload and quit are served.
@@ -36,6 +42,12 @@ pub struct RawLive {
     pub rotate_after: Option<Written<String>>,
     /// Old files of events that are kept.
     pub rotate_keep: Option<Written<String>>,
+    /// When the file of events is brought to the disk.
+    pub events_sync: Option<Written<String>>,
+    /// Whether the journal gets events.
+    pub events_journald: Option<bool>,
+    /// A syslog server that gets events.
+    pub events_syslog: Option<Written<String>>,
     /// How often the state is saved.
     pub state_interval: Option<Written<String>>,
     /// Where events wait that cannot go out.
@@ -57,12 +69,18 @@ impl RawLive {
             snaplen: reader.text(root.quantity("snaplen")),
             promiscuous: root.boolean("promiscuous").map(|on| on.value),
             follow_interfaces: root.boolean("follow-interfaces").map(|on| on.value),
+            processes: root.boolean("processes").map(|on| on.value),
+            user: reader.text(root.string("user")),
             web_listen_address: reader.text(root.string("web-listen-address")),
+            web_config_file: reader.path(root.string("web-config-file")),
             web_systemd_socket: root.boolean("web-systemd-socket").map(|on| on.value),
             web_enable_lifecycle: root.boolean("web-enable-lifecycle").map(|on| on.value),
             rotate_bytes: reader.text(root.quantity("rotate-bytes")),
             rotate_after: reader.text(root.string("rotate-after")),
             rotate_keep: reader.text(root.quantity("rotate-keep")),
+            events_sync: reader.text(root.string("events-sync")),
+            events_journald: root.boolean("events-journald").map(|on| on.value),
+            events_syslog: reader.text(root.string("events-syslog")),
             state_interval: reader.text(root.string("state-interval")),
             spill: reader.path(root.string("spill")),
             spill_bytes: reader.text(root.quantity("spill-bytes")),
@@ -79,12 +97,18 @@ impl RawLive {
             snaplen: flags.snaplen.or(file.snaplen),
             promiscuous: flags.promiscuous.or(file.promiscuous),
             follow_interfaces: flags.follow_interfaces.or(file.follow_interfaces),
+            processes: flags.processes.or(file.processes),
+            user: flags.user.or(file.user),
             web_listen_address: flags.web_listen_address.or(file.web_listen_address),
+            web_config_file: flags.web_config_file.or(file.web_config_file),
             web_systemd_socket: flags.web_systemd_socket.or(file.web_systemd_socket),
             web_enable_lifecycle: flags.web_enable_lifecycle.or(file.web_enable_lifecycle),
             rotate_bytes: flags.rotate_bytes.or(file.rotate_bytes),
             rotate_after: flags.rotate_after.or(file.rotate_after),
             rotate_keep: flags.rotate_keep.or(file.rotate_keep),
+            events_sync: flags.events_sync.or(file.events_sync),
+            events_journald: flags.events_journald.or(file.events_journald),
+            events_syslog: flags.events_syslog.or(file.events_syslog),
             state_interval: flags.state_interval.or(file.state_interval),
             spill: flags.spill.or(file.spill),
             spill_bytes: flags.spill_bytes.or(file.spill_bytes),
@@ -104,6 +128,52 @@ pub enum LogFormat {
     Json,
 }
 
+/// When the file of events is brought to the disk, beside its closing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DiskSync {
+    /// Only when it is closed: the kernel writes it within half a minute or so.
+    #[default]
+    Closing,
+    /// After such a time, if something was written.
+    Every(Duration),
+    /// After each event.
+    Each,
+}
+
+/// Where a syslog server listens. An address, never a name: nothing is looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyslogTarget {
+    /// A datagram socket of this host, such as /dev/log.
+    Unix(PathBuf),
+    /// UDP.
+    Udp(SocketAddr),
+    /// TCP.
+    Tcp(SocketAddr),
+}
+
+impl SyslogTarget {
+    fn from_text(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once(':')?;
+        let address = || rest.strip_prefix("//").and_then(|address| address.parse().ok());
+        match scheme {
+            "unix" if rest.starts_with('/') => Some(Self::Unix(rest.into())),
+            "udp" => address().map(Self::Udp),
+            "tcp" => address().map(Self::Tcp),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for SyslogTarget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Udp(address) => write!(f, "udp://{address}"),
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+        }
+    }
+}
+
 /// What the words mean.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveSettings {
@@ -119,8 +189,14 @@ pub struct LiveSettings {
     pub promiscuous: bool,
     /// Whether to open interfaces that come later.
     pub follow_interfaces: bool,
+    /// Whether events tell which process of this host a flow belongs to.
+    pub processes: bool,
+    /// Who to become once the rings are open: a name, or `UID:GID`.
+    pub user: Option<String>,
     /// Address and port to serve at.
     pub web_listen_address: SocketAddr,
+    /// TLS and users of the web, in the format of Prometheus' exporter-toolkit.
+    pub web_config_file: Option<PathBuf>,
     /// Whether to serve at the socket that systemd opened, whatever the address.
     pub web_systemd_socket: bool,
     /// Whether reload and quit are served.
@@ -131,6 +207,12 @@ pub struct LiveSettings {
     pub rotate_after: Option<Duration>,
     /// Old files of events that are kept.
     pub rotate_keep: u32,
+    /// When the file of events is brought to the disk.
+    pub events_sync: DiskSync,
+    /// Whether the journal gets events.
+    pub events_journald: bool,
+    /// A syslog server that gets events.
+    pub events_syslog: Option<SyslogTarget>,
     /// How often the state is saved.
     pub state_interval: Duration,
     /// Where events wait that cannot go out.
@@ -152,12 +234,18 @@ impl Default for LiveSettings {
             snaplen: 65_535,
             promiscuous: false,
             follow_interfaces: false,
+            processes: false,
+            user: None,
             web_listen_address: SocketAddr::from(([127, 0, 0, 1], 9477)),
+            web_config_file: None,
             web_systemd_socket: false,
             web_enable_lifecycle: false,
             rotate_bytes: 128 << 20,
             rotate_after: None,
             rotate_keep: 8,
+            events_sync: DiskSync::Closing,
+            events_journald: false,
+            events_syslog: None,
             state_interval: Duration::from_secs(10),
             spill: None,
             spill_bytes: 256 << 20,
@@ -216,6 +304,8 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
         ),
         promiscuous: raw.promiscuous.unwrap_or(default.promiscuous),
         follow_interfaces: raw.follow_interfaces.unwrap_or(default.follow_interfaces),
+        processes: raw.processes.unwrap_or(default.processes),
+        user: raw.user.map(|user| user.value),
         web_listen_address: take(
             problems,
             "web-listen-address",
@@ -224,6 +314,7 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
             |text| text.parse().ok(),
             "address and port such as 127.0.0.1:9477 or [::1]:9477",
         ),
+        web_config_file: raw.web_config_file.map(|path| path.value),
         web_systemd_socket: raw.web_systemd_socket.unwrap_or(default.web_systemd_socket),
         web_enable_lifecycle: raw.web_enable_lifecycle.unwrap_or(default.web_enable_lifecycle),
         rotate_bytes: take(
@@ -252,6 +343,27 @@ pub(super) fn lower(raw: RawLive, problems: &mut Vec<Problem>) -> LiveSettings {
             default.rotate_keep,
             |text| text.parse().ok().filter(|keep| *keep <= 10_000),
             "a whole number from 0 to 10000",
+        ),
+        events_sync: take(
+            problems,
+            "events-sync",
+            raw.events_sync,
+            default.events_sync,
+            |text| match text {
+                "closing" => Some(DiskSync::Closing),
+                "each" => Some(DiskSync::Each),
+                _ => humantime::parse_duration(text).ok().filter(|time| *time <= TIMEOUT_MAX).map(DiskSync::Every),
+            },
+            "known: closing, each, or a time such as \"1s\"",
+        ),
+        events_journald: raw.events_journald.unwrap_or(default.events_journald),
+        events_syslog: take(
+            problems,
+            "events-syslog",
+            raw.events_syslog,
+            default.events_syslog,
+            |text| SyslogTarget::from_text(text).map(Some),
+            "unix:/dev/log, udp://ADDRESS:PORT or tcp://ADDRESS:PORT; names are not looked up",
         ),
         state_interval: take(
             problems,
@@ -296,7 +408,14 @@ impl LiveSettings {
         line("snaplen", self.snaplen.to_string());
         line("promiscuous", self.promiscuous.to_string());
         line("follow-interfaces", self.follow_interfaces.to_string());
+        line("processes", self.processes.to_string());
+        if let Some(user) = &self.user {
+            line("user", text(user));
+        }
         line("web-listen-address", text(&self.web_listen_address.to_string()));
+        if let Some(file) = &self.web_config_file {
+            line("web-config-file", text(&file.to_string_lossy()));
+        }
         line("web-systemd-socket", self.web_systemd_socket.to_string());
         line("web-enable-lifecycle", self.web_enable_lifecycle.to_string());
         line("rotate-bytes", self.rotate_bytes.to_string());
@@ -304,6 +423,16 @@ impl LiveSettings {
             line("rotate-after", text(&humantime::format_duration(after).to_string()));
         }
         line("rotate-keep", self.rotate_keep.to_string());
+        let sync = match self.events_sync {
+            DiskSync::Closing => "closing".to_owned(),
+            DiskSync::Each => "each".to_owned(),
+            DiskSync::Every(time) => humantime::format_duration(time).to_string(),
+        };
+        line("events-sync", text(&sync));
+        line("events-journald", self.events_journald.to_string());
+        if let Some(target) = &self.events_syslog {
+            line("events-syslog", text(&target.to_string()));
+        }
         line("state-interval", text(&humantime::format_duration(self.state_interval).to_string()));
         if let Some(spill) = &self.spill {
             line("spill", text(&spill.to_string_lossy()));
@@ -327,12 +456,18 @@ pub(super) fn assert_complete(raw: &RawLive) {
         snaplen,
         promiscuous,
         follow_interfaces,
+        processes,
+        user,
         web_listen_address,
+        web_config_file,
         web_systemd_socket,
         web_enable_lifecycle,
         rotate_bytes,
         rotate_after,
         rotate_keep,
+        events_sync,
+        events_journald,
+        events_syslog,
         state_interval,
         spill,
         spill_bytes,
@@ -340,9 +475,15 @@ pub(super) fn assert_complete(raw: &RawLive) {
         fanout_group,
     } = raw;
     assert!(!interface.is_empty() && log_format.is_some() && ring_bytes.is_some() && snaplen.is_some());
-    assert!(promiscuous.is_some() && follow_interfaces.is_some());
-    assert!(web_listen_address.is_some() && web_systemd_socket.is_some() && web_enable_lifecycle.is_some());
+    assert!(promiscuous.is_some() && follow_interfaces.is_some() && processes.is_some() && user.is_some());
+    assert!(
+        web_listen_address.is_some()
+            && web_config_file.is_some()
+            && web_systemd_socket.is_some()
+            && web_enable_lifecycle.is_some()
+    );
     assert!(rotate_bytes.is_some() && rotate_after.is_some() && rotate_keep.is_some());
+    assert!(events_sync.is_some() && events_journald.is_some() && events_syslog.is_some());
     assert!(state_interval.is_some() && spill.is_some() && spill_bytes.is_some());
     assert!(immediate.is_some() && fanout_group.is_some());
     let mut problems = Vec::new();
@@ -353,7 +494,10 @@ pub(super) fn assert_complete(raw: &RawLive) {
         settings,
         LiveSettings {
             interfaces: settings.interfaces.clone(),
+            user: settings.user.clone(),
             rotate_after: settings.rotate_after,
+            web_config_file: settings.web_config_file.clone(),
+            events_syslog: settings.events_syslog.clone(),
             spill: settings.spill.clone(),
             fanout_group: settings.fanout_group,
             ..default

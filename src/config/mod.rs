@@ -19,6 +19,6 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use live::{LiveSettings, LogFormat, RawLive};
+pub use live::{DiskSync, LiveSettings, LogFormat, RawLive, SyslogTarget};
 pub use raw::{RawConfig, RawOverride, RawService, RawUpdate, RawWatch, Written};
 pub use settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};

@@ -5,18 +5,18 @@
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError,
+    ABI, Access as _, AccessFs, AccessNet, NetPort, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError,
     RulesetStatus, path_beneath_rules,
 };
 
 /// The newest rights that are asked for; an older kernel gives those it knows.
 const KNOWN: ABI = ABI::V5;
 
-/// How much of it the kernel enforces, in a word for the log.
+/// `connect` is the one TCP port that events may go to. Returns how much of it the kernel enforces, in a word for the log.
 ///
 /// # Errors
 /// When the kernel knows Landlock and refuses all the same.
-pub(super) fn enter(writable: &[PathBuf]) -> Result<&'static str, RulesetError> {
+pub(super) fn enter(writable: &[PathBuf], connect: Option<u16>) -> Result<&'static str, RulesetError> {
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(KNOWN))?
         .handle_access(AccessNet::from_all(KNOWN))?
@@ -27,6 +27,7 @@ pub(super) fn enter(writable: &[PathBuf]) -> Result<&'static str, RulesetError> 
             writable,
             AccessFs::WriteFile | AccessFs::Truncate | AccessFs::MakeReg | AccessFs::RemoveFile,
         ))?
+        .add_rules(connect.map(|port| Ok::<_, RulesetError>(NetPort::new(port, AccessNet::ConnectTcp))))?
         .restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => "full",
@@ -57,7 +58,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         // Only this thread is restricted.
         let enforced = std::thread::spawn(move || {
-            let enforced = enter(&[folder(&inside.join("events"))]).unwrap();
+            let enforced = enter(&[folder(&inside.join("events"))], None).unwrap();
             if enforced == "none" {
                 eprintln!("SKIPPED: this kernel has no Landlock");
                 return enforced;

@@ -1,7 +1,7 @@
 //! Events as JSON lines in a file that is rotated.
 //!
-//! **When a line is safe.** It reaches the kernel when it is flushed, the disk when the file is closed: at rotation, at reopening, at the
-//! end. A line that a killed process cut is closed with a line feed when the next process opens the file.
+//! **When a line is safe.** It reaches the kernel when it is flushed; the disk as [`DiskSync`] says, and in any case when the file is closed: at
+//! rotation, at reopening, at the end. A line that a killed process cut is closed with a line feed when the next process opens the file.
 //!
 //! **Rotation.** Past its size or age a file is renamed to `NAME.1` (what was there to `NAME.2`, and so on) and begun anew.
 
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::SinkKind;
 use super::writer::{Line, Sink};
+use crate::config::DiskSync;
 
 /// Which file, and when it changes.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct FileOptions {
     pub rotate_after: Option<Duration>,
     /// Rotated files that are kept.
     pub rotate_keep: u32,
+    /// When lines are brought to the disk.
+    pub sync: DiskSync,
 }
 
 /// A file of events; `None` while it is given up.
@@ -50,12 +53,21 @@ impl Sink for FileSink {
         let Some(file) = &mut self.file else { return Err(io::ErrorKind::NotConnected.into()) };
         file.out.write_all(&line.json)?;
         file.len += line.json.len() as u64;
+        if self.options.sync == DiskSync::Each {
+            file.sync()?;
+        }
         self.rotate_if_due()
     }
 
     fn flush(&mut self) -> io::Result<()> {
         if let Some(file) = &mut self.file {
             file.out.flush()?;
+            if let DiskSync::Every(time) = self.options.sync
+                && file.len > file.synced.1
+                && file.synced.0.elapsed() >= time
+            {
+                file.sync()?;
+            }
         }
         self.rotate_if_due()
     }
@@ -114,6 +126,8 @@ struct Target {
     out: BufWriter<File>,
     len: u64,
     opened: Instant,
+    /// When it was last brought to the disk, and how long it was then.
+    synced: (Instant, u64),
     is_regular: bool,
 }
 
@@ -136,8 +150,15 @@ impl Target {
             out: BufWriter::with_capacity(1 << 16, file),
             len,
             opened: Instant::now(),
+            synced: (Instant::now(), len),
             is_regular: metadata.is_file(),
         })
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.out.flush()?;
+        self.synced = (Instant::now(), self.len);
+        if self.is_regular { self.out.get_ref().sync_data() } else { Ok(()) }
     }
 
     fn close(self) -> io::Result<()> {

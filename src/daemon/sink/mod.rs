@@ -8,11 +8,15 @@
 //! them from there stands with the sink. A process that is killed loses what is queued and what was written since the last flush.
 
 mod file;
+mod journald;
 mod spill;
+mod syslog;
 mod writer;
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -23,9 +27,11 @@ pub use file::FileOptions;
 pub use spill::SpillOptions;
 
 use super::log::Log;
-use crate::model::{Event, EventBody};
+use super::processes::Processes;
+use crate::config::SyslogTarget;
+use crate::model::{Event, EventBody, Severity};
 use spill::Spill;
-use writer::{Line, Sink, Writer};
+use writer::{Line, LineKind, Sink, Writer};
 
 /// Events that may wait. One is about a kilobyte, most of it shared with its flow.
 const QUEUE_EVENTS: usize = 16_384;
@@ -39,11 +45,15 @@ pub(super) const RECENT_MAX: usize = 1000;
 pub(super) enum SinkKind {
     /// JSON lines in a file.
     File,
+    /// systemd's journal.
+    Journald,
+    /// A syslog server.
+    Syslog,
 }
 
 impl SinkKind {
     /// All, in the order of metrics.
-    pub(super) const ALL: [Self; 1] = [Self::File];
+    pub(super) const ALL: [Self; 3] = [Self::File, Self::Journald, Self::Syslog];
 
     /// A set with only it.
     const fn bit(self) -> u8 {
@@ -54,6 +64,8 @@ impl SinkKind {
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::File => "file",
+            Self::Journald => "journald",
+            Self::Syslog => "syslog",
         }
     }
 }
@@ -63,6 +75,10 @@ impl SinkKind {
 pub struct SinkOptions {
     /// A file.
     pub file: Option<FileOptions>,
+    /// Whether the journal gets them.
+    pub journald: bool,
+    /// A syslog server.
+    pub syslog: Option<SyslogTarget>,
     /// Where events wait that cannot go out now.
     pub spill: Option<SpillOptions>,
 }
@@ -80,11 +96,18 @@ pub(super) struct SinkState {
     pub reopen: AtomicBool,
     /// Names of the interfaces by index.
     pub interfaces: Mutex<Vec<String>>,
+    /// Which processes flows belong to, if that is asked for.
+    pub processes: Option<Arc<Processes>>,
     /// The latest events.
     pub recent: Mutex<Recent>,
 }
 
 impl SinkState {
+    /// Nothing was dropped yet.
+    pub(super) fn new(processes: Option<Arc<Processes>>) -> Self {
+        Self { processes, ..Self::default() }
+    }
+
     /// Events that a sink of this kind did not get.
     pub(super) fn dropped(&self, kind: SinkKind) -> u64 {
         self.dropped[kind as usize].load(Ordering::Relaxed)
@@ -154,6 +177,12 @@ impl EventSink {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if let Some(options) = options.file {
             sinks.push(Box::new(file::open(options)?));
+        }
+        if options.journald {
+            sinks.push(Box::new(journald::open(Path::new(journald::SOCKET))?));
+        }
+        if let Some(target) = options.syslog {
+            sinks.push(Box::new(syslog::open(target)));
         }
         let kinds: Vec<SinkKind> = sinks.iter().map(|sink| sink.kind()).collect();
         let spill = options.spill.filter(|_| !kinds.is_empty()).map(|options| Spill::open(&options)).transpose()?;
@@ -237,6 +266,25 @@ fn keep_all(inbox: &Receiver<Event>, state: &SinkState, spill: &Mutex<Spill>, si
     }
 }
 
+/// How urgent an event is, in syslog's numbers (RFC 5424, section 6.2.1).
+fn urgency(kind: LineKind) -> u8 {
+    match kind {
+        LineKind::Violation(Severity::Critical) => 2,
+        LineKind::Violation(Severity::High) => 3,
+        LineKind::Violation(Severity::Medium) => 4,
+        LineKind::Violation(Severity::Low) | LineKind::Finding => 5,
+        LineKind::Violation(Severity::Info) | LineKind::Flow | LineKind::Notice => 6,
+    }
+}
+
+/// A datagram socket of this host that gives up sending after a while.
+fn datagram(path: &Path, wait: Duration) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::unbound()?;
+    socket.connect(path)?;
+    socket.set_write_timeout(Some(wait))?;
+    Ok(socket)
+}
+
 /// A lock whose holder panicked still guards whole values here.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -244,10 +292,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::config::LogFormat;
+    use crate::config::{DiskSync, LogFormat};
     use crate::model::Timestamp;
 
     fn notice(number: u32) -> Event {
@@ -255,7 +301,13 @@ mod tests {
     }
 
     fn options(path: &Path, rotate_bytes: u64) -> SinkOptions {
-        let file = FileOptions { path: path.to_owned(), rotate_bytes, rotate_after: None, rotate_keep: 2 };
+        let file = FileOptions {
+            path: path.to_owned(),
+            rotate_bytes,
+            rotate_after: None,
+            rotate_keep: 2,
+            sync: DiskSync::default(),
+        };
         SinkOptions { file: Some(file), ..SinkOptions::default() }
     }
 

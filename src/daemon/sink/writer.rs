@@ -46,15 +46,31 @@ pub(super) enum LineKind {
     Violation(Severity),
 }
 
+impl LineKind {
+    /// The `event_type` of the contract.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flow => "flow",
+            Self::Finding => "finding",
+            Self::Notice => "notice",
+            Self::Violation(_) => "violation",
+        }
+    }
+}
+
 impl Line {
     /// What stands for an event that cannot be told.
     pub(super) const EMPTY: Self = Self { time: Timestamp::from_nanos(0), kind: LineKind::Notice, json: Vec::new() };
 
     /// Makes it of an event, and keeps it for the web. `None` only when memory does not suffice.
     pub(super) fn of(event: &Event, state: &SinkState) -> Option<Self> {
+        let process = match (&state.processes, &event.flow) {
+            (Some(processes), Some(flow)) => processes.of(flow),
+            _ => None,
+        };
         let json = {
             let interfaces = lock(&state.interfaces);
-            live_event_line(event, &interfaces).ok()?
+            live_event_line(event, &interfaces, process.as_ref()).ok()?
         };
         lock(&state.recent).keep(&event.body, json.trim_ascii_end());
         let kind = match &event.body {
@@ -71,7 +87,7 @@ impl Line {
 pub(super) trait Sink: Send {
     /// Which kind of sink it is.
     fn kind(&self) -> SinkKind;
-    /// Takes a line.
+    /// Takes a line. [`too_large`] says that this one alone cannot be written.
     fn write(&mut self, line: &Line) -> io::Result<()>;
     /// Hands everything to the kernel, and does what is due by time. Called at least every [`FLUSH_AFTER`] when something was written,
     /// and now and then when nothing was.
@@ -82,6 +98,11 @@ pub(super) trait Sink: Send {
     fn give_up(&mut self);
     /// Writes everything out: the last call.
     fn close(&mut self) -> io::Result<()>;
+}
+
+/// An event that does not fit into what the sink can take; others may.
+pub(super) fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "an event is larger than a datagram")
 }
 
 /// A sink and whether it works.
@@ -207,6 +228,11 @@ impl Writer {
         let Err(error) = act(place) else { return true };
         let kind = place.sink.kind();
         self.log.say(Level::Error, "events-not-written", &[("sink", &kind.as_str()), ("error", &error)]);
+        if error.kind() == too_large().kind() {
+            // It would not fit later either; others may.
+            self.state.note_dropped(kind, 1);
+            return true;
+        }
         for line in place.give_up() {
             self.state.keep(self.spill.as_deref(), &line, kind.bit());
         }
