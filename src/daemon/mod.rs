@@ -17,8 +17,10 @@
 mod control;
 mod log;
 mod privileges;
+mod processes;
 mod reload;
 mod sandbox;
+mod seccomp;
 mod shared;
 mod sink;
 mod source;
@@ -33,15 +35,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use sd_notify::NotifyState;
 
 pub use log::{Level, Log};
+pub use privileges::Identity;
 pub use shared::{Loader, Status};
 pub use sink::{FileOptions, SinkOptions, SpillOptions};
 pub use source::{PlayOptions, SourceError, SourceOptions};
 pub use state::{Save, StateOptions};
+pub use web::WebConfig;
 
 use crate::capture::Change;
+use crate::config::SyslogTarget;
 use crate::engine::{Engine, EngineOptions, Outcome, Rules};
 use crate::model::{Country, Counts, Limits, PacketOverload, Timestamp};
 use control::Control;
+use privileges::Kept;
+use processes::Openings;
 use shared::Shared;
 use sink::{EventSink, SinkState, lock};
 use source::Source;
@@ -74,7 +81,9 @@ pub struct Ruleset {
     pub home: Option<Country>,
     /// What an operator should know of the policies.
     pub notices: Vec<String>,
-    /// Databases whose change on disk means a reload.
+    /// How the web is protected.
+    pub web: WebConfig,
+    /// Files whose change on disk means a reload.
     pub databases: Vec<PathBuf>,
     /// What of the configuration needs a restart, as text to compare.
     pub fixed: String,
@@ -113,6 +122,10 @@ pub struct Setup {
     pub lifecycle: bool,
     /// Whether running as root is wanted.
     pub allow_root: bool,
+    /// Whether to tell which processes flows belong to.
+    pub processes: bool,
+    /// Who to become once the rings are open.
+    pub user: Option<Identity>,
     /// The rules to begin with.
     pub ruleset: Ruleset,
     /// Where other rules come from.
@@ -145,7 +158,8 @@ pub enum Fault {
     },
     /// Rights that nobody should have.
     #[error(
-        "refuses to run as root: start it as a user with CAP_NET_RAW (systemd/borderpost.service does), or say --allow-root"
+        "refuses to run as root: start it as a user with CAP_NET_RAW (systemd/borderpost.service does), name one with --user, or \
+         say --allow-root"
     )]
     Root,
     /// A worker died of a fault of ours.
@@ -164,7 +178,8 @@ fn fault(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Fault {
 /// When it cannot start, or a worker dies. What was counted until then is written.
 pub fn run(setup: Setup) -> Result<Final, Fault> {
     let captures_live = matches!(setup.source, SourceOptions::Live(_));
-    if captures_live && privileges::is_root() && !setup.allow_root {
+    let user = setup.user.filter(|_| privileges::is_root());
+    if captures_live && privileges::is_root() && !setup.allow_root && user.is_none() {
         return Err(Fault::Root);
     }
     let log = setup.log;
@@ -175,12 +190,32 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
         log.say(Level::Warning, "interfaces", &[("notice", &notice)]);
     }
     let mut live = Source::open(setup.source)?;
-    privileges::give_up(setup.follow_interfaces).map_err(fault("giving up privileges"))?;
-    let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>())
+    // What is played from a file was sent by nobody here.
+    let tells_processes = setup.processes && captures_live;
+    let openings = tells_processes.then(Openings::open).transpose();
+    let openings = openings.map_err(|error| fault("first packets")(std::io::Error::other(error)))?;
+    let kept = Kept { net_raw: setup.follow_interfaces, proc_of_others: tells_processes };
+    privileges::give_up(kept, user).map_err(fault("giving up privileges"))?;
+    // Before the sandbox, which would not let it read what it must.
+    let processes = openings.map(|openings| processes::start(openings, log.clone())).transpose();
+    let processes = processes.map_err(fault("sockets of this host"))?;
+    let port = match setup.sink.syslog {
+        Some(SyslogTarget::Tcp(address)) => Some(address.port()),
+        _ => None,
+    };
+    let sandbox = sandbox::enter(&setup.outputs.iter().map(|path| sandbox::folder(path)).collect::<Vec<_>>(), port)
         .map_err(|error| fault("entering the sandbox")(std::io::Error::other(error)))?;
 
-    let sink_state = Arc::new(SinkState::default());
-    let path = setup.sink.file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
+    let seccomp = match seccomp::enter(true) {
+        Ok(()) => "on",
+        Err(error) => {
+            log.say(Level::Warning, "seccomp", &[("error", &error)]);
+            "none"
+        }
+    };
+
+    let sink_state = Arc::new(SinkState::new(processes));
+    let path = setup.sink.file.as_ref().map_or_else(|| "the journal".into(), |file| file.path.clone());
     let sink = EventSink::start(setup.sink, sink_state.clone(), log.clone())
         .map_err(fault(format!("events to {}", path.display())))?;
     for notice in &setup.ruleset.notices {
@@ -195,7 +230,10 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
         let started = StateKeeper::start(save, interval, changes, saves.clone(), log.clone());
         (keeper, state_saves) = (Some(started.map_err(fault("keeping state"))?), Some(saves));
     }
-    let mut shared = Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset);
+    let checked =
+        web::Checked::new().ok_or_else(|| fault("random octets")(std::io::Error::other("the system gives none")))?;
+    let mut shared =
+        Shared::new(log.clone(), setup.limits, setup.lifecycle, sink_state, setup.loader, setup.ruleset, checked);
     shared.state_saves = state_saves;
     let shared = Arc::new(shared);
     let address = listener.local_addr().map_err(fault("listening"))?;
@@ -216,7 +254,11 @@ pub fn run(setup: Setup) -> Result<Final, Fault> {
     path.publish();
     let control = Control::start(shared.clone(), listener).map_err(fault("starting the control plane"))?;
     let open = shared.status().open;
-    log.say(Level::Info, "ready", &[("listening", &address), ("interfaces", &open), ("sandbox", &sandbox)]);
+    log.say(
+        Level::Info,
+        "ready",
+        &[("listening", &address), ("interfaces", &open), ("sandbox", &sandbox), ("seccomp", &seccomp)],
+    );
     reload::notify(&shared, &[NotifyState::Ready]);
 
     let result = path.turn_until_stopped();

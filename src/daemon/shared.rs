@@ -6,15 +6,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::json;
-
 use super::Ruleset;
 use super::log::Log;
 use super::sink::{SinkKind, SinkState, lock};
 use super::state::StateSaves;
+use super::web::Checked;
 use crate::engine::Holdings;
 use crate::export::{LiveMetrics, MetricsInput, render_metrics};
-use crate::model::{Country, Counts, InterfaceCounts, Limits};
+use crate::model::{CaptureSummary, Country, Counts, InterfaceCounts, Limits};
 
 /// The packet path stands still if it did not turn for so long. It turns at least ten times a second.
 const STANDSTILL: Duration = Duration::from_secs(5);
@@ -35,6 +34,25 @@ pub struct Status {
     pub open: usize,
 }
 
+impl Status {
+    /// Interfaces in the words of captures.
+    pub fn captures(&self) -> Vec<CaptureSummary> {
+        let summary = |counts: &InterfaceCounts| {
+            let dropped = counts.dropped_ring + counts.dropped_interface;
+            CaptureSummary {
+                path: counts.name.clone(),
+                format: "live",
+                packets: counts.packets,
+                bytes: counts.bytes,
+                span: counts.span,
+                complete: dropped == 0,
+                error: (dropped > 0).then(|| format!("{dropped} frames dropped before they could be read")),
+            }
+        };
+        self.interfaces.iter().map(summary).collect()
+    }
+}
+
 /// See the module.
 pub(super) struct Shared {
     pub(super) log: Arc<Log>,
@@ -46,6 +64,8 @@ pub(super) struct Shared {
     pub(super) state_saves: Option<Arc<StateSaves>>,
     /// Held while rules are built, so that reloads do not overtake each other.
     pub(super) reloading: tokio::sync::Mutex<()>,
+    /// Credentials that were checked.
+    pub(super) checked: Checked,
     stop: AtomicBool,
     turns: AtomicU64,
     last_turn: Mutex<(u64, Instant)>,
@@ -63,6 +83,7 @@ impl Shared {
         sink: Arc<SinkState>,
         loader: Loader,
         rules: Ruleset,
+        checked: Checked,
     ) -> Self {
         Self {
             log,
@@ -72,6 +93,7 @@ impl Shared {
             loader,
             state_saves: None,
             reloading: tokio::sync::Mutex::default(),
+            checked,
             stop: AtomicBool::new(false),
             turns: AtomicU64::new(0),
             last_turn: Mutex::new((0, Instant::now())),
@@ -183,24 +205,5 @@ impl Shared {
                 state_saves: self.state_saves.as_ref().map(|saves| (saves.saved_seconds(), saves.failures())),
             }),
         })
-    }
-
-    /// Jurisdictions by octets, the largest first.
-    pub(super) fn destinations(&self, limit: usize) -> Vec<u8> {
-        let status = self.status();
-        let mut rows: Vec<_> = status.counts.egress.iter().collect();
-        rows.sort_by_key(|(to, egress)| (std::cmp::Reverse(egress.bytes), **to));
-        let rows: Vec<_> = rows
-            .into_iter()
-            .take(limit)
-            .map(|(to, c)| {
-                json!({
-                    "location": to.location, "control": to.control, "flows": c.flows, "packets": c.packets,
-                    "bytes": c.bytes, "inspected_bytes": c.inspected_bytes, "opaque_bytes": c.opaque_bytes,
-                    "missed_bytes": c.missed_bytes,
-                })
-            })
-            .collect();
-        format!("{}\n", serde_json::Value::Array(rows)).into_bytes()
     }
 }

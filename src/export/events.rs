@@ -5,7 +5,9 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{Event, EventBody, Finding, FlowView, RuleRef, Suspicion, Tunnel, WatchHit, proto_name};
+use crate::model::{
+    Event, EventBody, Finding, FlowView, ProcessView, RuleRef, Suspicion, Tunnel, WatchHit, proto_name,
+};
 
 /// Writes events as JSON lines.
 pub struct EventWriter<W: Write> {
@@ -25,7 +27,10 @@ impl<W: Write> EventWriter<W> {
     /// # Errors
     /// Whatever the output says.
     pub fn write(&mut self, event: &Event) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, &Line { event, captures: &self.captures, source: "pcap_filename" })?;
+        serde_json::to_writer(
+            &mut self.out,
+            &Line { event, captures: &self.captures, source: "pcap_filename", process: None },
+        )?;
         self.written += 1;
         self.out.write_all(b"\n")
     }
@@ -40,12 +45,12 @@ impl<W: Write> EventWriter<W> {
     }
 }
 
-/// One event of a live capture as a line with its line feed; `interfaces` are the names by index.
+/// One event of a live capture as a line with its line feed; `interfaces` are the names by index, `process` is who the flow belongs to.
 ///
 /// # Errors
 /// Only when memory does not suffice.
-pub fn live_event_line(event: &Event, interfaces: &[String]) -> io::Result<Vec<u8>> {
-    let mut line = serde_json::to_vec(&Line { event, captures: interfaces, source: "in_iface" })?;
+pub fn live_event_line(event: &Event, interfaces: &[String], process: Option<&ProcessView>) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(&Line { event, captures: interfaces, source: "in_iface", process })?;
     line.push(b'\n');
     Ok(line)
 }
@@ -55,6 +60,7 @@ struct Line<'a> {
     captures: &'a [String],
     /// The key that names the capture or interface.
     source: &'static str,
+    process: Option<&'a ProcessView>,
 }
 
 impl Serialize for Line<'_> {
@@ -64,6 +70,9 @@ impl Serialize for Line<'_> {
         map.serialize_entry("event_type", self.event.body.type_name())?;
         if let Some(flow) = &self.event.flow {
             flow_fields(&mut map, flow, self.captures, self.source)?;
+        }
+        if let Some(process) = self.process {
+            map.serialize_entry("process", process)?;
         }
         match &self.event.body {
             EventBody::Flow => {}
