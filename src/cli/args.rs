@@ -23,6 +23,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Watch interfaces until told to stop (SIGTERM, SIGINT); SIGHUP reloads the configuration
     Run(RunArgs),
+    /// Show destinations, findings, violations and losses on the terminal: of a daemon on this host, or of captures
+    Top(TopArgs),
     /// Whether `run` with these options would work here, and how to mend what would not
     Doctor(RunArgs),
     /// Validate configuration, policies, signatures and databases, and print what is loaded
@@ -45,6 +47,13 @@ pub(super) enum Command {
     },
     /// Turn a CSV of real records into a keyed watch file that finds them without holding them
     Fingerprint(FingerprintArgs),
+    /// Write manual pages, completions of shells and the built-in policies below a folder, for packages
+    #[command(hide = true)]
+    Generate {
+        /// The folder; it is made
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// The transfer policies that are built in
     Policies {
         #[command(subcommand)]
@@ -249,6 +258,9 @@ pub(super) struct RunArgs {
     /// Address and port of /metrics and the rest [default: 127.0.0.1:9477]
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub(super) listen: Option<String>,
+    /// TLS and users of the web: a file as of Prometheus' exporter-toolkit
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(super) web_config: Option<PathBuf>,
     /// Serve at the socket that systemd opened
     #[arg(long = "web.systemd-socket")]
     pub(super) systemd_socket: bool,
@@ -261,7 +273,10 @@ pub(super) struct RunArgs {
     /// Print the summary as one JSON document when stopping
     #[arg(long)]
     pub(super) json: bool,
-    /// Run as root, without its capabilities
+    /// Become this user (a name, or UID:GID) once the rings are open
+    #[arg(long, value_name = "USER")]
+    pub(super) user: Option<String>,
+    /// Stay root, without its capabilities
     #[arg(long)]
     pub(super) allow_root: bool,
 }
@@ -280,7 +295,9 @@ impl RunArgs {
                 interface: self.interface.iter().cloned().map(Written::flag).collect(),
                 log_format: self.log_format.clone().map(Written::flag),
                 promiscuous: self.promiscuous.then_some(true),
+                user: self.user.clone().map(Written::flag),
                 web_listen_address: self.listen.clone().map(Written::flag),
+                web_config_file: self.web_config.clone().map(Written::flag),
                 web_systemd_socket: self.systemd_socket.then_some(true),
                 web_enable_lifecycle: self.lifecycle.then_some(true),
                 ..RawLive::default()
@@ -288,6 +305,18 @@ impl RunArgs {
             ..self.common.flags()
         }
     }
+}
+
+#[derive(Args)]
+pub(super) struct TopArgs {
+    /// Captures to replay; without them, a daemon is asked
+    #[arg(value_name = "CAPTURE")]
+    pub(super) captures: Vec<PathBuf>,
+    /// Where the daemon serves its web, without TLS and passwords
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9477")]
+    pub(super) address: std::net::SocketAddr,
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

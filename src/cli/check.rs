@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::args::CommonArgs;
 use super::replay::with_metrics_input;
 use super::rules::{self, Loaded};
-use super::{Done, Failure, print, say};
+use super::{Done, Failure, print, run, say};
 use crate::export::series_max;
 use crate::model::{Counts, Timestamp};
 use crate::policy::PolicySet;
@@ -13,6 +13,7 @@ use crate::policy::PolicySet;
 pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
     let settings = rules::settings(args.flags(), args.config.as_deref())?;
     let loaded = Loaded::load(settings)?;
+    run::web(&loaded.settings)?;
     let mut text = String::new();
     // Writing to a String cannot fail.
     text.push_str(&loaded.settings.dump());

@@ -5,15 +5,18 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustix::thread::CapabilitySet;
+
 use super::args::RunArgs;
 use super::rules::Loaded;
-use super::{Done, Failure, print, run};
+use super::{Done, Failure, print, run, system};
 use crate::capture::{LiveCapture, LiveError};
 use crate::config::LiveSettings;
+use crate::daemon::WebConfig;
 
 /// A country database older than this tells of networks that moved.
 const DATABASE_AGE_MAX_DAYS: u64 = 60;
-/// Below it the super-packets of offloading hosts are cut.
+/// Below it the super-packets of offloading cards are cut.
 const SNAPLEN_MIN: usize = 65_535;
 
 /// One thing that was looked at: a mark, what it is, and how to mend it.
@@ -29,15 +32,11 @@ pub(super) fn doctor(args: &RunArgs) -> Result<Done, Failure> {
     let loaded = run::load(args)?;
     let live = &loaded.settings.live;
     let mut findings = vec![Well("configuration, policies, signatures and databases are valid".to_owned())];
-    findings.push(rights(args.allow_root));
+    findings.extend(rights(args.allow_root, live)?);
     findings.extend(rings(&loaded));
-    if live.snaplen < SNAPLEN_MIN {
-        findings.push(Warning(
-            format!("snaplen {} cuts frames of hosts that offload (GRO, TSO)", live.snaplen),
-            format!("snaplen = {SNAPLEN_MIN}"),
-        ));
-    }
-    findings.push(listening(live));
+    findings.extend(sandbox());
+    findings.extend(events(&loaded));
+    findings.push(listening(live, &run::web(&loaded.settings)?));
     findings.extend(databases(&loaded));
     findings.push(clock());
     let mut text = String::new();
@@ -60,30 +59,51 @@ pub(super) fn doctor(args: &RunArgs) -> Result<Done, Failure> {
     }
 }
 
-fn rights(allow_root: bool) -> Finding {
-    if rustix::process::geteuid().is_root() && !allow_root {
-        return Problem(
+fn rights(allow_root: bool, live: &LiveSettings) -> Result<Vec<Finding>, Failure> {
+    let user = live.user.as_deref().map(run::identity).transpose()?;
+    if rustix::process::geteuid().is_root() && !allow_root && user.is_none() {
+        return Ok(vec![Problem(
             "runs as root, which run refuses".to_owned(),
-            "start it as a user with CAP_NET_RAW, as systemd/borderpost.service does, or say --allow-root".to_owned(),
-        );
+            "--user borderpost, or start it through systemd/borderpost.service, or say --allow-root".to_owned(),
+        )]);
     }
-    let has_raw = rustix::thread::capabilities(None)
-        .is_ok_and(|sets| sets.effective.contains(rustix::thread::CapabilitySet::NET_RAW));
-    if has_raw {
-        return Well("CAP_NET_RAW is there".to_owned());
+    let held = rustix::thread::capabilities(None).map_or(CapabilitySet::empty(), |sets| sets.effective);
+    let mut wanted = vec![(CapabilitySet::NET_RAW, "CAP_NET_RAW", "no ring can be opened", "cap_net_raw")];
+    if live.processes {
+        let what = "processes of other users are not named";
+        wanted.push((
+            CapabilitySet::SYS_PTRACE,
+            "CAP_SYS_PTRACE",
+            what,
+            "cap_net_raw,cap_sys_ptrace,cap_dac_read_search",
+        ));
+        wanted.push((
+            CapabilitySet::DAC_READ_SEARCH,
+            "CAP_DAC_READ_SEARCH",
+            what,
+            "cap_net_raw,cap_sys_ptrace,cap_dac_read_search",
+        ));
     }
-    Problem(
-        "CAP_NET_RAW is missing: no ring can be opened".to_owned(),
-        "start it through systemd, or: setcap cap_net_raw=ep /usr/bin/borderpost".to_owned(),
-    )
+    let judge = |(capability, name, without, all): (CapabilitySet, &str, &str, &str)| {
+        if held.contains(capability) {
+            return Well(format!("{name} is there"));
+        }
+        let fix = format!("start it through systemd, or: setcap {all}=ep /usr/bin/borderpost");
+        Problem(format!("{name} is missing: {without}"), fix)
+    };
+    Ok(wanted.into_iter().map(judge).collect())
 }
 
 /// Opens the rings as `run` would, and closes them again.
 fn rings(loaded: &Loaded) -> Vec<Finding> {
     let options = run::capture_options(&loaded.settings);
     let ring_bytes = options.ring_bytes as u64;
-    let open = match LiveCapture::open(options) {
-        Ok(live) => live.open_count() as u64,
+    let snaplen = options.snaplen;
+    let (open, names) = match LiveCapture::open(options) {
+        Ok(mut live) => {
+            let names: Vec<String> = live.counts().iter().map(|counts| counts.name.clone()).collect();
+            (live.open_count() as u64, names)
+        }
         Err(error) => {
             let fix = match &error {
                 LiveError::Absent { .. } => "name one of these, or a pattern such as 'eth*'",
@@ -94,6 +114,9 @@ fn rings(loaded: &Loaded) -> Vec<Finding> {
         }
     };
     let mut findings = vec![Well(format!("{open} interfaces can be captured"))];
+    // What `any` stands for has offloads, it has none.
+    let names = if names.iter().any(|name| name == "any") { crate::capture::interfaces() } else { names };
+    findings.extend(offloads(&names, snaplen));
     let needed = open * ring_bytes;
     if let Some(available) = memory_available()
         && needed > available / 4
@@ -113,16 +136,16 @@ fn memory_available() -> Option<u64> {
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? << 10)
 }
 
-fn listening(live: &LiveSettings) -> Finding {
+fn listening(live: &LiveSettings, web: &WebConfig) -> Finding {
     let address = live.web_listen_address;
     if live.web_systemd_socket {
         return Well("the web is served at systemd's socket".to_owned());
     }
     match TcpListener::bind(address) {
         Err(error) => Problem(format!("cannot listen at {address}: {error}"), "another web-listen-address".to_owned()),
-        Ok(_) if !address.ip().is_loopback() => Warning(
-            format!("{address} can be reached by others, and there is neither TLS nor a password"),
-            "listen on loopback, and put a proxy before it".to_owned(),
+        Ok(_) if !(address.ip().is_loopback() || web.is_tls() && web.asks()) => Warning(
+            format!("{address} can be reached by others, without TLS or without a password"),
+            "listen on loopback, or give both in web-config-file (docs/daemon.md)".to_owned(),
         ),
         Ok(_) => Well(format!("the web can be served at {address}")),
     }
@@ -141,13 +164,89 @@ fn databases(loaded: &Loaded) -> Vec<Finding> {
     loaded.locator.databases().iter().map(judge).collect()
 }
 
-/// Events bear the host's clock. What keeps it right leaves a mark where systemd-timesyncd does; others are not seen from here.
+/// Events bear the host's clock, and thresholds and handshakes are judged by it.
 fn clock() -> Finding {
-    if Path::new("/run/systemd/timesync/synchronized").exists() {
-        return Well("the clock is synchronized".to_owned());
+    match system::clock() {
+        Some(clock) if clock.synchronized => {
+            Well(format!("the clock is synchronized, to {} ms or better", clock.error_us.div_euclid(1000) + 1))
+        }
+        Some(_) => Warning(
+            "the clock is not synchronized: events bear its time".to_owned(),
+            "timedatectl set-ntp true, or install chrony".to_owned(),
+        ),
+        None => Warning("the kernel does not tell of the clock".to_owned(), "see timedatectl".to_owned()),
     }
-    Warning(
-        "cannot tell whether the clock is synchronized".to_owned(),
-        "see timedatectl or chronyc tracking: events bear this clock".to_owned(),
-    )
+}
+
+/// What cards do to packets before they are captured.
+fn offloads(interfaces: &[String], snaplen: usize) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for name in interfaces {
+        let Some(offloads) = system::offloads(name) else { continue };
+        if offloads.lro {
+            findings.push(Warning(
+                format!("{name}: the card merges packets (LRO), and their headers are lost"),
+                format!("ethtool -K {name} lro off"),
+            ));
+        }
+        let merged = [(offloads.gro, "GRO"), (offloads.tso, "TSO")];
+        let merged: Vec<&str> = merged.into_iter().filter_map(|(on, name)| on.then_some(name)).collect();
+        let merged = merged.join(" and ");
+        if !merged.is_empty() && snaplen < SNAPLEN_MIN {
+            findings.push(Warning(
+                format!(
+                    "{name}: {merged} make packets of up to 64 KiB, of which a snaplen of {snaplen} cuts the end off"
+                ),
+                format!("snaplen = {SNAPLEN_MIN}, or ethtool -K {name} gro off tso off"),
+            ));
+        } else if !merged.is_empty() {
+            findings.push(Well(format!("{name}: {merged} are on; their large packets are read whole")));
+        }
+    }
+    findings
+}
+
+/// What the daemon takes away from itself, as far as this kernel can.
+fn sandbox() -> Vec<Finding> {
+    let modules = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
+    let seccomp = Path::new("/proc/sys/kernel/seccomp/actions_avail").exists();
+    let judge = |there: bool, name: &str, fix: &str| {
+        if there {
+            Well(format!("{name} is there"))
+        } else {
+            Warning(
+                format!("this kernel has no {name}, or does not tell: the daemon runs with less of a sandbox"),
+                fix.to_owned(),
+            )
+        }
+    };
+    vec![
+        judge(
+            modules.split(',').any(|name| name.trim() == "landlock"),
+            "Landlock",
+            "add landlock to lsm= of the kernel's command line",
+        ),
+        judge(seccomp, "seccomp", "a kernel with CONFIG_SECCOMP_FILTER"),
+    ]
+}
+
+/// Whether the files of events have a folder and room.
+fn events(loaded: &Loaded) -> Option<Finding> {
+    let path = loaded.settings.events.as_deref()?;
+    let live = &loaded.settings.live;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let shown = folder.display();
+    let Ok(disk) = rustix::fs::statvfs(folder) else {
+        return Some(Problem(format!("{shown}, the folder of events, is not there"), format!("mkdir -p {shown}")));
+    };
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let needed = live.rotate_bytes.saturating_mul(u64::from(live.rotate_keep) + 1);
+    Some(if free < needed {
+        Warning(
+            format!("events may take {} MiB, and {shown} has {} MiB", needed >> 20, free >> 20),
+            "lower rotate-bytes or rotate-keep".to_owned(),
+        )
+    } else {
+        Well(format!("{shown} has room for the events"))
+    })
 }

@@ -9,11 +9,14 @@ mod diff;
 mod doctor;
 mod explain;
 mod fingerprint;
+mod generate;
 mod geoip;
 mod replay;
 mod rules;
 mod run;
 mod state;
+mod system;
+mod top;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::process::ExitCode;
@@ -61,6 +64,8 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         args::Command::Replay(args) if args.serve.is_some() => run::play(args),
         args::Command::Replay(args) => replay::replay(&args),
+        args::Command::Top(args) => top::top(&args),
+        args::Command::Generate { dir } => generate::generate(&dir),
         args::Command::Run(args) => run::run(args),
         args::Command::Doctor(args) => doctor::doctor(&args),
         args::Command::Check(args) => check::check(&args),

@@ -147,7 +147,7 @@ pub(super) fn replay(args: &ReplayArgs) -> Result<Done, Failure> {
 }
 
 /// Hands the secrets that the captures hold to the engine. Their bad lines cost nobody anything but themselves.
-fn unlock(captures: &mut Captures, engine: &mut Engine) {
+pub(super) fn unlock(captures: &mut Captures, engine: &mut Engine) {
     for secrets in captures.take_secrets() {
         if secrets.kind == Secrets::TLS_KEY_LOG {
             let mut keys = KeyLog::default();
@@ -158,7 +158,7 @@ fn unlock(captures: &mut Captures, engine: &mut Engine) {
 }
 
 /// A filter is configuration; a file that cannot be opened is not.
-fn refused(error: &OpenError) -> Failure {
+pub(super) fn refused(error: &OpenError) -> Failure {
     match error {
         OpenError::Filter { .. } => Failure::Invalid(vec![Problem::file("filter", error.to_string())]),
         OpenError::File { .. } => Failure::Runtime(error.to_string()),
