@@ -28,6 +28,10 @@ ticket = "PRIV-7"
 reason = "moving the archive"
 from = 2026-02-01
 until = 2026-02-15
+[[suspicion]]
+id = "sealed"
+over = "1GiB"
+reason = "much that nobody could read"
 "#;
 
 fn replay(more: &[&str]) -> String {

@@ -115,3 +115,75 @@ fn counts_that_cannot_be_gone_on_with_are_refused() {
     assert_eq!(out.status.code(), Some(3));
     assert!(text(&out.stderr).contains("digest-key-file"), "{}", text(&out.stderr));
 }
+
+/// Counts of so many persons under a rule that no policy has, as `--state` keeps them (src/engine/tally/file.rs).
+fn many(key: &[u8], persons: u64) -> Vec<u8> {
+    use sha2::{Digest as _, Sha256};
+    let text = |text: &str| [&(text.len() as u16).to_le_bytes()[..], text.as_bytes()].concat();
+    let key: [u8; 32] = Sha256::digest(key).into();
+    let check = Sha256::new().chain_update(b"borderpost counts").chain_update(key).finalize();
+    let mut out = [&b"borderpost counts 1\n"[..], &check[..16], &1u32.to_le_bytes()].concat();
+    out.extend([text("old/rule"), text("somebody"), 1u16.to_le_bytes().to_vec(), text("us-ssn"), vec![0]].concat());
+    out.extend((persons as u32).to_le_bytes());
+    for person in 0..persons {
+        // 1 March 2026.
+        out.extend([&person.to_be_bytes()[..], &20_513u16.to_be_bytes()].concat());
+    }
+    let sum = Sha256::digest(&out);
+    out.extend(sum);
+    out
+}
+
+/// A program that is killed while it saves leaves the old counts or the new ones, whole, and the next run goes on with them.
+#[test]
+fn kill_9_while_saving_loses_nothing() {
+    let key = b"0123456789abcdef0123456789abcdef";
+    let bench = Bench::new(29);
+    let state = bench.path("counts");
+    let old = many(key, 150_000);
+    let config = bench.path("borderpost.toml");
+    let state_text = state.to_str().expect("UTF-8");
+    let args = ["replay", "-c", config.to_str().expect("UTF-8"), "--quiet", "--state", state_text, CAPTURE];
+    let saving = || {
+        let entries = std::fs::read_dir(bench.dir.path()).expect("readable").flatten();
+        entries.map(|entry| entry.file_name()).any(|name| name.to_string_lossy().starts_with(".borderpost-"))
+    };
+    let mut killed_while_saving = 0;
+    // A busy machine may look away while it saves: tried again until kills came in time.
+    for round in 0..40u64 {
+        if killed_while_saving >= 3 {
+            break;
+        }
+        std::fs::write(&state, &old).expect("written");
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_borderpost"))
+            .args(args)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("started");
+        while !saving() && child.try_wait().expect("a child").is_none() {
+            std::thread::yield_now();
+        }
+        // A little later each time: in the middle of the octets, of the sync, of the rename.
+        std::thread::sleep(std::time::Duration::from_millis(round % 4));
+        let was_running = child.try_wait().expect("a child").is_none();
+        child.kill().expect("SIGKILL");
+        child.wait().expect("reaped");
+        let now = std::fs::read(&state).expect("there");
+        killed_while_saving += u32::from(was_running && now == old);
+        assert!(now == old || now.starts_with(b"borderpost counts 2\n"), "neither the old nor the new, round {round}");
+        for entry in std::fs::read_dir(bench.dir.path()).expect("readable").flatten() {
+            if entry.file_name().to_string_lossy().starts_with(".borderpost-") {
+                std::fs::remove_file(entry.path()).expect("removed");
+            }
+        }
+        // Whichever it is, it is whole: the next run accepts it and goes on.
+        let out = run(args);
+        assert_eq!(out.status.code(), Some(0), "round {round}: {}", text(&out.stderr));
+    }
+    if killed_while_saving == 0 {
+        eprintln!("skipped in part: this machine is too busy to kill a program while it saves");
+    }
+    let counts = std::fs::read(&state).expect("there");
+    assert!(counts.len() > old.len(), "who was counted before is still counted");
+}

@@ -21,7 +21,7 @@ pub(super) fn fingerprint(args: FingerprintArgs) -> Result<Done, Failure> {
     };
     let settings = rules::settings(CommonArgs { signatures: args.signatures, ..CommonArgs::default() }.flags(), None)?;
     let catalogue = Catalogue::load(&settings.signatures).map_err(Failure::Invalid)?;
-    let key = read_key(&key).map_err(|problem| Failure::Invalid(vec![problem]))?;
+    let key = read_key(&key, KeyGuard::Secret).map_err(|problem| Failure::Invalid(vec![problem]))?;
     let spec = WatchSpec {
         list,
         epoch: args.epoch,
@@ -112,8 +112,17 @@ fn new_key(path: &Path) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-/// A key file: 32 octets that others cannot read.
-pub(super) fn read_key(path: &Path) -> Result<WatchKey, Problem> {
+/// Who may be able to read a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeyGuard {
+    /// Not everyone.
+    Secret,
+    /// Everyone: the key of a test case that lies in a repository.
+    Open,
+}
+
+/// A key file: 32 octets that others cannot read, unless they may.
+pub(super) fn read_key(path: &Path, guard: KeyGuard) -> Result<WatchKey, Problem> {
     let problem = |message: String| Problem::file(path.display().to_string(), message);
     let mut octets = Zeroizing::new(Vec::with_capacity(WATCH_KEY_OCTETS + 1));
     File::open(path)
@@ -121,7 +130,7 @@ pub(super) fn read_key(path: &Path) -> Result<WatchKey, Problem> {
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt as _;
-                if file.metadata()?.permissions().mode() & 0o004 != 0 {
+                if guard == KeyGuard::Secret && file.metadata()?.permissions().mode() & 0o004 != 0 {
                     return Err(io::Error::other("everyone on this host can read this key: chmod 600"));
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::fingerprint::KeyGuard;
 use super::{Failure, fingerprint};
 use crate::capture::Captures;
 use crate::config::{RawConfig, Settings};
@@ -50,13 +51,18 @@ pub(super) fn settings(flags: RawConfig, file: Option<&Path>) -> Result<Settings
 impl Loaded {
     /// Loads everything that decides, and reports every problem at once.
     pub(super) fn load(settings: Settings) -> Result<Self, Failure> {
+        Self::load_guarded(settings, KeyGuard::Secret)
+    }
+
+    /// As [`Loaded::load`], with other care for the keys of watch files.
+    pub(super) fn load_guarded(settings: Settings, guard: KeyGuard) -> Result<Self, Failure> {
         let mut problems = Vec::new();
         let mut keep = |more: Vec<Problem>| problems.extend(more);
         let catalogue = Catalogue::load(&settings.signatures).map_err(&mut keep).ok();
         let locator = Locator::load(&geo_settings(&settings)).map_err(&mut keep).ok();
         let policy = PolicySet::load(&settings.policies, settings.home).map_err(&mut keep).ok();
         let watch = catalogue.as_ref().and_then(|catalogue| {
-            watch_inputs(&settings).and_then(|inputs| WatchSet::load(inputs, catalogue)).map_err(&mut keep).ok()
+            watch_inputs(&settings, guard).and_then(|inputs| WatchSet::load(inputs, catalogue)).map_err(&mut keep).ok()
         });
         match (catalogue, locator, policy, watch) {
             (Some(catalogue), Some(locator), Some(policy), Some(watch)) => {
@@ -97,10 +103,10 @@ impl Loaded {
 }
 
 /// Watch files and their keys, read.
-fn watch_inputs(settings: &Settings) -> Result<Vec<WatchInput>, Vec<Problem>> {
+fn watch_inputs(settings: &Settings, guard: KeyGuard) -> Result<Vec<WatchInput>, Vec<Problem>> {
     let (mut inputs, mut problems) = (Vec::new(), Vec::new());
     for (file, key) in &settings.watch {
-        match (fingerprint::read_watch(file), fingerprint::read_key(key)) {
+        match (fingerprint::read_watch(file), fingerprint::read_key(key, guard)) {
             (Ok(octets), Ok(key)) => inputs.push(WatchInput { name: file.display().to_string(), octets, key }),
             (octets, key) => problems.extend(octets.err().into_iter().chain(key.err())),
         }
@@ -142,6 +148,7 @@ fn geo_settings(settings: &Settings) -> GeoSettings {
         local: settings.local.clone(),
         ranges: settings.ranges.clone(),
         site: settings.site,
+        max_age: Some(settings.geoip_max_age),
     }
 }
 

@@ -28,6 +28,7 @@ impl Settings {
         }
         line("policy", list(&mut self.policies.iter().map(|(name, _)| name.clone())));
         line("geoip", list(&mut self.geoip.iter().map(path)));
+        line("geoip-max-age", text(&humantime::format_duration(self.geoip_max_age).to_string()));
         line("ranges", list(&mut self.ranges.iter().map(path)));
         line("signatures", list(&mut self.signatures.iter().map(|(name, _)| name.clone())));
         if !self.watch.is_empty() {

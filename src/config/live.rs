@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::lower::{TIMEOUT_MAX, bytes_from_text};
+use super::lower::TIMEOUT_MAX;
 use super::raw::{Reader, Written};
 use crate::model::Problem;
-use crate::model::operator_file::{Table, quote};
+use crate::model::operator_file::{Table, bytes_from_text, quote};
 
 /// As typed. Absent is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

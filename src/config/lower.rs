@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::overload::overload;
 use super::raw::{RawConfig, RawOverride, RawService, Written, parse_overrides};
 use super::settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
-use crate::model::operator_file::{country_code, nearest_hint, quote};
+use crate::model::operator_file::{bytes_from_text, country_code, nearest_hint, quote};
 use crate::model::{Country, KeyLog, Limits, Problem, Site};
 
 /// What is monitored if nothing else is said: RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3 (loopback), RFC
@@ -29,6 +29,9 @@ const LOCAL_DEFAULT: &[&str] = &[
     "fe80::/10",
     "::1/128",
 ];
+
+/// DB-IP, MaxMind and IPinfo publish at least monthly: who is half a year behind should know.
+const GEOIP_MAX_AGE: Duration = Duration::from_secs(180 * 86_400);
 
 const THREADS_MAX: usize = 256;
 /// Octets that a digest key file must hold at least.
@@ -177,6 +180,7 @@ impl Lowering {
             fail_on_violation: raw.fail_on.is_some(),
             quiet: raw.quiet.unwrap_or(false),
             site: raw.site.as_ref().and_then(|word| self.site(word)),
+            geoip_max_age: raw.geoip_max_age.as_ref().and_then(|word| self.age(word)).unwrap_or(GEOIP_MAX_AGE),
             state: path(raw.state),
             limits,
             digest_key,
@@ -198,6 +202,15 @@ impl Lowering {
         };
         self.problems.push(problem);
         None
+    }
+
+    fn age(&mut self, word: &Written<String>) -> Option<Duration> {
+        let age = humantime::parse_duration(word.value.trim()).ok().filter(|age| !age.is_zero());
+        if age.is_none() {
+            let problem = word.problem(format!("`geoip-max-age` cannot be {}", quote(&word.value)));
+            self.problems.push(problem.with_hint("a time such as \"90 days\""));
+        }
+        age
     }
 
     fn site(&mut self, word: &Written<(f64, f64)>) -> Option<Site> {
@@ -476,23 +489,4 @@ fn is_readable_by_all(file: &fs::File) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn is_readable_by_all(_: &fs::File) -> io::Result<bool> {
     Ok(false)
-}
-
-/// Octets from `4096`, `64KiB`, `1.5 GiB` is not one: whole numbers with KiB, MiB, GiB, TiB or kB, MB, GB, TB.
-pub(super) fn bytes_from_text(text: &str) -> Option<usize> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(digits)?;
-    let factor: u64 = match unit.trim_start() {
-        "" | "B" => 1,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
-        "TiB" => 1 << 40,
-        "kB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "TB" => 1_000_000_000_000,
-        _ => return None,
-    };
-    usize::try_from(number.parse::<u64>().ok()?.checked_mul(factor)?).ok()
 }

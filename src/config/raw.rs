@@ -126,6 +126,8 @@ pub struct RawConfig {
     pub digest_key_file: Option<Written<PathBuf>>,
     /// Where the sensor stands: latitude and longitude.
     pub site: Option<Written<(f64, f64)>>,
+    /// Age past which databases are stale.
+    pub geoip_max_age: Option<Written<String>>,
     /// File that keeps what thresholds count.
     pub state: Option<Written<PathBuf>>,
     /// Limits by name.
@@ -193,6 +195,7 @@ impl RawConfig {
             services: list(flags.services, file.services),
             digest_key_file: flags.digest_key_file.or(file.digest_key_file),
             site: flags.site.or(file.site),
+            geoip_max_age: flags.geoip_max_age.or(file.geoip_max_age),
             state: flags.state.or(file.state),
             limits,
             overload: list(flags.overload, file.overload),
@@ -265,6 +268,7 @@ impl Reader<'_> {
             services: self.services(root),
             digest_key_file: self.path(root.string("digest-key-file")),
             site: self.site(root),
+            geoip_max_age: self.text(root.string("geoip-max-age")),
             state: self.path(root.string("state")),
             limits: self.limits(root),
             overload: self.overload(root),

@@ -1,6 +1,7 @@
 //! What the words mean: checked, complete, never changed again.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use zeroize::ZeroizeOnDrop;
@@ -100,6 +101,8 @@ pub struct Settings {
     pub quiet: bool,
     /// Where the sensor stands, if said.
     pub site: Option<Site>,
+    /// Databases built longer ago than this are stale.
+    pub geoip_max_age: Duration,
     /// File that keeps what thresholds count.
     pub state: Option<PathBuf>,
     /// Budgets.

@@ -66,6 +66,7 @@ fn the_example_names_every_option() {
         services,
         digest_key_file,
         site,
+        geoip_max_age,
         state,
         limits,
         overload,
@@ -87,6 +88,7 @@ fn the_example_names_every_option() {
             && quiet.is_some()
     );
     assert!(digest_key_file.is_some() && keylog.len() == 1 && state.is_some() && site.is_some());
+    assert!(geoip_max_age.is_some());
     assert_eq!((ranges.len(), updates.len(), updates[0].command.len()), (2, 1, 5));
     assert_eq!(policy[0].value, "home");
     assert_eq!(policy[1].value, "etc/policies/acme.toml");

@@ -8,18 +8,19 @@ use super::batch::Task;
 use super::document::{Reading, Tools};
 use super::facts::{Ear, Sink};
 use super::ledger::{Judged, count};
-use super::live::{FlowState, Live, local_addr, names_the_remote, remote_addr, view};
+use super::live::{FlowState, Live, ends, local_addr, names_the_remote, remote_addr, view};
 use super::names::Names;
 use super::pixels::Pixels;
 use super::scan_budget::ScanBudget;
 use super::tally::{CountedFinding, LaneEvent, counts_for};
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
-use crate::geo::LIGHT_CONFLICT;
+use crate::geo::{Judgement, LIGHT_CONFLICT, Memo};
 use crate::model::{
-    Country, Counts, Crossing, CrossingData, Datagram, Destination, Direction, EgressCounts, Event, EventBody, Finding,
-    FindingKey, FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, ReassemblyOverload, Scope, Segment, Tally,
-    Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, ip_proto, shown_field,
+    Country, Counts, Crossing, CrossingData, Datagram, Decision, Destination, Direction, EgressCounts, Ends, Event,
+    EventBody, Finding, FindingKey, FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, ReassemblyOverload,
+    Scope, Segment, Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, ip_proto,
+    shown_field,
 };
 use crate::proto::{Inspector, Transport};
 use crate::scan::Scanner;
@@ -31,12 +32,14 @@ const SETTLE_BARE_BYTES: u64 = 1 << 16;
 
 /// See the module.
 pub(super) struct Judge {
-    rules: Arc<Rules>,
+    pub(super) rules: Arc<Rules>,
     pub(super) limits: Limits,
     pub(super) options: EngineOptions,
     pub(super) keys: Arc<KeyLog>,
     pub(super) tools: Tools,
     pub(super) names: Names,
+    /// Places found so far, under the rules in force.
+    places: Memo<Judged>,
     counts: Counts,
     events: Vec<(u64, LaneEvent)>,
     /// Octets held by documents of this lane.
@@ -56,6 +59,7 @@ impl Judge {
                 now: Timestamp::default(),
             },
             names: Names::new(limits.names_max),
+            places: Memo::default(),
             rules,
             limits,
             options,
@@ -115,6 +119,7 @@ impl Judge {
                 || (self.rules.watch.is_empty() && rules.watch.is_empty()))
             && self.rules.digest_key == rules.digest_key;
         self.rules = rules;
+        self.places.clear();
         if same {
             return None;
         }
@@ -157,7 +162,7 @@ impl Judge {
     }
 
     /// Locates a flow as a whole: under its first name. Findings are judged under the name of their request.
-    fn judge_as_a_whole(&self, flow: &FlowRecord, out: Direction, live: &mut Live) {
+    pub(super) fn judge_as_a_whole(&mut self, flow: &FlowRecord, out: Direction, live: &mut Live) {
         let name = live.name.as_ref().map(|(name, _)| name.clone()).filter(|_| names_the_remote(out));
         if live.judged.as_ref().is_none_or(|judged| judged.name != name) {
             live.judged = Some(Box::new(self.judged(flow, out, name.as_ref())));
@@ -276,19 +281,45 @@ impl Judge {
         }
     }
 
-    fn judged(&self, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
-        let locator = &self.rules.locator;
+    /// The place of a flow's remote end under a name. Flows come back to the same servers: what was found is remembered.
+    fn judged(&mut self, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
+        let Self { rules, places, .. } = self;
+        if rules.locator.hears_light() {
+            return Self::look_up(rules, flow, out, name);
+        }
+        places.recall(remote_addr(flow, out), name, || Self::look_up(rules, flow, out, name))
+    }
+
+    fn look_up(rules: &Rules, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
+        let locator = &rules.locator;
         let remote = remote_addr(flow, out);
-        let (place, evidence) = locator.judge(remote, name.map(AsRef::as_ref), flow.round_trip(out.reverse()));
+        let name_text = name.map(AsRef::as_ref);
+        let Judgement { place, evidence, claimed, feasible } =
+            locator.judge(remote, name_text, flow.round_trip(out.reverse()));
         let destination = Destination {
             location: place.location,
             control: place.control,
+            claimed,
             asn: place.asn,
             as_org: place.as_org.clone(),
             operator: place.operator.clone(),
             evidence,
         };
-        Judged { name: name.cloned(), place, destination: Arc::new(destination) }
+        Judged { name: name.cloned(), place, destination: Arc::new(destination), feasible }
+    }
+
+    /// What policy says of data, or of octets that could not be read, going to where a flow goes.
+    fn decide(&self, flow: &FlowRecord, out: Direction, judged: &Judged, data: Option<CrossingData<'_>>) -> Decision {
+        self.rules.policy.decide(&Crossing {
+            time: self.now,
+            data,
+            location: judged.place.location,
+            control: judged.place.control,
+            service_class: judged.place.service_class.as_deref(),
+            ends: ends(flow, out, &judged.place),
+            feasible: judged.feasible.as_deref(),
+            claimed: judged.destination.claimed,
+        })
     }
 
     fn judge_finding(
@@ -309,19 +340,9 @@ impl Judge {
         }
         let Some(judged) = live.judged.as_deref() else { return };
         let to = judged.to();
-        let crossing = Crossing {
-            time: self.now,
-            data: Some(CrossingData {
-                signature: &finding.signature,
-                class: finding.class,
-                level,
-                subject: finding.subject,
-            }),
-            location: to.location,
-            control: to.control,
-            service_class: judged.place.service_class.as_deref(),
-        };
-        let decision = self.rules.policy.decide(&crossing);
+        let data =
+            CrossingData { signature: &finding.signature, class: finding.class, level, subject: finding.subject };
+        let decision = self.decide(flow, out, judged, Some(data));
         let ledger = live.ledger.get_or_insert_default();
         ledger.worst = ledger.worst.max(Some(decision.verdict));
         let key = FindingKey { signature: finding.signature.clone(), class: finding.class, to };
@@ -358,15 +379,19 @@ impl Judge {
                 view: view.clone(),
                 finding: finding.clone(),
             };
-            self.events.push((self.number, LaneEvent::Counted(Box::new(counted))));
+            self.say(LaneEvent::Counted(Box::new(counted)));
         }
         if let Some(rule) = broken.filter(|_| reported) {
             self.push(Some(view), EventBody::Violation { rule, matched: decision.matched, finding: Some(finding) });
         }
     }
 
+    pub(super) fn say(&mut self, event: LaneEvent) {
+        self.events.push((self.number, event));
+    }
+
     fn push(&mut self, flow: Option<Arc<FlowView>>, body: EventBody) {
-        self.events.push((self.number, LaneEvent::Event(Event { time: self.now, flow, body })));
+        self.say(LaneEvent::Event(Event { time: self.now, flow, body }));
     }
 
     /// Adds what an egress flow came to since the last time to the counts, and judges what could not be read.
@@ -379,6 +404,9 @@ impl Judge {
         let mut worst = live.ledger.as_ref().and_then(|ledger| ledger.worst).unwrap_or(Verdict::Allowed);
         if bytes == 0 {
             return worst;
+        }
+        if ended {
+            self.tell_sent(flow, out, live, bytes);
         }
         let unread = live.unread.by_reason(bytes);
         if !unread.is_empty() || !to.location.is_known() {
@@ -394,7 +422,7 @@ impl Judge {
             // Whether it broke a threshold is known where lanes come together.
             let bytes = fresh.egress.bytes;
             let settled = LaneEvent::Settled { flow_id: flow.flow_id, to, verdict: worst, bytes, ended };
-            self.events.push((self.number, settled));
+            self.say(settled);
         } else {
             *self.counts.egress_by_verdict.entry((to, worst)).or_default() += fresh.egress.bytes;
         }
@@ -434,14 +462,8 @@ impl Judge {
         ended: bool,
     ) -> Verdict {
         let bytes = flow.bytes[out.index()];
-        let service_class = live.judged.as_ref().and_then(|judged| judged.place.service_class.clone());
-        let decision = self.rules.policy.decide(&Crossing {
-            time: self.now,
-            data: None,
-            location: to.location,
-            control: to.control,
-            service_class: service_class.as_deref(),
-        });
+        let Some(judged) = live.judged.as_deref() else { return Verdict::Undetermined };
+        let decision = self.decide(flow, out, judged, None);
         match decision.verdict {
             Verdict::Allowed => {}
             // Of an open flow more may be read yet.
@@ -511,7 +533,7 @@ impl Handler for Judge {
             return;
         }
         let name = self.names.name_of(packet.src, packet.dst, self.now);
-        let place = locator.judge(packet.dst, name.as_deref(), None).0;
+        let place = locator.locate(packet.dst, name.as_deref());
         let to = Jurisdiction { location: place.location, control: place.control };
         let (packets, bytes) = (u64::from(packet.packets), packet.bytes);
         *self.counts.egress.entry(to).or_default() +=
@@ -519,17 +541,30 @@ impl Handler for Judge {
         let unread = Tally { flows: 0, count: packets, bytes };
         *self.counts.uninspected.entry((to.location, UninspectedReason::FlowLimit)).or_default() += unread;
         // Nothing of it was read: what policy says of that, without a flow to report it with.
-        let service_class = place.service_class.as_deref();
-        let (location, control) = (to.location, to.control);
-        let decision =
-            self.rules.policy.decide(&Crossing { time: self.now, data: None, location, control, service_class });
+        let decision = self.rules.policy.decide(&Crossing {
+            time: self.now,
+            data: None,
+            location: to.location,
+            control: to.control,
+            service_class: place.service_class.as_deref(),
+            ends: Ends {
+                sender: packet.src,
+                peer: packet.dst,
+                proto: packet.proto,
+                port: packet.dst_port,
+                operator: place.operator.as_deref(),
+                as_org: place.as_org.as_deref(),
+            },
+            feasible: None,
+            claimed: None,
+        });
         *self.counts.egress_by_verdict.entry((to, decision.verdict)).or_default() += bytes;
         if let Some(rule) = decision.rule.filter(|_| decision.verdict == Verdict::Violation) {
             *self.counts.violations.entry(ViolationKey { rule, to, class: None }).or_default() += unread;
         }
     }
 
-    fn packet(&mut self, _flow: &FlowRecord, state: &mut FlowState, dir: Direction, packet: &Packet<'_>) {
+    fn packet(&mut self, flow: &FlowRecord, state: &mut FlowState, dir: Direction, packet: &Packet<'_>) {
         if state.scope != Scope::Egress || dir != state.out || state.overheard {
             return;
         }
@@ -554,6 +589,7 @@ impl Handler for Judge {
             let why = if self.task == Task::Count { UninspectedReason::Overload } else { UninspectedReason::Snaplen };
             live.unread.add(why, u64::from(len).saturating_sub(captured as u64));
         }
+        self.note_sent(flow, dir, live, packet.bytes);
     }
 
     fn octets(

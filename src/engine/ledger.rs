@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::persons::Persons;
 use crate::model::{
-    Destination, EgressCounts, EvidenceSource, FindingKey, Inspection, Jurisdiction, Place, Tally, UninspectedReason,
-    Verdict, ViolationKey,
+    Countries, Destination, EgressCounts, EvidenceSource, FindingKey, Inspection, Jurisdiction, Place, Tally,
+    UninspectedReason, Verdict, ViolationKey,
 };
 
 /// The jurisdiction of a flow's remote end under one name, resolved once.
@@ -15,6 +15,8 @@ pub(super) struct Judged {
     pub(super) name: Option<Arc<str>>,
     pub(super) place: Place,
     pub(super) destination: Arc<Destination>,
+    /// Where an unknown location can be.
+    pub(super) feasible: Option<Box<Countries>>,
 }
 
 impl Judged {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::document::OpenDocument;
 use super::ledger::{Counted, Judged, Ledger, Unread};
+use super::sending::Told;
 use crate::flow::FlowRecord;
 use crate::model::{
-    AppProto, Destination, Direction, FlowView, Initiator, NameSource, Scope, Timestamp, UninspectedReason, Verdict,
-    community_id,
+    AppProto, Destination, Direction, Ends, FlowView, Initiator, NameSource, Place, Scope, Timestamp,
+    UninspectedReason, Verdict, community_id,
 };
 use crate::proto::Inspector;
 
@@ -47,6 +48,8 @@ pub(super) struct Live {
     pub(super) judged: Option<Box<Judged>>,
     /// What is in the counts already.
     pub(super) counted: Option<Box<Counted>>,
+    /// What was told of it to rules that suspect.
+    pub(super) told: Option<Box<Told>>,
 }
 
 /// Whether a flow's server name is the remote end's: on an inbound connection it is our own server's.
@@ -65,6 +68,18 @@ pub(super) fn local_addr(flow: &FlowRecord, out: Direction) -> IpAddr {
     remote_addr(flow, out.reverse())
 }
 
+/// Both ends as policy sees them.
+pub(super) fn ends<'a>(flow: &FlowRecord, out: Direction, place: &'a Place) -> Ends<'a> {
+    Ends {
+        sender: local_addr(flow, out),
+        peer: remote_addr(flow, out),
+        proto: flow.proto,
+        port: flow.responder.port,
+        operator: place.operator.as_deref(),
+        as_org: place.as_org.as_deref(),
+    }
+}
+
 pub(super) fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live, now: &Timestamp) -> FlowView {
     let (src, dest) = match out {
         Direction::Forward => (flow.originator, flow.responder),
@@ -81,6 +96,7 @@ pub(super) fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live,
             Arc::new(Destination {
                 location: Default::default(),
                 control: Default::default(),
+                claimed: None,
                 asn: None,
                 as_org: None,
                 operator: None,

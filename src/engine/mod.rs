@@ -34,6 +34,7 @@ mod names;
 mod persons;
 mod pixels;
 mod scan_budget;
+mod sending;
 mod sums;
 mod tally;
 mod workers;
@@ -42,7 +43,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::geo::Locator;
-use crate::model::{Counts, Event, Frame, KeyLog, Limits, Packet, Segment, Timestamp, ip_proto};
+use crate::model::{Counts, Event, EventBody, Frame, KeyLog, Limits, Packet, Segment, Timestamp, ip_proto};
 use crate::policy::PolicySet;
 use crate::scan::{Catalogue, WatchSet};
 use crate::wire::Decoder;
@@ -98,6 +99,8 @@ pub struct Engine {
     /// Rules that the lanes do not know yet.
     adopting: Option<Arc<Rules>>,
     tallies: Tallies,
+    /// Whether it was said that databases are stale.
+    stale_told: bool,
     /// Whether payload is left behind, and of how many packets it was.
     shedding: bool,
     shed: u64,
@@ -120,6 +123,7 @@ impl Engine {
             keys_new: KeyLog::default(),
             adopting: None,
             tallies: Tallies::default(),
+            stale_told: false,
             shedding: false,
             shed: 0,
         }
@@ -188,6 +192,7 @@ impl Engine {
     pub fn adopt(&mut self, rules: Arc<Rules>, out: &mut dyn FnMut(Event)) {
         self.turn(false, out);
         self.rules = rules.clone();
+        self.stale_told = false;
         self.adopting = Some(rules);
     }
 
@@ -224,6 +229,12 @@ impl Engine {
 
     fn turn(&mut self, settle: bool, out: &mut dyn FnMut(Event)) {
         self.frames_pending = 0;
+        if !self.stale_told && self.rules.locator.stale_from().is_some_and(|from| self.now >= from) {
+            self.stale_told = true;
+            for text in self.rules.locator.stale(self.now) {
+                out(Event { time: self.now, flow: None, body: EventBody::Notice(text) });
+            }
+        }
         if !self.keys_new.is_empty() {
             let mut keys = KeyLog::clone(&self.keys);
             keys.extend(std::mem::take(&mut self.keys_new));

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::model::{Event, EventBody, Finding, FlowView, ProcessView, RuleRef, Tunnel, WatchHit, proto_name};
+use crate::model::{
+    Event, EventBody, Finding, FlowView, ProcessView, RuleRef, Suspicion, Tunnel, WatchHit, proto_name,
+};
 
 /// Writes events as JSON lines.
 pub struct EventWriter<W: Write> {
@@ -81,6 +83,7 @@ impl Serialize for Line<'_> {
                     map.serialize_entry("finding", &FindingObject(finding))?;
                 }
             }
+            EventBody::Suspicion(suspicion) => map.serialize_entry("suspicion", &SuspicionObject(suspicion))?,
             EventBody::Notice(text) => map.serialize_entry("notice", text)?,
         }
         map.end()
@@ -217,6 +220,31 @@ impl Serialize for ViolationObject<'_> {
             map.serialize_entry("owner", &rule.owner)?;
         }
         map.serialize_entry("matched", self.matched)?;
+        map.end()
+    }
+}
+
+struct SuspicionObject<'a>(&'a Suspicion);
+
+impl Serialize for SuspicionObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Suspicion { rule, group, day, unread_bytes, bytes_out, bytes_in, new_destination } = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("policy", &rule.policy)?;
+        map.serialize_entry("version", &rule.version)?;
+        map.serialize_entry("rule", &rule.rule)?;
+        map.serialize_entry("severity", &rule.severity)?;
+        map.serialize_entry("basis", &rule.basis)?;
+        map.serialize_entry("reason", &rule.reason)?;
+        if !rule.owner.is_empty() {
+            map.serialize_entry("owner", &rule.owner)?;
+        }
+        map.serialize_entry("group", group)?;
+        map.serialize_entry("day", day)?;
+        map.serialize_entry("unread_bytes", unread_bytes)?;
+        map.serialize_entry("bytes_out", bytes_out)?;
+        map.serialize_entry("bytes_in", bytes_in)?;
+        map.serialize_entry("new_destination", new_destination)?;
         map.end()
     }
 }

@@ -235,7 +235,7 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
 }
 
 fn policies(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
-    let PolicyFacts { versions, thresholds, exceptions } = input.policies;
+    let PolicyFacts { versions, thresholds, exceptions, suspicions: _ } = input.policies;
     let about = families.gauge("policy_info", "Always 1 for each policy in force.", &["policy", "version"])?;
     for (policy, version) in versions {
         about.with_label_values(&[policy, version]).set(1.0);
@@ -387,6 +387,7 @@ fn judgements(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
     for (labels, count) in by_labels {
         violations.add(&labels, count);
     }
+    suspicions(families, input)?;
     let mut conflicts = families.counter(
         "jurisdiction_conflicts_total",
         "Flows whose evidence disagrees on the location.",
@@ -397,6 +398,25 @@ fn judgements(families: &Families, input: &MetricsInput<'_>) -> Result<(), prome
     }
     for (between, count) in &counts.jurisdiction_conflicts {
         conflicts.add(&[between], *count);
+    }
+    Ok(())
+}
+
+/// Apart from violations: what they say is no finding.
+fn suspicions(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus::Error> {
+    let mut suspicions = families.counter(
+        "suspicions_total",
+        "Traffic that could not be read and looks suspicious to a rule, by its volume or shape.",
+        &["policy", "rule", "severity", "dst_location"],
+    )?;
+    for rule in &input.policies.suspicions {
+        for location in input.locations {
+            suspicions.add(&[&rule.policy, &rule.rule, rule.severity.as_str(), location.as_str()], 0);
+        }
+    }
+    for (key, tally) in &input.counts.suspicions {
+        let RuleRef { policy, rule, severity, .. } = &*key.rule;
+        suspicions.add(&[policy, rule, severity.as_str(), key.to.location.as_str()], tally.count);
     }
     Ok(())
 }
@@ -445,6 +465,7 @@ mod tests {
         let facts = PolicyFacts {
             versions: vec![("p".to_owned(), "1".to_owned())],
             thresholds: vec![rule.clone()],
+            suspicions: vec![rule.clone()],
             exceptions: vec![("p/r".to_owned(), "e".to_owned(), crate::model::Timestamp::default())],
         };
         let (quiet, busy) = (Counts::default(), hostile(&rule, &signature));

@@ -35,7 +35,7 @@ impl LabelSizes {
         let live = input.live.as_ref();
         Self {
             signatures: input.signatures.len(),
-            rules: (input.rules.len() + thresholds).max(excepted.len()),
+            rules: (input.rules.len() + thresholds).max(excepted.len()).max(facts.suspicions.len()),
             policies: facts.versions.len(),
             exceptions: facts.exceptions.len(),
             databases: input.databases.len(),
@@ -73,7 +73,7 @@ impl LabelSizes {
             "reason" => self.reasons,
             "limit" => self.limits,
             "between" => self.conflicts,
-            "pool" | "proto" => WORDS,
+            "fate" | "pool" | "proto" => WORDS,
             // Nobody said: the family's own cap holds.
             _ => SERIES_MAX,
         }

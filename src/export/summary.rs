@@ -35,6 +35,13 @@ pub fn summary_json(captures: &[CaptureSummary], counts: &Counts) -> Value {
         "undetermined": counts.undetermined.iter().map(|((reason, location), tally)| json!({
             "reason": reason, "location": location, "flows": tally.flows, "bytes": tally.bytes,
         })).collect::<Vec<_>>(),
+        "suspicions": counts.suspicions.iter().map(|(key, tally)| json!({
+            "policy": key.rule.policy, "rule": key.rule.rule, "location": key.to.location, "control": key.to.control,
+            "severity": key.rule.severity, "count": tally.count, "bytes": tally.bytes,
+        })).collect::<Vec<_>>(),
+        "jurisdiction_conflicts": counts.jurisdiction_conflicts.iter().map(|(between, flows)| json!({
+            "between": between, "flows": flows,
+        })).collect::<Vec<_>>(),
         "work": {
             "tcp_delivered_bytes": counts.tcp_delivered_bytes,
             "tcp_skipped_bytes": counts.tcp_skipped_bytes,

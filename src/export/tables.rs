@@ -91,6 +91,7 @@ pub fn render_tables(input: &TableInput<'_>) -> String {
     destinations(&mut text, input);
     violations(&mut text, input);
     findings(&mut text, input);
+    suspicions(&mut text, input);
     losses(&mut text, input);
     for line in input.attribution {
         // Writing to a String cannot fail, here and below.
@@ -225,6 +226,30 @@ fn violations(text: &mut String, input: &TableInput<'_>) {
     let _ = writeln!(text);
 }
 
+/// Apart from violations: what looks suspicious was not read.
+fn suspicions(text: &mut String, input: &TableInput<'_>) {
+    if input.counts.suspicions.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "Suspicions (by volume and shape of what could not be read; no verdict comes of them)");
+    for (key, tally) in &input.counts.suspicions {
+        let rule = &key.rule;
+        let line = format!(
+            "  {} {}/{} to {}/{}: {} times, {} unread; {}",
+            rule.severity,
+            rule.policy,
+            rule.rule,
+            key.to.location,
+            key.to.control,
+            grouped(tally.count),
+            octets(tally.bytes),
+            rule.reason,
+        );
+        text.push_str(&wrapped(&line, input.width.into()));
+    }
+    let _ = writeln!(text);
+}
+
 fn losses(text: &mut String, input: &TableInput<'_>) {
     let counts = input.counts;
     let mut lines = Vec::new();
@@ -253,6 +278,12 @@ fn losses(text: &mut String, input: &TableInput<'_>) {
     }
     if !lines.is_empty() {
         let _ = writeln!(text, "Losses: {}\n", lines.join("; "));
+    }
+    if !counts.jurisdiction_conflicts.is_empty() {
+        let flows = |(between, flows): (&&str, &u64)| format!("{between} in {} flows", grouped(*flows));
+        let lines: Vec<String> = counts.jurisdiction_conflicts.iter().map(flows).collect();
+        text.push_str(&wrapped(&format!("Sources disagree on the location: {}", lines.join("; ")), input.width.into()));
+        text.push('\n');
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::{Country, Site};
+use crate::model::{Countries, Country, Site};
 
 const OUTLINES: &[u8] = include_bytes!("../../geoip/outlines.bin");
 
@@ -48,6 +48,14 @@ impl Light {
     /// The least distance of a country in kilometres; `None` for one without an outline.
     pub(super) fn km(&self, country: Country) -> Option<f64> {
         self.km.get(&country).copied()
+    }
+
+    /// Every country that something can have answered from within `round_trip`. What has no outline could be anywhere.
+    pub(super) fn feasible(&self, round_trip: Duration) -> Countries {
+        let reach = reach_km(round_trip);
+        let mut left = Countries::assigned();
+        self.km.iter().filter(|(_, km)| **km > reach).for_each(|(country, _)| left.remove(*country));
+        left
     }
 
     /// Whether nothing in a country can have answered within `round_trip`. What has no outline could be anywhere.

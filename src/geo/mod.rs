@@ -25,14 +25,17 @@
 //!
 //! Where the sensor stands being known, the speed of light is heard last: a country that whoever answered cannot be in is struck
 //! from what ranges, names, databases and registries say of the location, and the next piece decides; if none is left, the location
-//! is unknown. The operator's own word is not struck.
+//! is unknown. The operator's own word is not struck. What was claimed is kept ([`Judgement::claimed`]): a proxy or a cache in between
+//! answers soon for a server that is far, so that policy hears both and the stricter verdict holds.
 //!
 //! Nothing here changes after [`Locator::load`]; a reload makes a new [`Locator`].
 
 mod catalogue;
 mod codes;
 mod database;
+mod edge;
 mod light;
+mod memo;
 mod prefix;
 mod ranges;
 mod region;
@@ -52,13 +55,15 @@ pub use catalogue::SERVICE_CLASSES;
 use catalogue::{Catalogue, Operator, Service};
 pub use database::DatabaseInfo;
 use database::{Answer, Database};
+use edge::{Edge, Edges};
 use light::Light;
+pub use memo::Memo;
 use prefix::PrefixMap;
 use ranges::Range;
 use region::{NamedRegion, Regions};
 pub use settings::{GeoSettings, Override, ServiceEntry};
 
-use crate::model::{Country, Evidence, EvidenceSource, Facet, Networks, Place, Problem};
+use crate::model::{Countries, Country, Evidence, EvidenceSource, Facet, Networks, Place, Problem, Timestamp};
 
 /// What reports have to say where they show results of the embedded database (CC BY 4.0), with [`ATTRIBUTION_URL`] as a
 /// link.
@@ -79,6 +84,23 @@ mod confidence {
     pub(super) const DATABASE: u8 = 60;
     pub(super) const NAME_ALONE: u8 = 30;
     pub(super) const REGISTRY: u8 = 40;
+    /// Of an address that stands in many places.
+    pub(super) const EDGE: u8 = 30;
+    /// Ruled out by light: true only if somebody else answered in its place.
+    pub(super) const STRUCK: u8 = 10;
+}
+
+/// What is known of a remote end once it has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Its place.
+    pub place: Place,
+    /// Every piece of evidence, strongest first, then what light rules out.
+    pub evidence: Vec<Evidence>,
+    /// What the strongest piece said of the location, if light rules it out.
+    pub claimed: Option<Country>,
+    /// Where an unknown location can be, if light says anything of it.
+    pub feasible: Option<Box<Countries>>,
 }
 
 /// Answers where addresses are and who controls services. Immutable; shared between workers in an `Arc`.
@@ -91,10 +113,12 @@ pub struct Locator {
     catalogue: Catalogue,
     regions: Regions,
     ranges: PrefixMap<Range>,
+    edges: Edges,
     /// In order of loading, the embedded one first.
     databases: Vec<Database>,
     infos: Vec<DatabaseInfo>,
     light: Option<Light>,
+    max_age: Option<Duration>,
 }
 
 impl Locator {
@@ -136,6 +160,8 @@ impl Locator {
                 catalogue,
                 regions,
                 ranges,
+                edges: Edges::new(),
+                max_age: settings.max_age,
                 infos: databases.iter().map(|database| database.info().clone()).collect(),
                 databases,
                 light: settings.site.map(Light::new),
@@ -155,6 +181,11 @@ impl Locator {
         self.special.longest(special::judged(addr)).and_then(|(_, name)| *name)
     }
 
+    /// Whether the time of an answer changes what is said: then nothing can be remembered from one flow to the next.
+    pub fn hears_light(&self) -> bool {
+        self.light.is_some()
+    }
+
     /// The jurisdiction of a remote end, by its address and, if known, its name.
     pub fn locate(&self, addr: IpAddr, name: Option<&str>) -> Place {
         let mut clues = Clues::default();
@@ -163,15 +194,21 @@ impl Locator {
         Place { as_org, ..place(&clues) }
     }
 
-    /// As [`Locator::locate`], knowing within what time the remote end answered: its place, and the evidence.
-    pub fn judge(&self, addr: IpAddr, name: Option<&str>, round_trip: Option<Duration>) -> (Place, Vec<Evidence>) {
+    /// As [`Locator::locate`], knowing within what time the remote end answered, with the evidence.
+    pub fn judge(&self, addr: IpAddr, name: Option<&str>, round_trip: Option<Duration>) -> Judgement {
         let mut clues = Clues::default();
         self.gather(addr, name, &mut clues);
         let struck = self.strike(&mut clues, round_trip);
         let as_org = clues.asn.and_then(|_| self.as_org(special::judged(addr)));
         let mut evidence = self.tell_all(&clues, special::judged(addr));
         evidence.extend(struck);
-        (Place { as_org, ..place(&clues) }, evidence)
+        evidence.extend(clues.edge.map(mark));
+        let place = Place { as_org, ..place(&clues) };
+        let first = clues.list.iter().find(|clue| clue.facet == Facet::Location);
+        let claimed = first.filter(|clue| clue.struck).map(|clue| clue.country);
+        let light = self.light.as_ref().zip(round_trip).filter(|_| place.location == Country::UNKNOWN);
+        let feasible = light.map(|(light, round_trip)| Box::new(light.feasible(round_trip)));
+        Judgement { place, evidence, claimed, feasible }
     }
 
     /// Strikes locations that light rules out; a piece of evidence for each country that it did.
@@ -184,6 +221,7 @@ impl Locator {
                 continue;
             }
             clue.struck = true;
+            clue.confidence = clue.confidence.min(confidence::STRUCK);
             if struck.iter().all(|known| known.country != clue.country) {
                 let km = light.km(clue.country).unwrap_or_default();
                 let (ms, reach) = (round_trip.as_secs_f64() * 1000.0, light::reach_km(round_trip));
@@ -215,7 +253,9 @@ impl Locator {
     pub fn evidence(&self, addr: IpAddr, name: Option<&str>) -> Vec<Evidence> {
         let mut clues = Clues::default();
         self.gather(addr, name, &mut clues);
-        self.tell_all(&clues, special::judged(addr))
+        let mut evidence = self.tell_all(&clues, special::judged(addr));
+        evidence.extend(clues.edge.map(mark));
+        evidence
     }
 
     /// The evidence in a name without an address.
@@ -242,6 +282,28 @@ impl Locator {
     /// The databases in order of loading, the embedded one first.
     pub fn databases(&self) -> &[DatabaseInfo] {
         &self.infos
+    }
+
+    /// When the first database becomes stale; `None` if databases may be of any age.
+    pub fn stale_from(&self) -> Option<Timestamp> {
+        let max_age = self.max_age?;
+        let built = self.infos.iter().map(|info| info.build_epoch_s).min()?;
+        Some(Timestamp::from_parts(built, 0).after(max_age))
+    }
+
+    /// The databases that are stale at a time, in words.
+    pub fn stale(&self, now: Timestamp) -> Vec<String> {
+        let Some(max_age) = self.max_age else { return Vec::new() };
+        let is_stale = |info: &&DatabaseInfo| now >= Timestamp::from_parts(info.build_epoch_s, 0).after(max_age);
+        let days = max_age.as_secs() / 86_400;
+        self.infos
+            .iter()
+            .filter(is_stale)
+            .map(|info| {
+                let (name, built) = (&info.name, info.build_date());
+                format!("database {name} is stale: built {built}, more than {days} days ago; addresses may have moved")
+            })
+            .collect()
     }
 
     /// Whether sources disagree about the location of `addr`, and which (one of [`CONFLICTS`]): a published range and
@@ -342,6 +404,17 @@ impl Locator {
         }
         if let (false, Some(region)) = (confirmed, &region) {
             clues.push_region(region, confidence::NAME_ALONE);
+        }
+        clues.edge = self.edges.of(judged);
+        if clues.edge.is_some() {
+            // What databases and registries have for a country is where the holder sits.
+            let doubtful = |clue: &&mut Clue<'_>| {
+                clue.facet == Facet::Location
+                    && matches!(clue.source, EvidenceSource::Database | EvidenceSource::Registry)
+            };
+            for clue in clues.list.iter_mut().filter(doubtful) {
+                clue.confidence = clue.confidence.min(confidence::EDGE);
+            }
         }
     }
 
@@ -470,6 +543,22 @@ struct Clues<'a> {
     asn: Option<u32>,
     operator: Option<&'a Operator>,
     service: Option<&'a Service>,
+    /// The network that stands in many places.
+    edge: Option<(IpNet, Edge)>,
+}
+
+/// Says that an address is one of many machines. It decides nothing.
+fn mark((net, edge): (IpNet, Edge)) -> Evidence {
+    let Edge { kind, holder, source } = edge;
+    Evidence {
+        facet: Facet::Location,
+        source: EvidenceSource::Edge,
+        origin: format!("{holder}, {kind}: stands in many places; {source}"),
+        country: Country::UNKNOWN,
+        matched: net.to_string(),
+        confidence: confidence::CERTAIN,
+        deciding: false,
+    }
 }
 
 impl<'a> Clues<'a> {

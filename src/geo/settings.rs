@@ -1,6 +1,7 @@
 //! What an operator can say about places: plain values, checked by [`Locator::load`](super::Locator::load).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -21,6 +22,8 @@ pub struct GeoSettings {
     pub ranges: Vec<PathBuf>,
     /// Where the sensor stands, for the speed of light.
     pub site: Option<Site>,
+    /// Databases built longer ago than this are stale: they serve on, and that is said.
+    pub max_age: Option<Duration>,
 }
 
 /// A network that the operator places. What one override leaves open is inherited from the next shorter prefix that

@@ -74,6 +74,102 @@ impl serde::Serialize for Country {
     }
 }
 
+/// A set of two-letter codes, one bit each; `local` is in none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Countries([u64; WORDS]);
+
+const LETTERS: usize = 26;
+const WORDS: usize = (LETTERS * LETTERS).div_ceil(64);
+
+/// Word and mask of a code's bit; `None` for `local`.
+fn bit(country: Country) -> Option<(usize, u64)> {
+    let [a, b] = country.0;
+    if country == Country::LOCAL {
+        return None;
+    }
+    let at = usize::from(a.wrapping_sub(b'A')) * LETTERS + usize::from(b.wrapping_sub(b'A'));
+    Some((at / 64, 1 << (at % 64)))
+}
+
+impl Countries {
+    /// Every assigned code.
+    pub fn assigned() -> Self {
+        let mut all = Self::default();
+        ISO_3166_ALPHA_2
+            .split_ascii_whitespace()
+            .filter_map(|code| code.parse().ok())
+            .for_each(|code| all.insert(code));
+        all
+    }
+
+    /// Adds a code.
+    pub fn insert(&mut self, country: Country) {
+        if let Some((word, mask)) = bit(country)
+            && let Some(word) = self.0.get_mut(word)
+        {
+            *word |= mask;
+        }
+    }
+
+    /// Takes a code out.
+    pub fn remove(&mut self, country: Country) {
+        if let Some((word, mask)) = bit(country)
+            && let Some(word) = self.0.get_mut(word)
+        {
+            *word &= !mask;
+        }
+    }
+
+    /// Whether a code is a member.
+    pub fn contains(&self, country: Country) -> bool {
+        bit(country).is_some_and(|(word, mask)| self.0.get(word).is_some_and(|word| word & mask != 0))
+    }
+
+    /// Whether it has no member.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Members.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Adds all members of another set.
+    pub fn extend(&mut self, other: &Self) {
+        for (word, more) in self.0.iter_mut().zip(other.0) {
+            *word |= more;
+        }
+    }
+
+    /// The set less the members of another.
+    #[must_use]
+    pub fn without(mut self, other: &Self) -> Self {
+        for (word, less) in self.0.iter_mut().zip(other.0) {
+            *word &= !less;
+        }
+        self
+    }
+
+    /// Every code but those, and but `ZZ`: of an unknown place nobody knows whether it is outside.
+    #[must_use]
+    pub fn complement(&self) -> Self {
+        let mut unknown = Self::default();
+        unknown.insert(Country::UNKNOWN);
+        Self([u64::MAX; WORDS]).without(self).without(&unknown)
+    }
+
+    /// Whether two sets share a member.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
+    }
+
+    /// Whether all members are among those of another set.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).all(|(part, whole)| part & !whole == 0)
+    }
+}
+
 /// Officially assigned ISO 3166-1 alpha-2 codes (ISO 3166/MA, 249 codes), sorted.
 pub const ISO_3166_ALPHA_2: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO \
 BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI \

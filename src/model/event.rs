@@ -162,6 +162,9 @@ pub struct Destination {
     pub location: Country,
     /// Who controls the service.
     pub control: Country,
+    /// What sources said of the location before the speed of light ruled it out. Policy hears both, the stricter verdict holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Country>,
     /// Autonomous system number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asn: Option<u32>,
@@ -222,8 +225,29 @@ pub enum EventBody {
         /// The data.
         finding: Option<Arc<Finding>>,
     },
+    /// Traffic that nobody can read looks suspicious. No verdict comes of it.
+    Suspicion(Arc<Suspicion>),
     /// Something an operator should know that is no crossing.
     Notice(String),
+}
+
+/// Why traffic that nobody can read looks suspicious: sums of a UTC day and a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suspicion {
+    /// The rule.
+    pub rule: Arc<RuleRef>,
+    /// What was counted together, in words.
+    pub group: String,
+    /// The day, `YYYY-MM-DD`.
+    pub day: String,
+    /// Outbound octets that were not read.
+    pub unread_bytes: u64,
+    /// Outbound octets.
+    pub bytes_out: u64,
+    /// Inbound octets.
+    pub bytes_in: u64,
+    /// Whether the rule asks for destinations that are new, and this is one.
+    pub new_destination: bool,
 }
 
 impl EventBody {
@@ -233,6 +257,7 @@ impl EventBody {
             Self::Flow => "flow",
             Self::Finding(_) => "finding",
             Self::Violation { .. } => "violation",
+            Self::Suspicion(_) => "suspicion",
             Self::Notice(_) => "notice",
         }
     }

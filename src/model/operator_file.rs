@@ -251,6 +251,28 @@ impl<'d, 'i> Table<'d, 'i> {
         }
     }
 
+    /// A list of strings or whole numbers, these as their digits; one item stands for a list of one. Empty if absent.
+    pub fn quantities(&mut self, key: &'static str) -> Vec<At<String>> {
+        let Some((line, value)) = self.value(key) else { return Vec::new() };
+        let one = |line: usize, value: &DeValue<'i>| match value {
+            DeValue::String(text) => Some(At { value: text.to_string(), line }),
+            DeValue::Integer(digits) => {
+                let number = i64::from_str_radix(digits.as_str(), digits.radix());
+                Some(At { value: number.map_or_else(|_| digits.as_str().to_owned(), |n| n.to_string()), line })
+            }
+            other => {
+                self.wrong_type(line, key, other, "a list of strings or whole numbers");
+                None
+            }
+        };
+        match value {
+            DeValue::Array(items) => {
+                items.iter().filter_map(|item| one(self.file.line_of(item.span().start), item.get_ref())).collect()
+            }
+            other => one(line, other).into_iter().collect(),
+        }
+    }
+
     /// `true` or `false`.
     pub fn boolean(&mut self, key: &'static str) -> Option<At<bool>> {
         let (line, value) = self.value(key)?;
@@ -429,6 +451,12 @@ pub fn nearest_hint(written: &str, known: &[&str]) -> String {
     }
 }
 
+/// A day since 1970-01-01 as `YYYY-MM-DD`.
+pub fn day_text(day: u64) -> String {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(day.saturating_mul(86_400).min(253_402_300_799));
+    humantime::format_rfc3339(time).to_string().split('T').next().unwrap_or_default().to_owned()
+}
+
 /// Days from 1970-01-01 to a day written `YYYY-MM-DD`.
 pub fn day_from_text(text: &str) -> Option<u64> {
     let plain = text.len() == 10
@@ -438,6 +466,25 @@ pub fn day_from_text(text: &str) -> Option<u64> {
     }
     let midnight = humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).ok()?;
     Some(midnight.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs() / 86_400)
+}
+
+/// Octets from `4096`, `64KiB`, `1.5 GiB` is not one: whole numbers with KiB, MiB, GiB, TiB or kB, MB, GB, TB.
+pub fn bytes_from_text(text: &str) -> Option<usize> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits)?;
+    let factor: u64 = match unit.trim_start() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        "kB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return None,
+    };
+    usize::try_from(number.parse::<u64>().ok()?.checked_mul(factor)?).ok()
 }
 
 /// A jurisdiction that can be written down: an assigned ISO 3166-1 code, or `XK` for Kosovo, which has none and which

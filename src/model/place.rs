@@ -33,6 +33,8 @@ names! {
         Database = "database",
         /// The registry (RIR) that the block is registered with.
         Registry = "registry",
+        /// The address is one of many machines (anycast, content delivery): says that the location is less sure.
+        Edge = "edge",
         /// The speed of light: rules a country out, never in.
         Light = "light",
     }

@@ -107,6 +107,15 @@ pub struct ViolationKey {
     pub class: Option<DataClass>,
 }
 
+/// What suspicions are summed by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SuspicionKey {
+    /// The rule.
+    pub rule: Arc<RuleRef>,
+    /// Where it went.
+    pub to: Jurisdiction,
+}
+
 /// A number of occurrences over a number of flows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -145,6 +154,8 @@ pub struct Counts {
     pub findings: BTreeMap<FindingKey, Tally>,
     /// Violations.
     pub violations: BTreeMap<ViolationKey, Tally>,
+    /// Traffic that nobody can read and that looks suspicious: never part of any other count.
+    pub suspicions: BTreeMap<SuspicionKey, Tally>,
     /// Flows whose verdict is undetermined, by reason and location.
     pub undetermined: BTreeMap<(UndeterminedReason, Country), Tally>,
     /// Gaps in reassembled streams.
@@ -254,6 +265,7 @@ impl Counts {
         add_all(&mut self.uninspected, &other.uninspected);
         add_all(&mut self.findings, &other.findings);
         add_all(&mut self.violations, &other.violations);
+        add_all(&mut self.suspicions, &other.suspicions);
         add_all(&mut self.undetermined, &other.undetermined);
         self.reassembly_gaps += other.reassembly_gaps;
         self.acks += other.acks;

@@ -1,9 +1,10 @@
 //! Verdicts: what policy says of data going somewhere.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::packet::names;
-use super::{Country, DataClass, Level, Timestamp};
+use super::{Countries, Country, DataClass, Level, Timestamp};
 
 names! {
     /// What policy says of a flow. Ordered from harmless to grave.
@@ -46,6 +47,29 @@ pub struct Crossing<'a> {
     pub control: Country,
     /// Class of the service (`chat`, `store`...), if the catalogue knows it.
     pub service_class: Option<&'a str>,
+    /// Who sends, and to whom.
+    pub ends: Ends<'a>,
+    /// Where an unknown location can be; `None` for anywhere.
+    pub feasible: Option<&'a Countries>,
+    /// What was said of the location before the speed of light ruled it out.
+    pub claimed: Option<Country>,
+}
+
+/// The two ends of a crossing.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends<'a> {
+    /// The local end.
+    pub sender: IpAddr,
+    /// The other end.
+    pub peer: IpAddr,
+    /// IP protocol.
+    pub proto: u8,
+    /// Port of the end that was connected to.
+    pub port: u16,
+    /// Operator of the service, if the catalogue knows it.
+    pub operator: Option<&'a str>,
+    /// Holder of the other end's network, if a database knows it.
+    pub as_org: Option<&'a str>,
 }
 
 /// The data of a [`Crossing`].
@@ -136,6 +160,21 @@ pub struct CountRule {
     pub group: Vec<CountGroup>,
 }
 
+/// What makes traffic that nobody can read suspicious: all that is said, within a UTC day of packet time and a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuspicionRule {
+    /// The rule.
+    pub rule: Arc<RuleRef>,
+    /// More unread octets than this.
+    pub over: u64,
+    /// At least so many octets out for a thousand in.
+    pub ratio_milli: Option<u64>,
+    /// Nothing was sent there before, since at least so many days of watching.
+    pub new_after_days: Option<u16>,
+    /// What is counted apart; empty counts all together.
+    pub group: Vec<CountGroup>,
+}
+
 /// What metrics tell of the policies in force, beside their rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyFacts {
@@ -143,6 +182,8 @@ pub struct PolicyFacts {
     pub versions: Vec<(String, String)>,
     /// Rules that count persons or devices.
     pub thresholds: Vec<Arc<RuleRef>>,
+    /// Rules that suspect.
+    pub suspicions: Vec<Arc<RuleRef>>,
     /// Exceptions: the rule as `policy/rule`, the id, and when it lapses.
     pub exceptions: Vec<(String, String, Timestamp)>,
 }

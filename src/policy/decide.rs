@@ -7,10 +7,15 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::file::{Basis, Exception, Pattern, PolicySpec, RuleDecision, RuleSpec, Span};
-use super::sets::{CountrySet, Holds, Places};
-use crate::model::{CountRule, Country, Crossing, DataClass, Decision, Facet, Level, RuleRef, Severity, Verdict};
+use super::sets::{Holds, Places};
+use super::suspicion::{Sending, Suspicion};
+use super::ways::{Recipient, Way, Ways};
+use crate::model::{
+    CountRule, Countries, Country, Crossing, DataClass, Decision, Facet, Level, Problem, RuleRef, Severity,
+    SuspicionRule, Verdict,
+};
 
-/// How specific an entry is: data, place, facets, services. Higher is more.
+/// How specific an entry is: data, place, facets, services and parts of the way. Higher is more.
 type Rank = (u8, u8, u8, u8);
 
 const DATA_ANY: u8 = 0;
@@ -23,14 +28,14 @@ struct Rule {
     /// `policy/rule`.
     id: Arc<str>,
     decision: RuleDecision,
-    facets: Vec<Facet>,
     services: Vec<String>,
+    way: Way,
     min_level: Level,
     opaque: Option<Verdict>,
     span: Span,
     bases: Vec<Pattern>,
     /// Whose data the rule is about; everybody's if it does not say.
-    subjects: Option<CountrySet>,
+    subjects: Option<Countries>,
     /// Whether it is about the people whose data this is, as declared.
     in_force: bool,
     /// Whether the rule is about any data, whatever its class and level.
@@ -44,6 +49,10 @@ pub(super) struct Entry {
     rank: Rank,
     rule: usize,
     places: Places,
+    /// The sides that the places are about, and whether all of them must be there: asked of every entry for a kind of data, so that
+    /// a rule elsewhere costs a few nanoseconds.
+    sides: [bool; 2],
+    all_sides: bool,
 }
 
 /// A policy ready for deciding.
@@ -61,6 +70,7 @@ pub(super) struct Policy {
     default_id: Arc<str>,
     unknown_control_is_location: bool,
     known: BTreeSet<String>,
+    suspicions: Vec<Suspicion>,
 }
 
 /// The verdicts that are possible so far, the first rule that brought each, and the one that is sure if nothing before
@@ -102,8 +112,16 @@ impl Policy {
     }
 
     /// Makes the policy ready; `applies` says which rules are about the people whose data this is as declared (others
-    /// wait for data that tells), `known` are the ids of all its rules.
-    pub(super) fn lower(spec: PolicySpec, applies: impl Fn(&RuleSpec) -> bool, known: BTreeSet<String>) -> Self {
+    /// wait for data that tells), `known` are the ids of all its rules. Names of hosts and purposes in `file` that are none are
+    /// problems.
+    pub(super) fn lower(
+        spec: PolicySpec,
+        applies: impl Fn(&RuleSpec) -> bool,
+        known: BTreeSet<String>,
+        ways: &Ways,
+        file: &str,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
         let id = &spec.id.value;
         let mut policy = Self {
             rules: Vec::new(),
@@ -124,17 +142,25 @@ impl Policy {
             default_id: format!("{id}/default").into(),
             unknown_control_is_location: spec.unknown_control_is_location,
             known,
+            suspicions: Vec::new(),
         };
+        for suspicion in spec.suspicions {
+            let way = ways.resolve(file, &suspicion.way, problems);
+            policy.suspicions.push(Suspicion::new(suspicion, way));
+        }
         let mut drafts = Vec::new();
         for rule in spec.rules {
             let at = policy.rules.len();
             let in_force = applies(&rule);
+            let way = ways.resolve(file, &rule.way, problems);
             for (precision, places) in rule.to.by_precision() {
                 let facets = if precision == 0 { 0 } else { rule.facets.len() as u8 };
-                let rest = (precision, facets, u8::from(!rule.services.is_empty()));
+                let rest = (precision, facets, u8::from(!rule.services.is_empty()) + way.parts());
                 drafts.extend(data_of(&rule).into_iter().map(|data| {
                     let rank = (data_rank(&data), rest.0, rest.1, rest.2);
-                    (data, Entry { rank, rule: at, places })
+                    let sides = [Facet::Location, Facet::Control].map(|side| rule.facets.contains(&side));
+                    let all_sides = rule.decision == RuleDecision::Allow;
+                    (data, Entry { rank, rule: at, places, sides, all_sides })
                 }));
             }
             let reference = Arc::new(rule.reference);
@@ -152,8 +178,8 @@ impl Policy {
                 reference,
                 count,
                 decision: rule.decision,
-                facets: rule.facets,
                 services: rule.services,
+                way,
                 min_level: rule.min_level,
                 opaque: rule.opaque,
                 span: rule.span,
@@ -198,6 +224,21 @@ impl Policy {
         self.rules.iter().filter(can).map(|rule| &rule.reference).chain(default)
     }
 
+    /// Rules about what nobody can read.
+    pub(super) fn suspicions(&self) -> impl Iterator<Item = &Arc<RuleRef>> {
+        self.suspicions.iter().map(Suspicion::reference)
+    }
+
+    /// The fewest octets that a suspicion waits for.
+    pub(super) fn least_suspected(&self) -> Option<u64> {
+        self.suspicions.iter().map(|suspicion| suspicion.rule().over).min()
+    }
+
+    /// The suspicions that are about these octets.
+    pub(super) fn suspecting(&self, sending: &Sending<'_>) -> impl Iterator<Item = &Arc<SuspicionRule>> {
+        self.suspicions.iter().filter(|suspicion| suspicion.is_about(sending)).map(Suspicion::rule)
+    }
+
     /// Whether a basis of this code would satisfy a rule.
     pub(super) fn asks_for(&self, code: &str) -> bool {
         self.rules.iter().any(|rule| rule.bases.iter().any(|pattern| pattern.matches(code)))
@@ -228,8 +269,12 @@ impl Policy {
         let mut settled = false;
         let mut counted: Vec<Arc<CountRule>> = Vec::new();
         for entry in self.candidates(crossing) {
+            let reaches = entry.reaches(place);
+            if reaches == Holds::No {
+                continue;
+            }
             let Some(rule) = self.rules.get(entry.rule) else { continue };
-            let holds = matches(rule, entry, crossing, place);
+            let holds = matches(rule, crossing, reaches);
             if holds == Holds::No {
                 continue;
             }
@@ -260,7 +305,7 @@ impl Policy {
             // No default speaks for a place that nobody knows, and none condemns octets that nobody read.
             let open = match self.default {
                 Verdict::Violation => crossing.data.is_none(),
-                _ => !crossing.location.is_known(),
+                _ => !crossing.location.is_known() && crossing.feasible.is_none(),
             };
             outcomes.add_sure(if open { Verdict::Undetermined } else { self.default }, None);
         }
@@ -313,42 +358,57 @@ impl Group {
 
 /// Where a crossing goes, as a policy sees it.
 #[derive(Clone, Copy)]
-struct Destination {
+struct Destination<'a> {
     location: Country,
     control: Country,
+    /// Where an unknown location can be.
+    feasible: Option<&'a Countries>,
+    /// Whether the control is taken to be the location.
+    control_is_location: bool,
 }
 
-impl Destination {
-    fn of(crossing: &Crossing<'_>, unknown_control_is_location: bool) -> Self {
-        let location = crossing.location;
+impl<'a> Destination<'a> {
+    fn of(crossing: &Crossing<'a>, unknown_control_is_location: bool) -> Self {
+        let (location, feasible) = (crossing.location, crossing.feasible);
+        let control_is_location = !crossing.control.is_known() && unknown_control_is_location;
         let control = match crossing.control {
             known if known.is_known() => known,
-            _ if unknown_control_is_location => location,
+            _ if control_is_location => location,
             _ => Country::UNKNOWN,
         };
-        Self { location, control }
+        Self { location, control, feasible, control_is_location }
     }
 
-    fn facet(self, facet: Facet) -> Country {
+    /// Whether a side is among some places.
+    fn is_in(self, places: &Places, facet: Facet) -> Holds {
         match facet {
-            Facet::Location => self.location,
-            Facet::Control => self.control,
+            Facet::Location => places.hold(self.location, self.feasible),
+            Facet::Control => places.hold(self.control, self.feasible.filter(|_| self.control_is_location)),
         }
     }
 
     /// Whether location and control are both among some places.
     fn both_in(self, places: &Places) -> Holds {
-        places.hold(self.location).min(places.hold(self.control))
+        self.is_in(places, Facet::Location).min(self.is_in(places, Facet::Control))
     }
 }
 
-fn matches(rule: &Rule, entry: &Entry, crossing: &Crossing<'_>, to: Destination) -> Holds {
+impl Entry {
+    /// Whether it is about where a crossing goes.
+    fn reaches(&self, to: Destination<'_>) -> Holds {
+        let side = |at: usize, facet| self.sides.get(at).is_some_and(|is| *is).then(|| to.is_in(&self.places, facet));
+        let sides = side(0, Facet::Location).into_iter().chain(side(1, Facet::Control));
+        (if self.all_sides { sides.min() } else { sides.max() }).unwrap_or(Holds::No)
+    }
+}
+
+fn matches(rule: &Rule, crossing: &Crossing<'_>, place: Holds) -> Holds {
     let service = rule.services.is_empty()
         || crossing.service_class.is_some_and(|class| rule.services.iter().any(|service| service == class));
     // What the data itself tells adds the rules of its person's home; it lifts none that are declared to hold.
     let about = || crossing.data.and_then(|data| data.subject).zip(rule.subjects.as_ref());
     let concerned = rule.in_force || about().is_some_and(|(subject, of)| of.contains(subject));
-    if !concerned || !rule.span.contains(crossing.time.nanos()) || !service {
+    if !concerned || !rule.span.contains(crossing.time.nanos()) || !service || !rule.way.holds(&crossing.ends) {
         return Holds::No;
     }
     // That it is data of the right signature or class is known from where the entry was found.
@@ -358,16 +418,14 @@ fn matches(rule: &Rule, entry: &Entry, crossing: &Crossing<'_>, to: Destination)
         None if rule.any_data && rule.decision < RuleDecision::AllowIfBasis => Holds::Yes,
         None => Holds::Maybe,
     };
-    let facets = rule.facets.iter().map(|&facet| entry.places.hold(to.facet(facet)));
-    let place = if rule.decision == RuleDecision::Allow { facets.min() } else { facets.max() };
-    data.min(place.unwrap_or(Holds::No))
+    data.min(place)
 }
 
 /// What a rule that matches says, and what lifted it.
 fn judge(
     rule: &Rule,
     crossing: &Crossing<'_>,
-    to: Destination,
+    to: Destination<'_>,
     bases: &[Basis],
     exceptions: &[Exception],
 ) -> (Verdict, Option<Arc<str>>) {
@@ -386,22 +444,23 @@ fn judge(
     if !forbids {
         return (Verdict::Allowed, None);
     }
-    let covers = |span: Span, places: &Places, classes: &[DataClass]| {
+    let covers = |span: Span, places: &Places, classes: &[DataClass], recipients: &[Recipient]| {
+        let recipient = recipients.is_empty() || recipients.iter().any(|recipient| recipient.is(&crossing.ends));
         let class = match crossing.data {
             _ if classes.is_empty() => Holds::Yes,
             Some(data) => Holds::from(classes.contains(&data.class)),
             None => Holds::Maybe,
         };
-        Holds::from(span.contains(crossing.time.nanos())).min(to.both_in(places)).min(class)
+        Holds::from(recipient && span.contains(crossing.time.nanos())).min(to.both_in(places)).min(class)
     };
     let basis = bases
         .iter()
         .filter(|basis| rule.bases.iter().any(|pattern| pattern.matches(&basis.code)))
-        .map(|basis| (covers(basis.span, &basis.to, &basis.classes), "basis", &basis.code));
-    let exception = exceptions
-        .iter()
-        .filter(|exception| *exception.rule.value == *rule.id)
-        .map(|exception| (covers(exception.span, &exception.to, &exception.classes), "exception", &exception.id));
+        .map(|basis| (covers(basis.span, &basis.to, &basis.classes, &basis.recipients), "basis", &basis.code));
+    let exception = exceptions.iter().filter(|exception| *exception.rule.value == *rule.id).map(|exception| {
+        let Exception { span, to, classes, recipients, .. } = exception;
+        (covers(*span, to, classes, recipients), "exception", &exception.id)
+    });
     let mut lifted: Option<(Holds, &str, &String)> = None;
     for (holds, kind, name) in basis.chain(exception) {
         if holds > lifted.map_or(Holds::No, |(best, ..)| best) {

@@ -2,17 +2,22 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::sets::{CountrySet, Holds, PlaceList, Places, Sets};
-use crate::model::operator_file::{At, OperatorFile, Table, quote};
+use super::sets::{Holds, PlaceList, Places, Sets};
+use super::suspicion::SuspicionSpec;
+use super::ways::{HostsSpec, PurposeSpec, Recipient, WaySpec};
+use crate::model::operator_file::{At, OperatorFile, Table, bytes_from_text, day_text, quote};
 use crate::model::{
-    CountGroup, CountUnit, CountWindow, Country, DataClass, Facet, Level, Problem, RuleRef, Severity, Timestamp,
-    Verdict,
+    CountGroup, CountUnit, CountWindow, Countries, Country, DataClass, Facet, Level, Problem, RuleRef, Severity,
+    SuspicionRule, Timestamp, Verdict,
 };
 
 /// Longest id of a policy, rule, set, basis or exception: ids become metric labels.
 const ID_LENGTH_MAX: usize = 64;
 /// An exception lasts at most this long.
 const EXCEPTION_DAYS_MAX: u64 = 30;
+/// What those who hold data may be to a law, `roles`.
+const ROLES: &[&str] =
+    &["data-broker", "vendor", "employer", "investor", "significant-fiduciary", "critical-infrastructure"];
 const NANOS_PER_DAY: u64 = 86_400 * 1_000_000_000;
 
 /// Whether a text can be an id: small letters, digits, `-`, `_`, `.`, starting with a letter or digit.
@@ -111,7 +116,10 @@ pub(super) struct RuleSpec {
     pub(super) opaque: Option<Verdict>,
     pub(super) span: Span,
     pub(super) bases: Vec<Pattern>,
-    pub(super) subjects: Option<CountrySet>,
+    pub(super) subjects: Option<Countries>,
+    /// What the operator must be for the rule to hold; whatever it is, if empty.
+    pub(super) roles: Vec<&'static str>,
+    pub(super) way: WaySpec,
     pub(super) count: Option<CountSpec>,
 }
 
@@ -130,6 +138,8 @@ pub(super) struct Basis {
     pub(super) span: Span,
     pub(super) to: Places,
     pub(super) classes: Vec<DataClass>,
+    /// Whom it is for; everybody, if empty.
+    pub(super) recipients: Vec<Recipient>,
 }
 
 /// An exception to a rule, `[[exception]]`.
@@ -140,6 +150,7 @@ pub(super) struct Exception {
     pub(super) span: Span,
     pub(super) to: Places,
     pub(super) classes: Vec<DataClass>,
+    pub(super) recipients: Vec<Recipient>,
 }
 
 /// A name that a file expects to exist elsewhere, with where it says so.
@@ -159,6 +170,7 @@ pub(super) struct PolicySpec {
     pub(super) default: RuleDecision,
     pub(super) unknown_control_is_location: bool,
     pub(super) rules: Vec<RuleSpec>,
+    pub(super) suspicions: Vec<SuspicionSpec>,
 }
 
 /// All that a file holds.
@@ -167,7 +179,10 @@ pub(super) struct PolicyFile {
     pub(super) policy: Option<PolicySpec>,
     pub(super) bases: Vec<Basis>,
     pub(super) exceptions: Vec<Exception>,
-    pub(super) subjects: CountrySet,
+    pub(super) subjects: Countries,
+    pub(super) roles: Vec<&'static str>,
+    pub(super) hosts: Vec<HostsSpec>,
+    pub(super) purposes: Vec<PurposeSpec>,
     pub(super) signatures: Vec<Mention>,
     pub(super) services: Vec<Mention>,
 }
@@ -186,13 +201,15 @@ pub(super) fn read(name: &str, text: &str, sets: &Sets) -> (PolicyFile, Vec<Prob
     let mut reader = Reader { file: &file, sets: &sets, out: PolicyFile::default() };
     let header = root.table("policy");
     let rules = root.tables("rule");
+    let suspicions = root.tables("suspicion");
     match header {
         Some(header) => {
             let mut policy = reader.policy(header, text);
             policy.rules = rules.into_iter().filter_map(|rule| reader.rule(rule, &policy)).collect();
+            policy.suspicions = suspicions.into_iter().filter_map(|table| reader.suspicion(table, &policy)).collect();
             reader.out.policy = Some(policy);
         }
-        None if !rules.is_empty() => {
+        None if !rules.is_empty() || !suspicions.is_empty() => {
             file.problem_with_hint(1, "rules without a [policy] table", "[policy] with an `id`");
         }
         None => {}
@@ -203,9 +220,16 @@ pub(super) fn read(name: &str, text: &str, sets: &Sets) -> (PolicyFile, Vec<Prob
     for table in root.tables("exception") {
         reader.exception(table);
     }
+    for table in root.tables("hosts") {
+        reader.out.hosts.push(HostsSpec::read(&file, table));
+    }
+    for table in root.tables("purpose") {
+        reader.out.purposes.extend(PurposeSpec::read(&file, table));
+    }
     if let Some(mut table) = root.table("data") {
         let items = table.strings("subjects");
         reader.out.subjects = reader.subjects("[data]", &items);
+        reader.out.roles = roles(&mut table);
         table.finish();
     }
     root.finish();
@@ -227,7 +251,7 @@ impl Reader<'_, '_> {
             id: id.unwrap_or(At { value: String::new(), line }),
             title: text_of(table.string("title")),
             version: table.string("version").map_or_else(|| digest(text), |version| version.value),
-            as_of: day_text(&mut table, "as_of"),
+            as_of: shown_day(&mut table, "as_of"),
             reviewer: table.string("reviewer").map(|reviewer| reviewer.value),
             default: table
                 .choice(
@@ -240,6 +264,7 @@ impl Reader<'_, '_> {
                 .choice("unknown_control", &[true, false], |is| if is { "location" } else { "undetermined" })
                 .is_none_or(|choice| choice.value),
             rules: Vec::new(),
+            suspicions: Vec::new(),
         };
         table.finish();
         policy
@@ -317,6 +342,8 @@ impl Reader<'_, '_> {
             span: self.span(&mut table),
             bases: bases.into_iter().map(|(_, pattern)| pattern).collect(),
             subjects: (!subjects.is_empty()).then(|| self.subjects(&place, &subjects)),
+            roles: roles(&mut table),
+            way: WaySpec::read(self.file, &mut table, false),
             count: self.count(&mut table, &place, decision),
             services: services.iter().map(|service| service.value.clone()).collect(),
             signatures: signatures.iter().map(|(_, pattern)| pattern.clone()).collect(),
@@ -324,12 +351,83 @@ impl Reader<'_, '_> {
         for (line, pattern) in signatures {
             self.out.signatures.push(Mention { file: self.file.name().to_owned(), line, pattern });
         }
+        self.mention_services(services);
+        table.finish();
+        (id.is_some() && decision.is_some()).then_some(spec)
+    }
+
+    fn mention_services(&mut self, services: Vec<At<String>>) {
         for At { value, line } in services {
             let pattern = Pattern::Name(value);
             self.out.services.push(Mention { file: self.file.name().to_owned(), line, pattern });
         }
+    }
+
+    fn suspicion(&mut self, mut table: Table<'_, '_>, policy: &PolicySpec) -> Option<SuspicionSpec> {
+        let line = table.line();
+        let id = self.id(&mut table, "id");
+        let place = format!("suspicion {}", quote(id.as_ref().map_or("?", |id| &id.value)));
+        let to = table.strings("to");
+        let mut facets = values(table.choices("to_facet", Facet::ALL, Facet::as_str));
+        if facets.is_empty() {
+            facets = Facet::ALL.to_vec();
+        }
+        let over = table.quantity("over").and_then(|At { value, line }| {
+            let octets = bytes_from_text(&value);
+            if octets.is_none() {
+                let message = format!("`over` of {place} cannot be {}", quote(&value));
+                self.file.problem_with_hint(line, message, "a size such as \"1GiB\", or a number of octets");
+            }
+            octets
+        });
+        let ratio = table.number("ratio").and_then(|At { value, line }| {
+            let fits = (0.001..=1e9).contains(&value);
+            if !fits {
+                self.file.problem(line, format!("`ratio` of {place} must be from 0.001 to a thousand million"));
+            }
+            fits.then(|| (value * 1000.0).round() as u64)
+        });
+        let new_after_days = table.integer("new_after_days").and_then(|At { value, line }| {
+            let days = u16::try_from(value).ok().filter(|days| *days <= 365);
+            if days.is_none() {
+                self.file.problem(line, format!("`new_after_days` of {place} must be from 0 to 365"));
+            }
+            days
+        });
+        if !["over", "ratio", "new_after_days"].into_iter().any(|key| table.has(key)) {
+            let hint = "`over`, `ratio`, `new_after_days`, or several of them";
+            self.file.problem_with_hint(line, format!("{place} says nothing that is suspicious"), hint);
+        }
+        let group = group(&mut table, "group");
+        let services = table.strings("services");
+        let spec = SuspicionSpec {
+            line,
+            rule: SuspicionRule {
+                rule: std::sync::Arc::new(RuleRef {
+                    policy: policy.id.value.clone(),
+                    version: policy.version.clone(),
+                    rule: id.as_ref().map(|id| id.value.clone()).unwrap_or_default(),
+                    severity: table
+                        .choice("severity", Severity::ALL, Severity::as_str)
+                        .map_or(Severity::Medium, |severity| severity.value),
+                    basis: text_of(table.string("cite")),
+                    reason: text_of(table.required_string("reason")),
+                    owner: text_of(table.string("owner")),
+                }),
+                over: over.unwrap_or(0) as u64,
+                ratio_milli: ratio,
+                new_after_days,
+                group,
+            },
+            to: self.sets.place_list(self.file, &place, &to).places(),
+            facets,
+            services: services.iter().map(|service| service.value.clone()).collect(),
+            way: WaySpec::read(self.file, &mut table, false),
+            span: self.span(&mut table),
+        };
+        self.mention_services(services);
         table.finish();
-        (id.is_some() && decision.is_some()).then_some(spec)
+        id.map(|_| spec)
     }
 
     fn count(&self, table: &mut Table<'_, '_>, place: &str, decision: Option<RuleDecision>) -> Option<CountSpec> {
@@ -344,7 +442,6 @@ impl Reader<'_, '_> {
                 self.file.problem(line, format!("`{key}` in the `count` of {place} is missing"));
             }
         }
-        let count_has_group = count.has("group");
         let unit = count.choice("unit", CountUnit::ALL, CountUnit::as_str);
         let window = count.choice("window", CountWindow::ALL, CountWindow::as_str);
         let over = count.integer("over").and_then(|At { value, line }| {
@@ -354,13 +451,8 @@ impl Reader<'_, '_> {
             }
             over
         });
-        let mut group = values(count.choices("group", CountGroup::ALL, CountGroup::as_str));
+        let group = group(&mut count, "group");
         count.finish();
-        if !count_has_group {
-            group.push(CountGroup::Recipient);
-        }
-        group.sort_unstable();
-        group.dedup();
         Some(CountSpec { unit: unit?.value, over: over?, window: window?.value, group })
     }
 
@@ -373,6 +465,7 @@ impl Reader<'_, '_> {
             span: self.span(&mut table),
             to: self.sets.place_list(self.file, "a basis", &to).places(),
             classes: values(table.choices("classes", DataClass::ALL, DataClass::as_str)),
+            recipients: recipients(&mut table),
             code: text_of(code),
         };
         // For the record: what proves it.
@@ -402,10 +495,11 @@ impl Reader<'_, '_> {
         let to = table.strings("to");
         let to = self.sets.place_list(self.file, "an exception", &to).places();
         let classes = values(table.choices("classes", DataClass::ALL, DataClass::as_str));
+        let recipients = recipients(&mut table);
         table.finish();
         if let (Some(id), Some(rule), [Some(_), Some(_)]) = (id, rule, signed) {
             let file = self.file.name().to_owned();
-            self.out.exceptions.push(Exception { id: id.value, rule, file, span, to, classes });
+            self.out.exceptions.push(Exception { id: id.value, rule, file, span, to, classes, recipients });
         }
     }
 
@@ -436,15 +530,15 @@ impl Reader<'_, '_> {
         patterns
     }
 
-    fn subjects(&self, place: &str, items: &[At<String>]) -> CountrySet {
+    fn subjects(&self, place: &str, items: &[At<String>]) -> Countries {
         let places = self.sets.place_list(self.file, &format!("`subjects` of {place}"), items).places();
-        let mut set = CountrySet::default();
+        let mut set = Countries::default();
         if items.is_empty() {
             return set;
         }
         for code in crate::model::ISO_3166_ALPHA_2.split_ascii_whitespace() {
             if let Ok(country) = code.parse::<Country>()
-                && places.hold(country) == Holds::Yes
+                && places.hold(country, None) == Holds::Yes
             {
                 set.insert(country);
             }
@@ -469,6 +563,26 @@ impl Reader<'_, '_> {
     }
 }
 
+fn group(table: &mut Table<'_, '_>, key: &'static str) -> Vec<CountGroup> {
+    if !table.has(key) {
+        // Asked all the same, so that the key is known.
+        let _ = table.choices(key, CountGroup::ALL, CountGroup::as_str);
+        return vec![CountGroup::Recipient];
+    }
+    let mut group = values(table.choices(key, CountGroup::ALL, CountGroup::as_str));
+    group.sort_unstable();
+    group.dedup();
+    group
+}
+
+fn roles(table: &mut Table<'_, '_>) -> Vec<&'static str> {
+    values(table.choices("roles", ROLES, |role| role))
+}
+
+fn recipients(table: &mut Table<'_, '_>) -> Vec<Recipient> {
+    table.strings("recipients").iter().map(|recipient| Recipient::read(&recipient.value)).collect()
+}
+
 fn values<T>(list: Vec<At<T>>) -> Vec<T> {
     list.into_iter().map(|item| item.value).collect()
 }
@@ -478,15 +592,8 @@ fn text_of(text: Option<At<String>>) -> String {
 }
 
 /// A day that is only shown: checked, and kept as written.
-fn day_text(table: &mut Table<'_, '_>, key: &'static str) -> String {
-    table
-        .day(key)
-        .map(|day| humantime::format_rfc3339(days_after_epoch(day.value)).to_string())
-        .map_or_else(String::new, |text| text.split('T').next().unwrap_or_default().to_owned())
-}
-
-fn days_after_epoch(days: u64) -> std::time::SystemTime {
-    std::time::UNIX_EPOCH + std::time::Duration::from_secs(days.saturating_mul(86_400))
+fn shown_day(table: &mut Table<'_, '_>, key: &'static str) -> String {
+    table.day(key).map_or_else(String::new, |day| day_text(day.value))
 }
 
 /// What stands for the version of a file that gives none.

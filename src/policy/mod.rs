@@ -14,7 +14,7 @@
 //! 1. the data that matched: signature by name, by beginning (`mrz-*`), class, any;
 //! 2. the place that matched: country by code, set, exclusion only (`!@eea`), anywhere;
 //! 3. both facets named, one;
-//! 4. services named, none.
+//! 4. how much is said of services, source, peers, ports and purposes.
 //!
 //! A rule with several lists or items is as specific as the item that matched. Rules that are equally specific: the
 //! stricter verdict wins, then the stricter word (deny, allow-if-basis, report, allow), then the higher severity, then
@@ -41,7 +41,7 @@
 //!
 //! # What is not known
 //!
-//! An unknown location (`ZZ`) may be any country, an unread octet may be any data. A rule then matches *maybe*, and the
+//! An unknown location (`ZZ`) may be any country that the speed of light leaves (any at all without it), an unread octet may be any data. A rule then matches *maybe*, and the
 //! policy is followed through all that may be: verdicts that agree are the verdict, those that differ make it
 //! **undetermined**, with the gravest possible rule named. So a denial of any data to a place makes unread octets to
 //! that place undetermined (`opaque` on the rule says otherwise), and a denial of a set makes an unknown location
@@ -50,6 +50,9 @@
 //! location, unless `unknown_control = "undetermined"`. A service that the catalogue does not know is of no class.
 //! Without any policy all is undetermined.
 //!
+//! A location that sources claim and light rules out is judged as both, as claimed and as what is left, and **the stricter
+//! verdict holds**: whoever answered so soon may be a proxy that passes on to the claimed place.
+//!
 //! Findings below a rule's `min_level` are not its business: under the built-in policy `home` they are allowed and
 //! counted.
 
@@ -57,18 +60,24 @@ mod decide;
 mod file;
 mod remarks;
 mod sets;
+mod suspicion;
 #[cfg(test)]
 mod tests;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use decide::Policy;
 use file::{Basis, Exception, Mention, Pattern};
-use sets::{CountrySet, Sets};
+use sets::Sets;
+pub use suspicion::Sending;
+use ways::Ways;
 
 use crate::model::operator_file::{nearest_hint, quote};
-use crate::model::{Country, Crossing, Decision, PolicyFacts, Problem, RuleRef, Timestamp, Verdict};
+use crate::model::{
+    Countries, Country, Crossing, Decision, PolicyFacts, Problem, RuleRef, SuspicionRule, Timestamp, Verdict,
+};
 
 /// The built-in policies: name and TOML text, by name.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -77,16 +86,17 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("cn-pipl", include_str!("packs/cn-pipl.toml")),
     ("eu-gdpr", include_str!("packs/eu-gdpr.toml")),
     ("home", include_str!("packs/home.toml")),
+    ("in-dpdp", include_str!("packs/in-dpdp.toml")),
     ("jp-appi", include_str!("packs/jp-appi.toml")),
     ("kr-pipa", include_str!("packs/kr-pipa.toml")),
     ("project-texas", include_str!("packs/project-texas.toml")),
     ("ru-152fz", include_str!("packs/ru-152fz.toml")),
-    ("sa-pdpl", include_str!("packs/sa-pdpl.toml")),
-    ("tr-kvkk", include_str!("packs/tr-kvkk.toml")),
+    ("sa", include_str!("packs/sa.toml")),
+    ("tr", include_str!("packs/tr.toml")),
     ("uk-gdpr", include_str!("packs/uk-gdpr.toml")),
     ("us-dsp", include_str!("packs/us-dsp.toml")),
     ("us-padfa", include_str!("packs/us-padfa.toml")),
-    ("vn-pdpl", include_str!("packs/vn-pdpl.toml")),
+    ("vn", include_str!("packs/vn.toml")),
 ];
 
 /// Several policies that judge together. Immutable: share it in an `Arc`, replace it whole.
@@ -99,6 +109,8 @@ pub struct PolicySet {
     signatures: Vec<Mention>,
     services: Vec<Mention>,
     violable: Vec<Arc<RuleRef>>,
+    suspicions: Vec<Arc<RuleRef>>,
+    least_suspected: Option<u64>,
 }
 
 /// What a policy says of itself.
@@ -147,8 +159,9 @@ impl PolicySet {
         let sets = Sets::built_in(home);
         let mut problems = Vec::new();
         let mut set = Self::default();
-        let mut subjects = CountrySet::default();
+        let mut subjects = Countries::default();
         let mut specs = Vec::new();
+        let (mut hosts, mut purposes, mut roles) = (Vec::new(), Vec::new(), Vec::new());
         for (name, text) in files {
             let (file, found) = file::read(name, text, &sets);
             problems.extend(found);
@@ -157,6 +170,9 @@ impl PolicySet {
             set.signatures.extend(file.signatures);
             set.services.extend(file.services);
             subjects.extend(&file.subjects);
+            hosts.extend(file.hosts);
+            purposes.extend(file.purposes);
+            roles.extend(file.roles);
             specs.extend(file.policy.map(|policy| (name, policy)));
         }
         if subjects.is_empty()
@@ -164,8 +180,9 @@ impl PolicySet {
         {
             subjects.insert(home);
         }
+        let ways = Ways::new(hosts, purposes, &mut problems);
         let mut seen: BTreeMap<String, &String> = BTreeMap::new();
-        for (name, spec) in specs {
+        for (name, mut spec) in specs {
             if let Some(first) = seen.insert(spec.id.value.clone(), name)
                 && !spec.id.value.is_empty()
             {
@@ -173,13 +190,20 @@ impl PolicySet {
                 problems.push(Problem::line(name, spec.id.line, message));
             }
             let mut ids = BTreeSet::new();
-            for rule in &spec.rules {
-                let id = &rule.reference.rule;
+            let rules = spec.rules.iter().map(|rule| (rule.line, &rule.reference.rule));
+            let suspicions = spec.suspicions.iter().map(|suspicion| (suspicion.line, &suspicion.rule.rule.rule));
+            for (line, id) in rules.chain(suspicions) {
                 if !ids.insert(id.clone()) || id == "default" {
                     let why = if id == "default" { "is the name of the policy's default" } else { "is there twice" };
-                    problems.push(Problem::line(name, rule.line, format!("rule {} {why}", quote(id))));
+                    problems.push(Problem::line(name, line, format!("rule {} {why}", quote(id))));
                 }
             }
+            let known: BTreeSet<String> =
+                spec.rules.iter().map(|rule| format!("{}/{}", spec.id.value, rule.reference.rule)).collect();
+            // What binds others than the operator binds nobody here; an operator that says nothing may be any of them.
+            spec.rules.retain(|rule| {
+                roles.is_empty() || rule.roles.is_empty() || rule.roles.iter().any(|role| roles.contains(role))
+            });
             let applies = |rule: &file::RuleSpec| match &rule.subjects {
                 Some(of) if !subjects.is_empty() => of.meets(&subjects),
                 _ => true,
@@ -194,8 +218,7 @@ impl PolicySet {
                 rules: spec.rules.iter().filter(|rule| applies(rule)).count(),
                 rules_for_others: spec.rules.iter().filter(|rule| !applies(rule)).count(),
             });
-            let known: BTreeSet<String> = ids.iter().map(|id| format!("{}/{id}", spec.id.value)).collect();
-            set.policies.push(Policy::lower(spec, applies, known));
+            set.policies.push(Policy::lower(spec, applies, known, &ways, name, &mut problems));
         }
         set.check_exceptions(&mut problems);
         if !problems.is_empty() {
@@ -203,6 +226,9 @@ impl PolicySet {
         }
         set.violable = set.policies.iter().flat_map(Policy::violable).cloned().collect();
         set.violable.sort();
+        set.suspicions = set.policies.iter().flat_map(Policy::suspicions).cloned().collect();
+        set.suspicions.sort();
+        set.least_suspected = set.policies.iter().filter_map(Policy::least_suspected).min();
         Ok(set)
     }
 
@@ -246,6 +272,7 @@ impl PolicySet {
         PolicyFacts {
             versions: self.about.iter().map(|about| (about.id.clone(), about.version.clone())).collect(),
             thresholds: self.policies.iter().flat_map(Policy::thresholds).cloned().collect(),
+            suspicions: self.suspicions.clone(),
             exceptions: self.exceptions.iter().filter_map(lapses).collect(),
         }
     }
@@ -309,8 +336,25 @@ impl PolicySet {
         problems
     }
 
+    /// The fewest octets that a suspicion waits for; `None` without any.
+    pub fn least_suspected(&self) -> Option<u64> {
+        self.least_suspected
+    }
+
+    /// The suspicions that octets which nobody can read are about.
+    pub fn suspecting(&self, sending: &Sending<'_>) -> Vec<Arc<SuspicionRule>> {
+        self.policies.iter().flat_map(|policy| policy.suspecting(sending)).cloned().collect()
+    }
+
     /// Judges a crossing.
     pub fn decide(&self, crossing: &Crossing<'_>) -> Decision {
+        let decision = self.decide_at(crossing);
+        let Some(claimed) = crossing.claimed else { return decision };
+        let other = self.decide_at(&Crossing { location: claimed, feasible: None, claimed: None, ..*crossing });
+        stricter(decision, other)
+    }
+
+    fn decide_at(&self, crossing: &Crossing<'_>) -> Decision {
         if crossing.location == Country::LOCAL {
             return Decision { verdict: Verdict::Allowed, rule: None, matched: Vec::new(), counted: Vec::new() };
         }
@@ -336,6 +380,22 @@ impl PolicySet {
         decision.counted = counted;
         decision
     }
+}
+
+/// The stricter of two decisions, the first among equals, with all that matched in either.
+fn stricter(first: Decision, second: Decision) -> Decision {
+    let (mut strict, mild) = if gravity(&second) > gravity(&first) { (second, first) } else { (first, second) };
+    for id in mild.matched {
+        if !strict.matched.contains(&id) {
+            strict.matched.push(id);
+        }
+    }
+    for rule in mild.counted {
+        if !strict.counted.iter().any(|known| Arc::ptr_eq(known, &rule)) {
+            strict.counted.push(rule);
+        }
+    }
+    strict
 }
 
 fn gravity(decision: &Decision) -> (Verdict, Option<crate::model::Severity>) {

@@ -24,6 +24,9 @@ pub(super) fn remarks(files: &[(String, String)], home: Option<Country>, now: Ti
         for rule in policy.rules.iter().filter(|rule| rule.span.is_over(now.nanos())) {
             over(rule.line, format!("rule {} holds no longer", quote(&rule.reference.rule)));
         }
+        for suspicion in policy.suspicions.iter().filter(|suspicion| suspicion.span.is_over(now.nanos())) {
+            over(suspicion.line, format!("suspicion {} holds no longer", quote(&suspicion.rule.rule.rule)));
+        }
         remarks.extend(never_deciding(name, &policy));
     }
     remarks.sort();
@@ -74,6 +77,8 @@ impl Extent<'_> {
             && own.span.covers(others.span)
             && own.subjects.is_none_or(|subjects| Some(subjects) == others.subjects)
             && own.facets == others.facets
+            && own.way.is_same(&others.way)
+            && (own.roles.is_empty() || own.roles == others.roles)
             && own.services.is_empty() == others.services.is_empty()
             && others.services.iter().all(|service| own.services.contains(service))
             && data_kinds(own) == data_kinds(others)

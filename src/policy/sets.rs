@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::Country;
 use crate::model::operator_file::{At, OperatorFile, country_code, nearest_hint, quote};
-
-const LETTERS: usize = 26;
-const WORDS: usize = (LETTERS * LETTERS).div_ceil(64);
+use crate::model::{Countries, Country};
 
 /// Whether something holds, over all that the crossing may turn out to be. Ordered: `min` is "and", `max` is "or"
 /// (Kleene).
@@ -26,63 +23,9 @@ impl From<bool> for Holds {
     }
 }
 
-/// A set of two-letter codes, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CountrySet([u64; WORDS]);
-
-/// Word and mask of a code's bit; `None` for `local`, which is in no set.
-fn bit(country: Country) -> Option<(usize, u64)> {
-    let &[a, b] = country.as_str().as_bytes() else { return None };
-    let at = usize::from(a.wrapping_sub(b'A')) * LETTERS + usize::from(b.wrapping_sub(b'A'));
-    Some((at / 64, 1 << (at % 64)))
-}
-
-impl CountrySet {
-    pub(super) fn insert(&mut self, country: Country) {
-        if let Some((word, mask)) = bit(country)
-            && let Some(word) = self.0.get_mut(word)
-        {
-            *word |= mask;
-        }
-    }
-
-    pub(super) fn contains(&self, country: Country) -> bool {
-        bit(country).is_some_and(|(word, mask)| self.0.get(word).is_some_and(|word| word & mask != 0))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    pub(super) fn extend(&mut self, other: &Self) {
-        for (word, more) in self.0.iter_mut().zip(other.0) {
-            *word |= more;
-        }
-    }
-
-    fn without(mut self, other: &Self) -> Self {
-        for (word, less) in self.0.iter_mut().zip(other.0) {
-            *word &= !less;
-        }
-        self
-    }
-
-    /// Every code but those, and but `ZZ`: of an unknown place nobody knows whether it is outside.
-    fn complement(&self) -> Self {
-        let mut unknown = Self::default();
-        unknown.insert(Country::UNKNOWN);
-        Self([u64::MAX; WORDS]).without(self).without(&unknown)
-    }
-
-    /// Whether two sets share a member.
-    pub(super) fn meets(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).any(|(a, b)| a & b != 0)
-    }
-}
-
 /// Where a rule applies: the members of a set, or anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Places(Option<CountrySet>);
+pub(super) struct Places(Option<Countries>);
 
 impl Places {
     /// Anywhere, known or not.
@@ -93,17 +36,20 @@ impl Places {
         match (&self.0, &others.0) {
             (_, None) => true,
             (None, Some(_)) => false,
-            (Some(own), Some(all)) => own.0.iter().zip(all.0).all(|(part, whole)| part & !whole == 0),
+            (Some(own), Some(all)) => own.is_within(all),
         }
     }
 
-    /// Whether a place is one of them. An unknown place may be any, unless the set names `ZZ` itself.
-    pub(super) fn hold(&self, country: Country) -> Holds {
-        match &self.0 {
-            None => Holds::Yes,
-            Some(set) if set.contains(country) => Holds::Yes,
-            Some(set) if !country.is_known() && !set.is_empty() => Holds::Maybe,
-            Some(_) => Holds::No,
+    /// Whether a place is one of them. An unknown place may be any that is `feasible`, and any at all if nothing is known of
+    /// it, unless the set names `ZZ` itself.
+    pub(super) fn hold(&self, country: Country, feasible: Option<&Countries>) -> Holds {
+        match (&self.0, feasible) {
+            (None, _) => Holds::Yes,
+            (Some(set), _) if set.contains(country) => Holds::Yes,
+            (Some(set), _) if country.is_known() || set.is_empty() => Holds::No,
+            (Some(set), Some(feasible)) if !feasible.meets(set) => Holds::No,
+            (Some(set), Some(feasible)) if feasible.is_within(set) => Holds::Yes,
+            (Some(_), _) => Holds::Maybe,
         }
     }
 }
@@ -112,9 +58,9 @@ impl Places {
 /// negated item names.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct PlaceList {
-    countries: CountrySet,
-    sets: CountrySet,
-    negated: CountrySet,
+    countries: Countries,
+    sets: Countries,
+    negated: Countries,
     has_positive: bool,
     has_negated: bool,
 }
@@ -152,7 +98,7 @@ impl PlaceList {
 
 /// Sets by name.
 #[derive(Clone)]
-pub(super) struct Sets(BTreeMap<String, CountrySet>);
+pub(super) struct Sets(BTreeMap<String, Countries>);
 
 impl Sets {
     /// The built-in sets, with `@home` where a home is given.
@@ -164,7 +110,7 @@ impl Sets {
         }
         debug_assert_eq!(file.into_problems(), []);
         if let Some(home) = home {
-            let mut set = CountrySet::default();
+            let mut set = Countries::default();
             set.insert(home);
             sets.0.insert("home".to_owned(), set);
         }
@@ -201,7 +147,7 @@ impl Sets {
                 Some(rest) => (true, rest),
                 None => (false, value.as_str()),
             };
-            let mut set = CountrySet::default();
+            let mut set = Countries::default();
             if let Some(set_name) = name.strip_prefix('@') {
                 match self.0.get(set_name) {
                     Some(known) => set = *known,
@@ -258,15 +204,28 @@ mod tests {
     }
 
     fn hold(items: &[&str], country: &str) -> Holds {
-        places(items).hold(country.parse().unwrap())
+        places(items).hold(country.parse().unwrap(), None)
     }
 
     #[test]
     fn the_built_in_sets_have_the_members_that_the_law_names() {
         for (set, members) in [("eu27", 27), ("eea", 30), ("gdpr-area", 37), ("us-countries-of-concern", 8)] {
             let set = Sets::built_in(None).0[set];
-            assert_eq!(set.0.iter().map(|word| word.count_ones()).sum::<u32>(), members);
+            assert_eq!(set.len(), members);
         }
+    }
+
+    #[test]
+    fn what_may_still_be_decides_for_the_unknown() {
+        let unknown = |items: &[&str], feasible: &[&str]| {
+            let mut left = Countries::default();
+            feasible.iter().for_each(|code| left.insert(code.parse().unwrap()));
+            places(items).hold(Country::UNKNOWN, Some(&left))
+        };
+        assert_eq!(unknown(&["@us-countries-of-concern"], &["US", "CA"]), Holds::No);
+        assert_eq!(unknown(&["!@us-countries-of-concern"], &["US", "CA"]), Holds::Yes);
+        assert_eq!(unknown(&["CU", "KP"], &["US", "CU"]), Holds::Maybe);
+        assert_eq!(unknown(&["ZZ"], &["US", "CU"]), Holds::Yes);
     }
 
     #[test]

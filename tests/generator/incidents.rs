@@ -3,6 +3,8 @@
 
 use std::io::Write as _;
 
+use borderpost::scan::{Catalogue, WatchBuilder, WatchKey, WatchSpec};
+
 use super::demo::{BARCODE, at, exchange, look_up, ok, post};
 use super::net::Recorder;
 use super::{Made, jpeg};
@@ -26,6 +28,8 @@ pub fn captures() -> Vec<Made> {
         Made { name: "2-group-message-to-lark/capture.pcap", octets: group_message() },
         Made { name: "3-query-from-china/capture.pcap", octets: query_from_china() },
         Made { name: "4-watched-persons-in-logs/capture.pcap", octets: logs_abroad() },
+        Made { name: "4-watched-persons-in-logs/watched.watch", octets: watched() },
+        Made { name: "4-watched-persons-in-logs/watched.key", octets: WATCH_KEY.to_vec() },
         Made { name: "5-backup-after-deletion-date/until-deletion/capture.pcap", octets: backup(DELETION_DAY) },
         Made { name: "5-backup-after-deletion-date/one-day-after/capture.pcap", octets: backup(DELETION_DAY + DAY) },
     ]
@@ -219,8 +223,29 @@ fn query_from_china() -> Vec<u8> {
     net.into_pcap()
 }
 
-/// The addresses of the two persons of incident 4: RFC 3849 and RFC 5737 keep them for documentation.
+/// The addresses of the two persons of incident 4: RFC 5737 keeps them for documentation.
 pub const WATCHED: [&str; 2] = ["192.0.2.77", "192.0.2.201"];
+/// Printed here, so no secret: the case shows how a list works, and its persons are made up.
+const WATCH_KEY: &[u8; 32] = b"a key that everyone may know: 32";
+
+/// The list of the two, as `borderpost fingerprint --list watched-persons --primary ip=ipv4-datum --label-column id` makes it.
+fn watched() -> Vec<u8> {
+    let spec = WatchSpec {
+        list: "watched-persons".to_owned(),
+        epoch: 1,
+        primaries: vec![("ip".to_owned(), "ipv4-datum".to_owned())],
+        label: Some("id".to_owned()),
+        ..WatchSpec::default()
+    };
+    let catalogue = Catalogue::load(&[]).expect("the built-in signatures");
+    let key = WatchKey::new(WATCH_KEY).expect("32 octets");
+    let mut list = WatchBuilder::new(&catalogue, &key, &spec, &["id", "ip"]).expect("a list");
+    for (id, ip) in ["w-1", "w-2"].into_iter().zip(WATCHED) {
+        list.row(|column| [id, ip][column].as_bytes()).expect("a row");
+    }
+    list.finish().0
+}
+
 const LOG_LINES: usize = 60;
 
 /// (4) Access logs go to a collector in China; two of the readers are journalists.

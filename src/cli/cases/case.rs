@@ -26,6 +26,8 @@ pub(super) struct Expectation {
     pub(super) egress: Vec<WantedEgress>,
     pub(super) undetermined: Vec<WantedUndetermined>,
     pub(super) notices: Vec<WantedNotice>,
+    /// As violations: all there are.
+    pub(super) suspicions: Vec<Wanted>,
 }
 
 /// One end of a flow: an address, with a port or with any.
@@ -104,6 +106,7 @@ impl Case {
             findings: root.tables("finding").into_iter().map(|table| wanted(table, false)).collect(),
             egress: root.tables("egress").into_iter().map(egress).collect(),
             undetermined: root.tables("undetermined").into_iter().map(undetermined).collect(),
+            suspicions: root.tables("suspicion").into_iter().map(|table| wanted(table, true)).collect(),
             notices: root.tables("notice").into_iter().map(notice).collect(),
         };
         root.finish();

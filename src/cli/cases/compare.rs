@@ -22,6 +22,7 @@ pub(super) struct Replayed {
     violations: Vec<Happened>,
     findings: Vec<Happened>,
     notices: Vec<String>,
+    suspicions: Vec<Happened>,
 }
 
 impl Replayed {
@@ -35,6 +36,10 @@ impl Replayed {
             (EventBody::Finding(finding), Some(flow)) => {
                 self.findings.push(Happened { rule: None, finding: Some(finding), flow });
             }
+            (EventBody::Suspicion(suspicion), Some(flow)) => {
+                let rule = Some(format!("{}/{}", suspicion.rule.policy, suspicion.rule.rule));
+                self.suspicions.push(Happened { rule, finding: None, flow });
+            }
             (EventBody::Notice(text), _) => self.notices.push(text),
             _ => {}
         }
@@ -46,6 +51,7 @@ impl Expectation {
     pub(super) fn differences(&self, replayed: &Replayed, counts: &Counts) -> Vec<String> {
         let mut lines = Vec::new();
         compare(&self.violations, &replayed.violations, "violation", true, &mut lines);
+        compare(&self.suspicions, &replayed.suspicions, "suspicion", true, &mut lines);
         compare(&self.findings, &replayed.findings, "finding", false, &mut lines);
         lines.extend(self.egress.iter().filter_map(|wanted| egress(wanted, counts)));
         lines.extend(self.undetermined.iter().filter_map(|wanted| undetermined(wanted, counts)));

@@ -148,7 +148,7 @@ impl Recent {
         let list = match body {
             EventBody::Flow => &mut self.flows,
             EventBody::Violation { .. } => &mut self.violations,
-            EventBody::Finding(_) | EventBody::Notice(_) => return,
+            EventBody::Finding(_) | EventBody::Suspicion(_) | EventBody::Notice(_) => return,
         };
         if list.len() == RECENT_MAX {
             list.pop_front();

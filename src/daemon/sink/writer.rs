@@ -76,7 +76,7 @@ impl Line {
         let kind = match &event.body {
             EventBody::Flow => LineKind::Flow,
             EventBody::Finding(_) => LineKind::Finding,
-            EventBody::Notice(_) => LineKind::Notice,
+            EventBody::Suspicion(_) | EventBody::Notice(_) => LineKind::Notice,
             EventBody::Violation { rule, .. } => LineKind::Violation(rule.severity),
         };
         Some(Self { time: event.time, kind, json })

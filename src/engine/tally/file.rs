@@ -6,18 +6,26 @@
 //!     signature (2 + n)  kind (1)
 //!       0: number of tags (4), each: tag (8), day since 1970 (2), in order
 //!       1: number of months (1), each: month since 1970 (2), registers (4096)
+//! number of sums for suspicions (4)
+//!   day since 1970 (2)  rule (2 + n)  group (2 + n)  octets unread (8), out (8), in (8)  told and new (1)
+//! number of rules that know destinations (4)
+//!   rule (2 + n)  first day (2)  number of destinations (4), each: digest (8), last day (2), in order
 //! SHA-256 of all before (32)
 //! ```
+//!
+//! Version 1 ends before the sums.
 
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
 use super::seen::{EXACT_MAX, Estimate, Exact, REGISTERS, Seen};
+use super::suspect::{KNOWN_MAX, Known, SUMS_MAX, Sum, Suspects};
 use super::{Group, Tallies};
 use hashbrown::HashMap;
 
-const MAGIC: &[u8; 20] = b"borderpost counts 1\n";
+const MAGIC: &[u8; 20] = b"borderpost counts 2\n";
+const MAGIC_1: &[u8; 20] = b"borderpost counts 1\n";
 const SUM_BYTES: usize = 32;
 /// The longest window and a leap day: what is older counts for no rule.
 const DAYS_KEPT: u16 = 367;
@@ -86,6 +94,26 @@ impl Tallies {
                 }
             }
         }
+        out.extend((self.suspects.sums.len() as u32).to_le_bytes());
+        for ((day, rule, group), sum) in &self.suspects.sums {
+            out.extend(day.to_le_bytes());
+            text(&mut out, rule);
+            text(&mut out, group);
+            [sum.unread, sum.bytes_out, sum.bytes_in].iter().for_each(|octets| out.extend(octets.to_le_bytes()));
+            out.push(u8::from(sum.told) | u8::from(sum.new) << 1);
+        }
+        out.extend((self.suspects.known.len() as u32).to_le_bytes());
+        for (rule, known) in &self.suspects.known {
+            text(&mut out, rule);
+            out.extend(known.since.to_le_bytes());
+            let mut last: Vec<_> = known.last.iter().collect();
+            last.sort_unstable();
+            out.extend((last.len() as u32).to_le_bytes());
+            for (digest, day) in last {
+                out.extend(digest.to_le_bytes());
+                out.extend(day.to_le_bytes());
+            }
+        }
         let sum = Sha256::digest(&out);
         out.extend(sum);
         out
@@ -102,7 +130,8 @@ impl Tallies {
             return Err(TallyError::Damaged);
         }
         let mut reader = Reader(content);
-        if reader.take(MAGIC.len())? != MAGIC {
+        let magic = reader.take(MAGIC.len())?;
+        if magic != MAGIC && magic != MAGIC_1 {
             return Err(TallyError::Damaged);
         }
         if reader.take(16)? != key_check(key) {
@@ -127,6 +156,9 @@ impl Tallies {
             }
             tallies.groups.insert(key, group);
         }
+        if magic == MAGIC {
+            tallies.suspects = reader.suspects()?;
+        }
         if reader.0.is_empty() { Ok(tallies) } else { Err(TallyError::Damaged) }
     }
 }
@@ -150,6 +182,33 @@ impl<'a> Reader<'a> {
 
     fn u32(&mut self) -> Result<u32, TallyError> {
         self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, TallyError> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    fn suspects(&mut self) -> Result<Suspects, TallyError> {
+        let mut suspects = Suspects::default();
+        for _ in 0..self.u32()? {
+            let key = (self.u16()?, self.text()?, self.text()?);
+            let (unread, bytes_out, bytes_in) = (self.u64()?, self.u64()?, self.u64()?);
+            let [flags] = self.array()?;
+            suspects.sums.insert(key, Sum { unread, bytes_out, bytes_in, told: flags & 1 != 0, new: flags & 2 != 0 });
+        }
+        for _ in 0..self.u32()? {
+            let rule = self.text()?;
+            let mut known = Known { since: self.u16()?, ..Known::default() };
+            for _ in 0..self.u32()? {
+                known.last.insert(self.u64()?, self.u16()?);
+            }
+            suspects.known.insert(rule, known);
+        }
+        let remembered: usize = suspects.known.values().map(|known| known.last.len()).sum();
+        if suspects.sums.len() > SUMS_MAX || remembered > KNOWN_MAX {
+            return Err(TallyError::Damaged);
+        }
+        Ok(suspects)
     }
 
     fn text(&mut self) -> Result<String, TallyError> {

@@ -13,6 +13,7 @@
 mod day;
 mod file;
 mod seen;
+mod suspect;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,8 @@ use crate::model::{
 
 pub use file::TallyError;
 use seen::{Room, Seen, Stored};
+pub(super) use suspect::Sent;
+use suspect::Suspects;
 
 /// Limit of tags and groups, by its name among the limits reached.
 pub(super) const TAGS: &str = "count_tags";
@@ -45,6 +48,8 @@ pub(super) enum LaneEvent {
     Event(Event),
     /// A finding that rules with thresholds are about.
     Counted(Box<CountedFinding>),
+    /// What a flow sent, for rules that suspect.
+    Sent(Box<Sent>),
     /// Octets of a flow that had such findings.
     Settled {
         flow_id: u64,
@@ -100,11 +105,12 @@ struct Broken {
     bytes: u64,
 }
 
-/// Everything counted for thresholds. Can be written and read again, so that a restart forgets nobody.
+/// Everything counted for thresholds and suspicions. Can be written and read again, so that a restart forgets nobody.
 #[derive(Default)]
 pub struct Tallies {
     groups: BTreeMap<Key, Group>,
     room: Room,
+    suspects: Suspects,
     /// Flows that broke a threshold, by flow id.
     broken: HashMap<u64, Broken>,
     /// The flow whose event comes next, if it broke a threshold.
@@ -140,6 +146,7 @@ impl Tallies {
                 out(event);
             }
             LaneEvent::Counted(counted) => self.count(&counted, out),
+            LaneEvent::Sent(sent) => self.suspects.add(&sent, &mut self.counts, out),
             LaneEvent::Settled { flow_id, to, verdict, bytes, ended } => {
                 self.settle(flow_id, to, verdict, bytes, ended);
             }
@@ -164,7 +171,7 @@ impl Tallies {
                     rule.over,
                     rule.unit,
                     rule.window,
-                    group_text(rule, counted),
+                    group_text(&rule.group, counted.sender, counted.to, view),
                 );
                 out(Event { time: *time, flow: Some(view.clone()), body: EventBody::Notice(text) });
             }
@@ -194,7 +201,10 @@ impl Tallies {
 
     /// Adds a tag; the count of its group before and after.
     fn add(&mut self, rule: &CountRule, counted: &CountedFinding, tag: u64, today: u16, first_day: u16) -> (u64, u64) {
-        let key = (format!("{}/{}", rule.rule.policy, rule.rule.rule), group_text(rule, counted));
+        let key = (
+            format!("{}/{}", rule.rule.policy, rule.rule.rule),
+            group_text(&rule.group, counted.sender, counted.to, &counted.view),
+        );
         if self.groups.len() >= GROUPS_MAX && !self.groups.contains_key(&key) {
             *self.counts.limits_reached.entry(TAGS).or_default() += 1;
             return (0, 0);
@@ -231,7 +241,7 @@ impl Tallies {
 
     /// Only what thresholds rest on, as a file keeps it.
     pub(super) fn without_counts(self) -> Self {
-        Self { groups: self.groups, room: self.room, ..Self::default() }
+        Self { groups: self.groups, room: self.room, suspects: self.suspects, ..Self::default() }
     }
 
     /// What thresholds add to the counts of the lanes.
@@ -259,15 +269,15 @@ pub(super) fn counts_for(rule: &CountRule, class: DataClass) -> bool {
 }
 
 /// The group of a crossing: what is counted together.
-fn group_text(rule: &CountRule, counted: &CountedFinding) -> String {
-    if rule.group.is_empty() {
+fn group_text(group: &[CountGroup], sender: IpAddr, to: Jurisdiction, view: &FlowView) -> String {
+    if group.is_empty() {
         return "all recipients together".to_owned();
     }
-    let parts = rule.group.iter().map(|by| match by {
-        CountGroup::Sender => format!("from {}", counted.sender),
-        CountGroup::Recipient => recipient(&counted.view),
-        CountGroup::Location => format!("location {}", counted.to.location),
-        CountGroup::Control => format!("control {}", counted.to.control),
+    let parts = group.iter().map(|by| match by {
+        CountGroup::Sender => format!("from {sender}"),
+        CountGroup::Recipient => recipient(view),
+        CountGroup::Location => format!("location {}", to.location),
+        CountGroup::Control => format!("control {}", to.control),
     });
     parts.collect::<Vec<_>>().join(", ").chars().take(GROUP_CHARS_MAX).collect()
 }

@@ -52,6 +52,7 @@ fn view(recipient: &str) -> Arc<FlowView> {
         destination: Arc::new(Destination {
             location: country,
             control: country,
+            claimed: None,
             asn: None,
             as_org: None,
             operator: Some(recipient.into()),

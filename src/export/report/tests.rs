@@ -10,6 +10,7 @@ fn flow(from: u32, name: &str) -> Arc<FlowView> {
     let destination = Destination {
         location: Country::UNKNOWN,
         control: Country::UNKNOWN,
+        claimed: None,
         asn: None,
         as_org: Some("<i>Org & Sons</i>".into()),
         operator: None,
