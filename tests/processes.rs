@@ -195,7 +195,9 @@ fn events_tell_the_process_even_of_short_lived_ones() {
         .count();
     assert_eq!(wrong, 0, "a process that did not send it is named");
     let held: Vec<_> = outbound.iter().filter(|flow| flow["process"]["pid"] == held_pid).collect();
-    assert_eq!(held.len(), 1);
+    let unnamed =
+        outbound.iter().filter(|flow| flow["process"]["pid"].is_null()).map(|flow| flow["process"].to_string());
+    assert_eq!(held.len(), 1, "{held_pid}: {:?}", unnamed.collect::<Vec<_>>());
     assert_eq!(held[0]["process"]["uid"], 65533);
     let inbound: Vec<&&Value> = flows.iter().filter(|flow| flow["src_port"] == 8081).collect();
     assert_eq!(inbound.len(), 1, "{flows:?}");

@@ -21,7 +21,7 @@ mod sockets;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -108,9 +108,10 @@ impl Known {
         match socket.remote {
             Some(remote) => {
                 let key = (socket.proto, socket.local, remote);
-                // That a socket was closed meanwhile does not undo what was known of it: who listened, at least.
-                if entry.view.pid.is_none()
-                    && let Some(known) = self.connections.get_mut(&key).filter(|known| known.view.pid.is_some())
+                // That a socket was closed meanwhile does not undo what was known of it.
+                if let Some(known) = self.connections.get_mut(&key)
+                    && known.view.pid.is_some()
+                    && known.view.quality < entry.view.quality
                 {
                     known.last_seen_s = now_s;
                     return;
@@ -242,8 +243,17 @@ impl Search {
             let place = self.again.partition_point(|(other, ..)| *other <= at);
             self.again.insert(place, (at, times + 1, key));
         }
-        if times == 0 || accepted {
-            // A listener stands for the connection until that has a process of its own.
+        let mut socket = socket;
+        if !accepted && times == ACCEPTED_AFTER.len() {
+            // It was over before it could be looked at: whoever listens there, if anybody does, had it.
+            let anyone = match local.0 {
+                IpAddr::V4(_) => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+                IpAddr::V6(_) => (IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
+            };
+            socket = self.sockets.ask(proto, local, anyone)?.unwrap_or(socket);
+        }
+        // A listener stands for the connection until that has a process of its own. What is neither is still being opened.
+        if accepted || socket.remote.is_none() || times == ACCEPTED_AFTER.len() {
             self.wait_for_owner(Socket { remote: Some(remote), local, ..socket });
         }
         Ok(())
