@@ -144,7 +144,7 @@ fn listening(live: &LiveSettings, web: &WebConfig) -> Finding {
     match TcpListener::bind(address) {
         Err(error) => Problem(format!("cannot listen at {address}: {error}"), "another web-listen-address".to_owned()),
         Ok(_) if !(address.ip().is_loopback() || web.is_tls() && web.asks()) => Warning(
-            format!("{address} can be reached by others, without TLS or without a password"),
+            format!("{address} can be reached by others, and there is neither TLS nor a password, or only one of them"),
             "listen on loopback, or give both in web-config-file (docs/daemon.md)".to_owned(),
         ),
         Ok(_) => Well(format!("the web can be served at {address}")),

@@ -107,8 +107,16 @@ impl Known {
         let entry = Entry { view, first_seen_s: now_s, last_seen_s: now_s };
         match socket.remote {
             Some(remote) => {
+                let key = (socket.proto, socket.local, remote);
+                // That a socket was closed meanwhile does not undo what was known of it: who listened, at least.
+                if entry.view.pid.is_none()
+                    && let Some(known) = self.connections.get_mut(&key).filter(|known| known.view.pid.is_some())
+                {
+                    known.last_seen_s = now_s;
+                    return;
+                }
                 make_room(&mut self.connections, now_s);
-                self.connections.insert((socket.proto, socket.local, remote), entry);
+                self.connections.insert(key, entry);
             }
             None => {
                 make_room(&mut self.ports, now_s);
