@@ -107,6 +107,8 @@ def history(stack):
     recorded = [("borderpost:undetermined:ratio_rate1h", demo, 0.01),
                 ("borderpost:location_first_seen:timestamp_seconds", 'dst_location="US"', moments[0]),
                 ("borderpost:location_first_seen:timestamp_seconds", 'dst_location="DE"', moments[0]),
+                # The demo comes near its threshold once, and may do so before it is scraped.
+                ("borderpost_threshold_near_total", f'policy="acme",rule="customer-list",{demo}', 0),
                 # A sensor that was taken away half an hour ago, and the policy before it changed.
                 ("borderpost_build_info", 'job="borderpost",instance="gone:9477",version="0"', 1)]
     for name, labels, value in recorded:

@@ -123,7 +123,9 @@ fn packets_larger_than_the_link_are_read_whole() {
     let Some(net) = Net::new() else { return };
     fs::write(net.path("c.toml"), format!("snaplen = 262144\n{CONFIG}")).expect("written");
     for (round, size) in [65_536, 180_000].into_iter().enumerate() {
-        let big = [("here", "mon0"), ("there", "far0")].iter().all(|(side, link)| {
+        // 64 KiB is what links do unasked; more is BIG TCP, which old kernels and old tools lack.
+        let big = size <= 65_536
+            || [("here", "mon0"), ("there", "far0")].iter().all(|(side, link)| {
             let namespace = if *side == "here" { &net.here } else { &net.there };
             succeeds(&format!(
                 "ip -n {namespace} link set {link} gso_max_size {size} gro_max_size {size} gso_ipv4_max_size {size} gro_ipv4_max_size {size}"

@@ -1,5 +1,5 @@
 //! Dashboards and alerts are tested like code: they are what their source says, name only what exists, say what to do, and answer when they
-//! are asked by a real Prometheus (`dashboards/prove.py`). Says so where a tool is missing; `.ci/install` installs all but npm.
+//! are asked by a real Prometheus (`dashboards/prove.py`). Says so where a tool is missing; `.ci/install` installs them.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
