@@ -4,7 +4,7 @@
 //! **When the queue is full**, or a sink cannot be written, an event waits in a file of bounded size if there is one ([`spill`]). Else, or when
 //! that is full too, it is dropped and counted for that sink (`event_sink_dropped_total{sink}`): counts go on, capture goes on.
 //!
-//! **When a line is safe.** Lines are handed to the kernel when the queue is empty or after [`writer::FLUSH_AFTER`]; what a sink does with
+//! **When a line is safe.** Lines are handed to the kernel when the queue is empty or after 200 ms; what a sink does with
 //! them from there stands with the sink. A process that is killed loses what is queued and what was written since the last flush.
 
 mod file;
