@@ -342,16 +342,16 @@ impl Judge {
         let to = judged.to();
         let data =
             CrossingData { signature: &finding.signature, class: finding.class, level, subject: finding.subject };
-        let decision = self.decide(flow, out, judged, Some(data));
         let ledger = live.ledger.get_or_insert_default();
+        let decision = ledger.decided.recall(judged, self.now, &data, || self.decide(flow, out, judged, Some(data)));
         ledger.worst = ledger.worst.max(Some(decision.verdict));
         let key = FindingKey { signature: finding.signature.clone(), class: finding.class, to };
         count(&mut ledger.findings, key);
-        let broken = decision.rule.filter(|_| decision.verdict == Verdict::Violation);
+        let broken = decision.rule.clone().filter(|_| decision.verdict == Verdict::Violation);
         if let Some(rule) = &broken {
             count(&mut ledger.violations, ViolationKey { rule: rule.clone(), to, class: Some(finding.class) });
         }
-        let counted: Vec<_> = decision.counted.into_iter().filter(|rule| counts_for(rule, finding.class)).collect();
+        let counted: Vec<_> = decision.counted.iter().filter(|rule| counts_for(rule, finding.class)).cloned().collect();
         ledger.counted |= !counted.is_empty();
         let reported = ledger.reported < self.limits.findings_per_flow_max;
         if reported {
@@ -382,7 +382,8 @@ impl Judge {
             self.say(LaneEvent::Counted(Box::new(counted)));
         }
         if let Some(rule) = broken.filter(|_| reported) {
-            self.push(Some(view), EventBody::Violation { rule, matched: decision.matched, finding: Some(finding) });
+            let matched = decision.matched.clone();
+            self.push(Some(view), EventBody::Violation { rule, matched, finding: Some(finding) });
         }
     }
 

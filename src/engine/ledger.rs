@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::decided::Decided;
 use super::persons::Persons;
 use crate::model::{
     Countries, Destination, EgressCounts, EvidenceSource, FindingKey, Inspection, Jurisdiction, Place, Tally,
@@ -36,6 +37,8 @@ pub(super) struct Ledger {
     pub(super) findings: Vec<Entry<FindingKey>>,
     pub(super) violations: Vec<Entry<ViolationKey>>,
     pub(super) worst: Option<Verdict>,
+    /// What policy said of its data.
+    pub(super) decided: Decided,
     /// Whether a violation by octets that cannot be read was reported.
     pub(super) unread_reported: bool,
     /// Persons told apart.

@@ -24,6 +24,7 @@
 //! therefore shown to all lanes; those that do not own the flow only learn names.
 
 mod batch;
+mod decided;
 mod document;
 mod facts;
 mod judge;

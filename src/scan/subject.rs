@@ -9,6 +9,10 @@
 //! | telephone numbers | the country code; the area code in the North American plan |
 //! | fields of residence, nationality, account region | the code in them |
 
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+
 use super::signature::Signature;
 use crate::model::{Country, ISO_3166_ALPHA_2, is_assigned};
 
@@ -49,6 +53,15 @@ const DIALLING: &str = "\
     690=TK 691=FM 692=MH 7=RU 76=KZ 77=KZ 81=JP 82=KR 84=VN 850=KP 852=HK 853=MO 855=KH 856=LA 86=CN 880=BD \
     886=TW 90=TR 91=IN 92=PK 93=AF 94=LK 95=MM 960=MV 961=LB 962=JO 963=SY 964=IQ 965=KW 966=SA 967=YE 968=OM \
     970=PS 971=AE 972=IL 973=BH 974=QA 975=BT 976=MN 977=NP 98=IR 992=TJ 993=TM 994=AZ 995=GE 996=KG 998=UZ";
+
+/// Digits of the longest prefix in [`DIALLING`].
+const PREFIX_MAX: usize = 4;
+
+/// [`DIALLING`], ready for looking up.
+static COUNTRY_BY_PREFIX: LazyLock<HashMap<&[u8], Country>> = LazyLock::new(|| {
+    let entries = DIALLING.split_ascii_whitespace().filter_map(|entry| entry.split_once('='));
+    entries.filter_map(|(prefix, country)| Some((prefix.as_bytes(), country.parse().ok()?))).collect()
+});
 
 /// Issuers that are not of a US state, district or federal body (AAMVA's list, signatures reference, section 5).
 const ISSUERS: [(&str, &[u32]); 7] = [
@@ -120,10 +133,8 @@ fn issuer(value: &[u8]) -> Option<Country> {
 fn dialling(value: &[u8]) -> Option<Country> {
     let digits = digits(value);
     let digits = digits.strip_prefix(b"00").unwrap_or(&digits);
-    let fits = |entry: &&str| entry.split_once('=').is_some_and(|(prefix, _)| digits.starts_with(prefix.as_bytes()));
-    let longest = DIALLING.split_ascii_whitespace().filter(fits).max_by_key(|entry| entry.len())?;
-    let (_, country) = longest.split_once('=')?;
-    country.parse().ok().filter(|country: &Country| country.is_known())
+    let country = (1..=PREFIX_MAX).rev().find_map(|len| COUNTRY_BY_PREFIX.get(digits.get(..len)?))?;
+    Some(*country).filter(|country| country.is_known())
 }
 
 #[cfg(test)]
@@ -135,7 +146,7 @@ mod tests {
         assert_eq!(ALPHA_3.split_ascii_whitespace().count(), ISO_3166_ALPHA_2.split_ascii_whitespace().count());
         for entry in DIALLING.split_ascii_whitespace() {
             let (prefix, country) = entry.split_once('=').unwrap();
-            assert!(prefix.bytes().all(|b| b.is_ascii_digit()), "{entry}");
+            assert!(prefix.bytes().all(|b| b.is_ascii_digit()) && prefix.len() <= PREFIX_MAX, "{entry}");
             assert!(country == "ZZ" || is_assigned(country.parse().unwrap()), "{entry}");
         }
     }

@@ -5,7 +5,7 @@ use crate::model::{CountWindow, Timestamp};
 const NANOS_PER_DAY: u64 = 86_400 * 1_000_000_000;
 
 /// Days since 1970-01-01, UTC; the last one that fits (in 2149) stands for all later ones.
-pub(super) fn of(time: Timestamp) -> u16 {
+pub(in crate::engine) fn of(time: Timestamp) -> u16 {
     u16::try_from(time.nanos() / NANOS_PER_DAY).unwrap_or(u16::MAX)
 }
 

@@ -10,7 +10,7 @@
 //! Memory: exact to a million tags a group and signature (at most 24 MB each), four million in all; above a million a set becomes
 //! an estimate. What finds no room is counted as a limit reached.
 
-mod day;
+pub(super) mod day;
 mod file;
 mod seen;
 mod suspect;
