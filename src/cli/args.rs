@@ -54,6 +54,15 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
+    /// What thresholds counted: distinct persons or devices in the file of `state`, by rule, never who they are
+    State {
+        /// The file that `state` names
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// The transfer policies that are built in
     Policies {
         #[command(subcommand)]
