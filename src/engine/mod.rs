@@ -51,7 +51,7 @@ use crate::scan::{Catalogue, WatchSet};
 use crate::wire::Decoder;
 
 pub use sums::{FINDINGS as FINDINGS_LIMIT, limit_names};
-pub use tally::{Tallies, TallyError};
+pub use tally::{Kept, Tallies, TallyError};
 
 use batch::{Batch, Task};
 use workers::{Orders, Workers};
