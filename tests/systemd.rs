@@ -81,7 +81,7 @@ fn what_the_limits_add_up_to_fits_the_unit() {
     let flows_max = config["limits"]["flows_max"].as_integer().expect("a number") as usize;
     let limits = borderpost::model::Limits { flows_max, ..Default::default() };
     // Four rings, the program, its databases.
-    let needed = limits.memory_bytes() + (4 * 16 << 20) + (150 << 20);
+    let needed = limits.memory_bytes() + ((4 * 16 + 150) << 20);
     assert!(needed <= high, "{} MiB of {}", needed >> 20, high >> 20);
     assert!(unit.contains("MemoryMax=2G"));
 }
