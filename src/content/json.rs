@@ -362,8 +362,24 @@ impl Reader for Json {
 
 /// Words that stand before the number in keys of maps: `user_17`.
 const COUNTED: [&str; 18] = [
-    "account", "acct", "client", "contact", "customer", "employee", "entry", "id", "item", "member", "patient",
-    "person", "profile", "record", "row", "subscriber", "user", "usr",
+    "account",
+    "acct",
+    "client",
+    "contact",
+    "customer",
+    "employee",
+    "entry",
+    "id",
+    "item",
+    "member",
+    "patient",
+    "person",
+    "profile",
+    "record",
+    "row",
+    "subscriber",
+    "user",
+    "usr",
 ];
 
 /// Whether a key is an identifier rather than the name of a member, so that each value of its object is a record of its

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::matcher::{Anchor, Exact, Matcher, RUN_DIGITS_MAX, class, is_word, lint};
 use super::scanner::examine;
-use super::signature::{Edge, Signature, Verdict, nearest, read, unescape, with_nearest};
+use super::signature::{Edge, Normalise, Signature, Verdict, nearest, read, unescape, with_nearest};
 use super::validate::{Validator, bonus_max, validator};
 use super::words::{CONCEPTS_MAX, LISTS_MAX, Lexicon, ListId, Lists, fold, word_end};
 use crate::model::Problem;
@@ -38,6 +38,9 @@ const NEGATIVE: &str = "negative";
 /// Octets of a key that are looked at, from its end.
 pub(super) const KEY_OCTETS_MAX: usize = 64;
 
+/// Stands among the signatures of a key for "the value is the number of a document": small letters in it are capital ones.
+pub(super) const FOLDED: u16 = u16::MAX;
+
 /// Octets at the end of a key in which its last letter must be.
 const KEY_TAIL_OCTETS: usize = 16;
 
@@ -58,6 +61,8 @@ pub(super) struct Compiled {
     pub(super) labels: Option<ListId>,
     /// Whether nothing but context lifts it to what is reported.
     pub(super) weak: bool,
+    /// Whether small letters stand for capital ones.
+    pub(super) folds: bool,
     /// The pattern itself, where the automata know it widened.
     pub(super) exact: Option<Exact>,
     pub(super) extend: Option<Box<[bool; 256]>>,
@@ -155,20 +160,20 @@ impl Catalogue {
             signatures.extend(read(file, text, &mut problems));
         }
         for signature in signatures.iter().skip(own) {
-            let check = |problem: Result<(), String>, what: &str| {
-                problem
-                    .err()
-                    .map(|m| Problem::line(&signature.file, signature.line, format!("{}: {what}: {m}", signature.id)))
+            let check = |problem: Result<(), String>, line: usize, what: &str| {
+                problem.err().map(|m| Problem::line(&signature.file, line, format!("{}: {what}: {m}", signature.id)))
             };
-            problems.extend(check(lint(&signature.pattern, signature.anchor.is_some()), "pattern"));
-            problems.extend(check(signature.extend.as_deref().map_or(Ok(()), |e| class(e).map(|_| ())), "extend"));
+            let lines = signature.lines;
+            problems.extend(check(lint(&pattern(signature), signature.anchor.is_some()), lines.pattern, "pattern"));
+            let extend = signature.extend.as_deref().map_or(Ok(()), |e| class(e).map(|_| ()));
+            problems.extend(check(extend, lines.extend, "extend"));
         }
         signatures.sort_by(|a, b| a.id.cmp(&b.id));
         for pair in signatures.windows(2) {
             if let [a, b] = pair
                 && a.id == b.id
             {
-                let (first, second) = if a.file.starts_with("signatures/") { (a, b) } else { (b, a) };
+                let (first, second) = if b.file.starts_with("signatures/") { (b, a) } else { (a, b) };
                 let message = format!("{}: this id is taken by {}:{}", second.id, first.file, first.line);
                 problems.push(Problem::line(&second.file, second.line, message));
             }
@@ -179,7 +184,7 @@ impl Catalogue {
                 if !context.iter().any(|(name, _)| name == list) {
                     let message = format!("{}: unknown context list {list:?}", signature.id);
                     let hint = nearest(list, context.iter().map(|(name, _)| name.as_str()));
-                    problems.push(with_nearest(Problem::line(&signature.file, signature.line, message), hint));
+                    problems.push(with_nearest(Problem::line(&signature.file, signature.lines.context, message), hint));
                 }
             }
         }
@@ -219,9 +224,10 @@ impl Catalogue {
         if context.len() >= usize::from(CONCEPTS_MAX) {
             return Err(format!("there are more than {CONCEPTS_MAX} context lists"));
         }
+        let patterns: Vec<String> = signatures.iter().map(pattern).collect();
         let mut compiled = Vec::new();
         let mut next_list = CONCEPTS_MAX;
-        for (index, signature) in (0..).zip(&signatures) {
+        for ((index, signature), pattern) in (0..).zip(&signatures).zip(&patterns) {
             let mut lists = Lists::default();
             signature.context.iter().for_each(|name| lists.insert(list_of(name)));
             let labels = (!signature.labels.is_empty()).then_some(next_list);
@@ -235,9 +241,10 @@ impl Catalogue {
                 if let Some(list) = labels {
                     lexicon.add(label, list);
                 }
-                if signature.edge == Edge::Key {
+                if signature.edge == Edge::Key || folds(signature) {
                     let key: String = fold(label).chars().filter(|c| c.is_alphanumeric()).collect();
                     let entry = keys.entry(key.into_boxed_str()).or_default();
+                    let index = if signature.edge == Edge::Key { index } else { FOLDED };
                     if !entry.contains(&index) {
                         entry.push(index);
                     }
@@ -250,8 +257,9 @@ impl Catalogue {
                 bonus_max,
                 context: lists,
                 labels,
-                exact: if signature.anchor.is_none() { Exact::new(&signature.pattern)? } else { None },
+                exact: if signature.anchor.is_none() { Exact::new(pattern)? } else { None },
                 weak: plain && i16::from(signature.score) + i16::from(bonus_max) < REPORTED,
+                folds: folds(signature),
                 extend: signature.extend.as_deref().map(class).transpose()?,
             });
         }
@@ -263,19 +271,26 @@ impl Catalogue {
                 *row |= 1 << (b & 31);
             }
         }
-        let group = |wanted: fn(Edge, bool) -> bool| -> Vec<(u16, &str, bool)> {
+        let group = |wanted: fn(Edge, &Compiled) -> bool| -> Vec<(u16, &str, bool)> {
             (0..)
-                .zip(signatures.iter().zip(&compiled))
-                .filter(|(_, (s, c))| s.anchor.is_none() && wanted(s.edge, c.weak))
-                .map(|(i, (s, _))| (i, s.pattern.as_str(), matches!(s.edge, Edge::Word | Edge::Key)))
+                .zip(signatures.iter().zip(&compiled).zip(&patterns))
+                .filter(|(_, ((s, c), _))| s.anchor.is_none() && wanted(s.edge, c))
+                .map(|(i, ((s, c), pattern))| {
+                    let whole = s.edge == Edge::Word || s.edge == Edge::Key && c.extend.is_none();
+                    (i, pattern.as_str(), whole)
+                })
                 .collect()
         };
-        let words = Matcher::new(&group(|e, weak| e == Edge::Word && !weak))?;
-        let weak = Matcher::new(&group(|_, weak| weak))?;
+        let words = Matcher::new(&group(|e, c| e == Edge::Word && !c.weak))?;
+        let weak = Matcher::new(&group(|_, c| c.weak))?;
         let starting = Matcher::new(&group(|e, _| matches!(e, Edge::Start | Edge::Document)))?;
         let lines = Matcher::new(&group(|e, _| e == Edge::Line))?;
         let free = Matcher::new(&group(|e, _| e == Edge::Free))?;
         let keyed = Matcher::new(&group(|e, _| e == Edge::Key))?;
+        // Nearly all words begin with two small letters: numbers of documents do where a key names them, and are not looked
+        // for elsewhere.
+        let plain_words = Matcher::new(&group(|e, c| e == Edge::Word && !c.weak && !c.folds))?;
+        let plain_weak = Matcher::new(&group(|_, c| c.weak && !c.folds))?;
         let mut speaks_for_weak = Lists::default();
         compiled.iter().filter(|c: &&Compiled| c.weak).for_each(|c| speaks_for_weak.extend(&c.context));
         let anchors = (0..)
@@ -296,7 +311,14 @@ impl Catalogue {
         let bits = |begins: &dyn Fn(&Matcher) -> bool| -> u8 {
             (0..).zip(matchers).map(|(bit, matcher)| u8::from(begins(matcher)) << bit).sum()
         };
-        let pairs = (0..=u16::MAX).map(|pair| bits(&|m| m.begins_with_pair(pair))).collect();
+        let begins_with_pair = |pair: u16| {
+            let [first, second] = pair.to_be_bytes();
+            let unfolded = u8::from(plain_words.begins_with_pair(pair)) * PAIR_WORDS
+                | u8::from(plain_weak.begins_with_pair(pair)) * PAIR_WEAK;
+            let folded = first.is_ascii_lowercase() && second.is_ascii_alphabetic();
+            bits(&|m| m.begins_with_pair(pair)) & if folded { unfolded | !(PAIR_WORDS | PAIR_WEAK) } else { u8::MAX }
+        };
+        let pairs = (0..=u16::MAX).map(begins_with_pair).collect();
         let mut runs = vec![[u8::MAX; 256]; RUN_DIGITS_MAX + 1].into_boxed_slice();
         for (digits, row) in (1..).zip(runs.iter_mut().skip(1)) {
             for (next, slot) in (0..=255_u8).zip(row.iter_mut()) {
@@ -377,6 +399,11 @@ impl Catalogue {
         self.signatures.iter()
     }
 
+    /// A hint at the signature that an unknown id may mean.
+    pub fn nearest(&self, id: &str) -> Option<String> {
+        nearest(id, self.signatures.iter().map(|signature| &*signature.id))
+    }
+
     /// The signature of an id.
     pub fn get(&self, id: &str) -> Option<&Signature> {
         let at = self.signatures.binary_search_by(|s| (*s.id).cmp(id)).ok()?;
@@ -416,8 +443,16 @@ impl Catalogue {
         let key = key.get(..end).unwrap_or_default();
         let [.., a, b] = key else { return };
         if *b >= 0x80 {
-            let folded: String = fold(&String::from_utf8_lossy(key)).chars().filter(|c| c.is_alphanumeric()).collect();
-            found.extend(self.keys.get(folded.as_str()).into_iter().flatten());
+            // Such a key may stand behind other words: "SET 护照号 = ".
+            let last_word = key.rsplit(|octet| *octet == b' ').next().unwrap_or(key);
+            for key in [key, last_word] {
+                let key = fold(&String::from_utf8_lossy(key));
+                let folded: String = key.chars().filter(|c| c.is_alphanumeric()).collect();
+                if let Some(signatures) = self.keys.get(folded.as_str()) {
+                    found.extend(signatures);
+                    break;
+                }
+            }
             return;
         }
         // A separator before the last letter ("x_a") is no tail of a key.
@@ -460,6 +495,21 @@ impl Catalogue {
             }
         }
     }
+}
+
+/// Whether small letters in values of a signature stand for capital ones: it is about numbers of documents, and its
+/// pattern does not say itself which small letters it takes.
+fn folds(signature: &Signature) -> bool {
+    signature.edge == Edge::Word
+        && matches!(signature.normalise, Normalise::Alphanumeric | Normalise::Upper)
+        && !signature.container
+        && signature.pattern.bytes().any(|b| b.is_ascii_uppercase())
+        && !signature.pattern.contains("a-")
+}
+
+/// A signature's pattern as it is compiled.
+fn pattern(signature: &Signature) -> String {
+    if folds(signature) { format!("(?i:{})", signature.pattern) } else { signature.pattern.clone() }
 }
 
 #[derive(Deserialize)]

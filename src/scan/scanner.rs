@@ -296,7 +296,7 @@ impl Scanner {
 
     /// Looks at an octet that passed the gate.
     #[inline]
-    fn act(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, at: usize, acts: u8) {
+    pub(super) fn act(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, at: usize, acts: u8) {
         if acts & PAIR_WORDS != 0 {
             catalogue.words.walk(&mut self.words, &document.text, at, &mut self.scratch.ends);
             self.weigh(document, catalogue, at);

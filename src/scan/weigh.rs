@@ -12,6 +12,9 @@ use crate::model::DataClass;
 /// Octets that `extend` may add.
 const EXTENSION_OCTETS_MAX: usize = 1536;
 
+/// Numbers of documents are written in capitals: what is not is less sure.
+const SMALL: i16 = 20;
+
 impl Scanner {
     /// Weighs the matches that begin at `start`, the longest of each signature first.
     #[inline]
@@ -121,6 +124,9 @@ impl Scanner {
         let Check::Accept { bonus, test } = check else {
             return false;
         };
+        if compiled.folds && document.text.get(start..end).is_some_and(|v| v.iter().any(u8::is_ascii_lowercase)) {
+            score -= SMALL;
+        }
         debug_assert!(bonus <= compiled.bonus_max, "{}: bonus {bonus}", signature.id);
         score += i16::from(bonus);
         score += match around {

@@ -75,8 +75,8 @@ impl Draft {
 
     fn plant(&mut self, plant: &Plant, value: &[u8], context: bool) -> &mut Self {
         let at = self.0.text.len();
-        // A model is shared by millions: a key that names it makes it no more than low.
-        self.label(plant, at, value.len(), context && plant.id != "exif-model");
+        // Models and locales are shared by millions: a key that names them makes them no more than low.
+        self.label(plant, at, value.len(), context && !matches!(plant.id, "exif-model" | "locale-keyed"));
         // What a barcode or a photograph holds besides is user data, too.
         for (id, offset, length) in numbers::parts(plant.id, value) {
             if let Some(part) = plant_of(id) {
@@ -115,7 +115,12 @@ fn planted(n: &mut Numbers, plant: &Plant, form: &'static str) -> Sample {
     if let Some(file) = numbers::file(n, plant.id) {
         return planted_file(n, plant, form, &file);
     }
-    let made = value(n, plant.id);
+    let mut made = value(n, plant.id);
+    // Numbers of documents are written in small letters, too.
+    let is_number = plant.class == "government-id" && made.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if is_number && matches!(form, "json" | "sql" | "csv" | "log") && n.within(0, 4) == 0 {
+        made.make_ascii_lowercase();
+    }
     let key = n.one(plant.keys);
     let (language, phrase) = *n.one(&plant.phrases.iter().collect::<Vec<_>>());
     let mut draft = Draft::new(form, language);

@@ -616,7 +616,11 @@ fn objects_rows_forms_and_messages_are_records() {
         ("application/json", r#"{"u1":{"n":"a","c":{"m":"b"}},"u2":{"n":"c"},"k":"d"}"#, "2a 2b 3c 1d"),
         ("application/json", r#"{"users":{"17":{"n":"a"},"kim@example.com":{"n":"b"}}}"#, "2a 3b"),
         ("application/json", r#"{"6f1c2d3e-4a5b-4c6d-8e7f-901234567890":{"n":"a"},"user_7":{"n":"b"}}"#, "2a 3b"),
-        ("application/json", r#"{"address1":{"n":"a"},"address2":{"n":"b"},"@id":{"n":"c"},"sha256":{"n":"d"}}"#, "1a 1b 1c 1d"),
+        (
+            "application/json",
+            r#"{"address1":{"n":"a"},"address2":{"n":"b"},"@id":{"n":"c"},"sha256":{"n":"d"}}"#,
+            "1a 1b 1c 1d",
+        ),
         // { 1: "n", 2: { 1: "a" }, 2: { 1: "b", 2: { 1: "c" } }, 3: { 1: "d" } }: messages of one number that follow each other.
         (
             "application/x-protobuf",

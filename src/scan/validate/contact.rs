@@ -3,7 +3,8 @@
 
 use super::{Check, Validator, Value};
 
-pub(super) const VALIDATORS: &[(&str, Validator)] = &[("email", email), ("phone-e164", e164), ("phone-nanp", nanp)];
+pub(super) const VALIDATORS: &[(&str, Validator)] =
+    &[("email", email), ("phone-e164", e164), ("phone-nanp", nanp), ("phone-keyed", keyed)];
 
 /// Mailboxes of organisations rather than persons.
 const ROLES: [&str; 14] = [
@@ -69,7 +70,11 @@ fn email(value: Value<'_>) -> Check {
 
 /// Country codes of one and two digits; all others have three.
 fn e164(value: Value<'_>) -> Check {
-    let d = value.digits();
+    // The zero of `+49 (0)30` is not dialled from abroad.
+    let trunk = value.octets().windows(3).position(|w| w == b"(0)").map(|at| at + 1);
+    let dialled: Vec<u8> =
+        value.octets().iter().enumerate().filter(|(at, _)| Some(*at) != trunk).map(|(_, octet)| *octet).collect();
+    let d = Value::new(&dialled, 0, dialled.len()).digits();
     let around = value.before().last().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'/'))
         || value.after().first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
         || matches!(value.after(), [b'.', b'0'..=b'9', ..]);
@@ -92,13 +97,22 @@ fn e164(value: Value<'_>) -> Check {
         }
         _ => false,
     };
-    let british = value.octets().starts_with(b"+442079460") || value.octets().starts_with(b"+447700900");
+    let british =
+        matches!(d.number(0, 8), 44_207_946 | 44_770_090) && matches!(d.number(0, 9), 442_079_460 | 447_700_900);
     Check::when(national).test_when(british)
 }
 
 /// 555-0100 to 555-0199.
 fn fiction(exchange: u32, line: u32) -> bool {
     exchange == 555 && (100..=199).contains(&line)
+}
+
+/// What a key says is a telephone number: as many digits as one has (E.164: up to 15), and no date.
+fn keyed(value: Value<'_>) -> Check {
+    let d = value.digits();
+    let parts: Vec<usize> = value.octets().split(|b| !b.is_ascii_digit()).map(<[u8]>::len).collect();
+    let date = matches!(parts.as_slice(), [4, 2, 2] | [2, 2, 4]);
+    Check::when((7..=15).contains(&d.len()) && !d.all_equal() && !date)
 }
 
 fn nanp(value: Value<'_>) -> Check {
