@@ -313,8 +313,8 @@ impl Catalogue {
         };
         let begins_with_pair = |pair: u16| {
             let [first, second] = pair.to_be_bytes();
-            let unfolded = u8::from(plain_words.begins_with_pair(pair)) * PAIR_WORDS
-                | u8::from(plain_weak.begins_with_pair(pair)) * PAIR_WEAK;
+            let unfolded = if plain_words.begins_with_pair(pair) { PAIR_WORDS } else { 0 }
+                | if plain_weak.begins_with_pair(pair) { PAIR_WEAK } else { 0 };
             let folded = first.is_ascii_lowercase() && second.is_ascii_alphabetic();
             bits(&|m| m.begins_with_pair(pair)) & if folded { unfolded | !(PAIR_WORDS | PAIR_WEAK) } else { u8::MAX }
         };
