@@ -84,14 +84,15 @@ CHECKED = {
 
 
 def right(make, signature):
-    """Values until one can be."""
-    while True:
+    """Values until one can be; none if a provider never makes one that can."""
+    for _ in range(300):
         value = str(make())
         if signature in CHECKED and not importlib.import_module("stdnum." + CHECKED[signature]).is_valid(value):
             continue
         if signature == "ipv4-datum" and not ipaddress.ip_address(value).is_global:
             continue
         return value
+    return None
 
 
 class Text:
@@ -128,11 +129,12 @@ def values(f, locale, national):
         (word("card", locale), KEYS["card"], right(f.credit_card_number, "card-pan"), "financial-account", "card-pan"),
         (word("born", locale), KEYS["born"], f.date_of_birth(minimum_age=18, maximum_age=90).isoformat(), "contact", "dob-iso"),
         ("IBAN", KEYS["iban"], right(f.iban, "iban"), "financial-account", "iban"),
-        ("Login IP", KEYS["ip"], right(random.choice([f.ipv4_public, lambda: "2a" + f.ipv6()[2:]]), "ipv4-datum"), "network-id", "ipv4-datum"),
+        ("Login IP", KEYS["ip"], right(random.choice([f.ipv4_public, lambda: f"2a{random.randint(0, 255):02x}:" + f.ipv6().partition(":")[2]]), "ipv4-datum"), "network-id", "ipv4-datum"),
         ("MAC address", KEYS["mac"], mac(f), "device-id", "mac-address"),
     ]
     if signature == "us-ssn":
         rows.append(("ABA routing number", "routing_number", right(f.aba, "us-aba-routing"), "financial-account", "us-aba-routing"))
+    rows = [row for row in rows if row[2]]
     return random.sample(rows, random.randint(3, len(rows)))
 
 
