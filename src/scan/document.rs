@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::records::Records;
-use super::words::{Hit, Lists};
+use super::words::{Brief, Hit, Lists};
 use crate::model::Finding;
 
 /// A field's name and what it says about its values.
@@ -16,6 +16,8 @@ pub(super) struct Field {
     pub(super) lists: Lists,
     /// The same of the words that end it, and so name the value.
     pub(super) last_lists: Lists,
+    /// `lists` in brief.
+    pub(super) brief: Brief,
 }
 
 /// Text of one field without a break in its source offsets.

@@ -30,6 +30,7 @@
 //! Signature files: `signatures/*.toml`, in the form that `signature.rs` describes.
 
 mod catalogue;
+mod classes;
 mod context;
 mod document;
 mod keyed;
@@ -39,6 +40,7 @@ mod scanner;
 mod settle;
 mod signature;
 mod subject;
+mod transposed;
 mod validate;
 mod value;
 mod watch;
