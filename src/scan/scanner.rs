@@ -11,7 +11,7 @@ use super::catalogue::{
 use super::classes::{ANYWHERE, Classes, DIGIT, START, WORD};
 use super::context::{Around, is_filler};
 use super::document::{DocumentScan, Field};
-use super::matcher::{AnchorStates, PATTERN_OCTETS_MAX, RUN_DIGITS_MAX, States};
+use super::matcher::{AnchorStates, PATTERN_OCTETS_MAX, States};
 use super::records::Person;
 use super::settle::{Candidate, settle};
 use super::value::Digester;
