@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
+use regex_automata::util::alphabet::Unit;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Literal};
@@ -82,7 +83,7 @@ impl Exact {
         let classes = dfa.byte_classes();
         let mut columns = Box::new([0; 256]);
         (0..=255_u8).zip(columns.iter_mut()).for_each(|(octet, column)| *column = classes.get(octet));
-        let octets: Vec<u8> = classes.representatives(0..=255).filter_map(|unit| unit.as_u8()).collect();
+        let octets: Vec<u8> = classes.representatives(0..=255).filter_map(Unit::as_u8).collect();
         let width = octets.len();
         let mut table = Self { columns, width, rows: vec![0; 2 * width], accepting: vec![false; 2] };
         let mut states = vec![start.map_err(|e| message(&e))?];
