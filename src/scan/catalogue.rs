@@ -6,7 +6,8 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::classes::{self, ANYWHERE, START, plain};
-use super::matcher::{Anchor, Exact, Matcher, Part, RUN_DIGITS_MAX, class, is_word, lint};
+use super::exact::Exact;
+use super::matcher::{Anchor, Matcher, Part, RUN_DIGITS_MAX, class, is_word, lint};
 use super::scanner::examine;
 use super::signature::{Edge, Signature, Verdict, nearest, read, unescape, with_nearest};
 use super::validate::{Validator, bonus_max, validator};
@@ -98,6 +99,8 @@ pub struct Catalogue {
     key_shapes: Shapes,
     /// Bit for the last two octets of those keys, 5 bits each; keys beyond ASCII always pass.
     key_tails: Box<[u32; 32]>,
+    /// The same for the octet before those two, by them; all bits where a key has no other.
+    key_endings: Box<[u32]>,
     /// The concept that speaks against.
     pub(super) negative: Lists,
     /// All that speaks for a weak signature.
@@ -265,11 +268,17 @@ impl Catalogue {
             });
         }
         let mut key_tails = Box::new([0_u32; 32]);
+        let mut key_endings = vec![0_u32; 32 * 32].into_boxed_slice();
         for key in keys.keys() {
             if let [.., a, b] = &**key
                 && let Some(row) = key_tails.get_mut(usize::from(a & 31))
             {
                 *row |= 1 << (b & 31);
+            }
+            if let [rest @ .., a, b] = &**key
+                && let Some(row) = key_endings.get_mut(usize::from(a & 31) << 5 | usize::from(b & 31))
+            {
+                *row |= rest.last().map_or(u32::MAX, |letter| 1 << (letter & 31));
             }
         }
         let group = |wanted: fn(Edge) -> bool| -> Vec<Part<'_>> {
@@ -350,6 +359,7 @@ impl Catalogue {
             keys,
             key_shapes,
             key_tails,
+            key_endings,
             negative,
             speaks_for_weak,
             gates,
@@ -424,9 +434,16 @@ impl Catalogue {
             return false;
         };
         match tail.get(..=last) {
-            Some([.., a, b]) if *b < 0x80 => self.ends_key(*a, *b),
+            Some([rest @ .., a, b]) if *b < 0x80 => self.ends_key_with(rest.last().copied(), *a, *b),
             _ => true,
         }
+    }
+
+    /// Whether a key may end with these octets: a letter, or any if others stand before the last two, and the last two.
+    fn ends_key_with(&self, before: Option<u8>, a: u8, b: u8) -> bool {
+        let row = usize::from(a & 31) << 5 | usize::from(b & 31);
+        let known = |letter: u8| self.key_endings.get(row).is_none_or(|row| row >> (letter & 31) & 1 == 1);
+        self.ends_key(a, b) && before.filter(u8::is_ascii_alphabetic).is_none_or(known)
     }
 
     fn ends_key(&self, a: u8, b: u8) -> bool {

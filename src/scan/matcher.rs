@@ -12,7 +12,6 @@ use hashbrown::HashMap;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
-use regex_automata::util::alphabet::Unit;
 use regex_automata::util::{start, syntax};
 use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Literal};
@@ -21,7 +20,7 @@ use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Litera
 pub(super) const PATTERN_OCTETS_MAX: usize = 192;
 
 /// States that a pattern may have alone.
-const PATTERN_STATES_MAX: usize = 20_000;
+pub(super) const PATTERN_STATES_MAX: usize = 20_000;
 
 /// Octets of the cache of states of one automaton.
 const CACHE_OCTETS: usize = 16 << 20;
@@ -54,84 +53,6 @@ pub(super) struct Part<'a> {
 
 /// Digits of the longest run that [`Matcher::begins_with_run`] tells apart.
 pub(super) const RUN_DIGITS_MAX: usize = 31;
-
-/// One pattern as it was written, where the automaton has it [widened]: all its states, as a table.
-pub(super) struct Exact {
-    /// The column of each octet.
-    columns: Box<[u8; 256]>,
-    width: usize,
-    /// A row for each state, the first of them for none, the second for the start.
-    rows: Vec<u16>,
-    /// Whether a match may end in a state.
-    accepting: Vec<bool>,
-}
-
-impl Exact {
-    /// The pattern, if widening changes it.
-    pub(super) fn new(pattern: &str) -> Result<Option<Self>, String> {
-        let hir = syntax::parse_with(pattern, &syntax_config()).map_err(|e| message(&e))?;
-        match widened(hir.clone()) {
-            (_, true) => Self::table(&compile_hirs(&[hir], false)?).map(Some),
-            (_, false) => Ok(None),
-        }
-    }
-
-    fn table(dfa: &DFA) -> Result<Self, String> {
-        let too_large = || format!("the pattern alone needs more than {PATTERN_STATES_MAX} states: simplify it");
-        let mut cache = dfa.create_cache();
-        let start = dfa.start_state(&mut cache, &start::Config::new().anchored(Anchored::Yes));
-        let classes = dfa.byte_classes();
-        let mut columns = Box::new([0; 256]);
-        (0..=255_u8).zip(columns.iter_mut()).for_each(|(octet, column)| *column = classes.get(octet));
-        let octets: Vec<u8> = classes.representatives(0..=255).filter_map(Unit::as_u8).collect();
-        let width = octets.len();
-        let mut table = Self { columns, width, rows: vec![0; 2 * width], accepting: vec![false; 2] };
-        let mut states = vec![start.map_err(|e| message(&e))?];
-        let mut numbers: HashMap<LazyStateID, u16> = states.iter().map(|start| (*start, 1)).collect();
-        let mut done = 0;
-        while let Some(&state) = states.get(done) {
-            done += 1;
-            let accepts = dfa.next_eoi_state(&mut cache, state).is_ok_and(|s| s.is_match());
-            if let Some(slot) = table.accepting.get_mut(done) {
-                *slot = accepts;
-            }
-            for (octet, column) in octets.iter().zip(0..) {
-                let next = dfa.next_state(&mut cache, state, *octet).map_err(|e| message(&e))?;
-                if next.is_dead() {
-                    continue;
-                }
-                let fresh = states.len() as u16 + 1;
-                let number = *numbers.entry(next).or_insert(fresh);
-                if number == fresh {
-                    states.push(next);
-                    table.rows.resize(table.rows.len() + width, 0);
-                    table.accepting.push(false);
-                }
-                if let Some(slot) = table.rows.get_mut(done * width + column) {
-                    *slot = number;
-                }
-            }
-            if states.len() > PATTERN_STATES_MAX || cache.clear_count() > 0 {
-                return Err(too_large());
-            }
-        }
-        Ok(table)
-    }
-
-    /// Whether all of a text matches.
-    #[inline]
-    pub(super) fn accepts(&self, text: &[u8]) -> bool {
-        let mut state = 1;
-        for octet in text {
-            let column = self.columns.get(usize::from(*octet)).copied().unwrap_or(0);
-            state = self.rows.get(state * self.width + usize::from(column)).copied().map_or(0, usize::from);
-            if state == 0 {
-                return false;
-            }
-        }
-        self.accepting.get(state).copied().unwrap_or(false)
-    }
-}
 
 /// What is done at an end of a match of a pattern.
 #[derive(Clone, Copy)]
@@ -180,15 +101,16 @@ pub(super) const fn is_word(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || octet == b'_'
 }
 
-fn syntax_config() -> syntax::Config {
+pub(super) fn syntax_config() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false)
 }
 
 /// The pattern with every digit widened to any digit, and whether that changed it.
 ///
 /// Patterns of numbers differ in which digits may stand where, and together make an automaton of a great many states,
-/// most of them cold. Widened they share nearly all, and the few matches are looked at once more by [`Exact`].
-fn widened(hir: Hir) -> (Hir, bool) {
+/// most of them cold. Widened they share nearly all, and the few matches are looked at once more by
+/// [`Exact`](super::exact::Exact).
+pub(super) fn widened(hir: Hir) -> (Hir, bool) {
     let all = |parts: Vec<Hir>| {
         let (parts, changed): (Vec<Hir>, Vec<bool>) = parts.into_iter().map(widened).unzip();
         (parts, changed.contains(&true))
@@ -240,7 +162,7 @@ fn compile(patterns: &[&str], reverse: bool) -> Result<DFA, String> {
     compile_hirs(&parsed.map_err(|e| message(&e))?, reverse)
 }
 
-fn compile_hirs(patterns: &[Hir], reverse: bool) -> Result<DFA, String> {
+pub(super) fn compile_hirs(patterns: &[Hir], reverse: bool) -> Result<DFA, String> {
     let nfa = thompson::Compiler::new()
         .configure(
             thompson::Config::new()
@@ -264,7 +186,7 @@ fn compile_hirs(patterns: &[Hir], reverse: bool) -> Result<DFA, String> {
 }
 
 /// An error and what caused it, in one line.
-fn message(error: &dyn std::error::Error) -> String {
+pub(super) fn message(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {

@@ -33,6 +33,7 @@ mod catalogue;
 mod classes;
 mod context;
 mod document;
+mod exact;
 mod keyed;
 mod matcher;
 mod records;

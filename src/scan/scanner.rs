@@ -1,5 +1,6 @@
 //! The scanner: collects text into blocks, finds candidates, weighs them.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -16,6 +17,7 @@ use super::records::Person;
 use super::settle::{Candidate, settle};
 use super::value::Digester;
 use super::watch::{WatchSet, Watcher};
+use super::weigh::continues_number;
 use super::words::{Brief, Hit, Lists};
 use crate::model::{Finding, Text};
 
@@ -238,7 +240,8 @@ impl Scanner {
         // A label names the value if it ends the path: a `passport_build` is no passport.
         let ends = |h: &Hit| h.end > last && is_filler(named.as_bytes().get(h.end..).unwrap_or_default());
         let (lists, last_lists) = (lists(&|_| true), lists(&ends));
-        let field = Arc::new(Field { path: path.into(), keyed, lists, last_lists, brief: lists.brief() });
+        let hash = self.fields.hasher().hash_one(path);
+        let field = Arc::new(Field { path: path.into(), hash, keyed, lists, last_lists, brief: lists.brief() });
         self.fields.insert(path.into(), Arc::clone(&field));
         field
     }
@@ -265,7 +268,9 @@ impl Scanner {
         }
         let mut passed = std::mem::take(&mut self.scratch.passed);
         passed.clear();
-        gate(&catalogue, &document.text, &self.scratch.classes, (begin, finish), &mut passed);
+        // Lists are asked about parts of numbers too.
+        let parts = self.watcher.is_some() || self.probe.is_some();
+        gate(&catalogue, (&document.text, &self.scratch.classes), (begin, finish), parts, &mut passed);
         for (&(at, acts, digits), turn) in passed.iter().zip(1_u32..) {
             self.act(document, &catalogue, (at as usize, usize::from(digits)), acts);
             if turn % 8 == 0 && self.clears() - clears > CLEARS_MAX {
@@ -340,12 +345,12 @@ impl Scanner {
     }
 }
 
-/// Finds the octets of `text[begin..finish]` where something may begin.
+/// Finds the octets of `text[begin..finish]` where something may begin; words within numbers only if `parts`.
 fn gate(
     catalogue: &Catalogue,
-    text: &[u8],
-    classes: &Classes,
+    (text, classes): (&[u8], &Classes),
     (begin, finish): (usize, usize),
+    parts: bool,
     passed: &mut Vec<(u32, u8, u8)>,
 ) {
     for group in begin / 64..finish.div_ceil(64) {
@@ -362,7 +367,10 @@ fn gate(
             if at >= finish {
                 break;
             }
-            let (acts, digits) = acts(catalogue, text, classes, at);
+            let (mut acts, digits) = acts(catalogue, text, classes, at);
+            if digits > 0 && !parts && continues_number(text, at) {
+                acts &= !PAIR_WORDS;
+            }
             if acts != 0 {
                 passed.push((at as u32, acts, digits));
             }

@@ -221,10 +221,15 @@ impl Scanner {
 
 /// Whether a match is a part of a decimal number or version: `0.354819359535`, `1774172455.25`.
 fn is_in_number(text: &[u8], start: usize, end: usize) -> bool {
-    let digit = |at: Option<usize>| at.and_then(|i| text.get(i)).is_some_and(u8::is_ascii_digit);
-    let point = |at: Option<usize>| at.and_then(|i| text.get(i)) == Some(&b'.');
-    let before = digit(Some(start)) && point(start.checked_sub(1)) && digit(start.checked_sub(2));
-    before || digit(end.checked_sub(1)) && point(Some(end)) && digit(Some(end + 1))
+    let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+    digit(start) && continues_number(text, start)
+        || end > 0 && digit(end - 1) && text.get(end) == Some(&b'.') && digit(end + 1)
+}
+
+/// Whether digits that begin at `start` go on a number that began before a point.
+pub(super) fn continues_number(text: &[u8], start: usize) -> bool {
+    let before = start.checked_sub(2).and_then(|from| text.get(from..start));
+    matches!(before, Some([b'0'..=b'9', b'.']))
 }
 
 /// Whether a match may begin at `start`.

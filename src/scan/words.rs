@@ -232,27 +232,28 @@ impl Lexicon {
             if recent.length > 0 && text.get(at..start).is_some_and(|gap| gap.iter().any(u8::is_ascii_digit)) {
                 recent.clear();
             }
-            at = match text.get(start) {
+            let end = match text.get(start) {
                 // What begins small ends with the small letters.
-                Some(b'a'..=b'z') => {
-                    let end = classes.run_end(SMALL, start).min(to);
-                    self.ascii(text, start, end, &mut recent, hits)
-                }
-                Some(b'A'..=b'Z') => {
-                    let end = capital_end(text, classes, start, to);
-                    self.ascii(text, start, end, &mut recent, hits)
-                }
+                Some(b'a'..=b'z') => classes.run_end(SMALL, start).min(to),
+                Some(b'A'..=b'Z') => capital_end(text, classes, start, to),
                 _ => {
-                    let end = run_end(text, start, to);
-                    self.unicode(text.get(start..end).unwrap_or_default(), start, &mut recent, hits);
-                    end
+                    at = run_end(text, start, to);
+                    self.unicode(text.get(start..at).unwrap_or_default(), start, &mut recent, hits);
+                    continue;
                 }
+            };
+            // Nearly all words are none of ours, and their shape says so. One that runs into letters beyond ASCII is looked at.
+            let follows = text.get(end).copied().unwrap_or(0);
+            at = if follows < 0xc0 && !self.shapes.may_hold_part(text, start, end) {
+                recent.clear();
+                end
+            } else {
+                self.ascii(text, start, end, &mut recent, hits)
             };
         }
     }
 
     /// Looks up an ASCII word; returns where the next may begin.
-    #[inline]
     fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) -> usize {
         let word = text.get(start..end).unwrap_or_default();
         // An ASCII word that runs into letters beyond ASCII ("naïve") is looked up with them.
@@ -261,8 +262,7 @@ impl Lexicon {
             self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
             return run;
         }
-        // Nearly all words are none of ours, and their shape says so.
-        if word.len() > WORD_OCTETS_MAX || !self.shapes.may_hold_part(text, start, end) {
+        if word.len() > WORD_OCTETS_MAX {
             recent.clear();
             return end;
         }
