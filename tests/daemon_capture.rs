@@ -105,6 +105,29 @@ fn a_tag_that_the_kernel_stripped_is_there_again() {
     assert!(violations.iter().all(|event| event["vlan"] == 5), "{violations:?}");
 }
 
+/// A host that leaves checksums to its card sends packets that look broken where they are captured: they are read all the same.
+#[test]
+fn checksums_that_the_card_was_to_fill_in_cost_no_finding() {
+    let Some(net) = Net::new() else { return };
+    for (state, left) in [("on", true), ("off", false)] {
+        // What the other end sends comes over the same link, and looks no better.
+        if ![(&net.here, "mon0"), (&net.there, "far0")]
+            .iter()
+            .all(|(side, link)| succeeds(&format!("ip netns exec {side} ethtool -K {link} tx {state}")))
+        {
+            eprintln!("SKIPPED: ethtool is not installed, or the link has no such option");
+            return;
+        }
+        let daemon = net.daemon(&[]);
+        net.post(3, CN, SSN);
+        net.until("all are found", || daemon.metric("borderpost_violations_total") == 3.0);
+        let bad = daemon.metric("borderpost_decode_errors_total{layer=\"tcp\",reason=\"bad-checksum\"}");
+        assert_eq!(bad > 0.0, left, "tx {state}: {bad} wrong checksums");
+        let summary = daemon.stop();
+        assert_eq!((&summary["egress"][0]["flows"], &summary["egress"][0]["missed_bytes"]), (&3.into(), &0.into()));
+    }
+}
+
 /// Largest frame of a capture.
 const LARGEST: &str = r#"
 import struct, sys

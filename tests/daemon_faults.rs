@@ -1,5 +1,5 @@
-//! The daemon when something goes wrong around it: it is killed, its files move, its databases change, its sinks are dead. Needs root
-//! for network namespaces; says so where it must skip.
+//! The daemon when something goes wrong around it: its files move, its databases change, its sinks are dead, its disk is full. Needs
+//! root for network namespaces; says so where it must skip. What a kill costs: `tests/killed.rs`.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use netns::{CLIENT, CN, CONFIG, DE, Net, SSN, of_type, succeeds};
+use netns::{CN, CONFIG, DE, Net, of_type, succeeds};
 
 /// Posts one body for each person from a number up to another, each with an identifier of its own.
 const PERSONS: &str = r#"
@@ -87,46 +87,6 @@ fn what_thresholds_count_survives_a_kill_and_a_stop() {
         .output()
         .expect("the program starts");
     assert_eq!(out.status.code(), Some(3));
-}
-
-/// How often a kill is tried; BORDERPOST_SOAK=1 asks for the full number.
-fn rounds(usual: u64, full: u64) -> u64 {
-    if std::env::var_os("BORDERPOST_SOAK").is_some() { full } else { usual }
-}
-
-#[test]
-fn a_killed_daemon_starts_clean_and_loses_little() {
-    let Some(net) = Net::new() else { return };
-    net.threshold(1);
-    let mut load = net.python(&net.here, CLIENT, &["10000000", CN, SSN]);
-    let rounds = rounds(6, 200);
-    for round in 0..rounds {
-        let daemon = net.daemon(&[]);
-        // At another moment each time, told by packets.
-        let moment = f64::from(u32::try_from(round * 7919 % 401).expect("small"));
-        net.until("packets come", || daemon.metric("borderpost_capture_packets_total") >= moment);
-        daemon.kill();
-    }
-    // Between what the daemon had counted, and what it had written when it was killed, lies at most what the bound says.
-    let daemon = net.daemon(&[]);
-    net.until("events are written", || net.events().0.len() > 10);
-    net.until("a hundred are found", || daemon.metric("borderpost_findings_total") >= 100.0);
-    let found = daemon.metric("borderpost_findings_total");
-    // Counts lag behind events by seconds, the file by less than one.
-    let run = |events: &[serde_json::Value]| of_type(events, "finding").len();
-    let written = run(&net.events().0);
-    daemon.kill();
-    let _ = load.kill();
-    let _ = load.wait();
-    let (events, broken) = net.events();
-    assert!(written as f64 >= found, "{written} findings in the file, {found} counted");
-    assert!(run(&events) >= written);
-    assert!(broken as u64 <= rounds, "at most one line is cut by a kill: {broken}");
-    assert_eq!(net.daemon(&[]).stop()["schema"], "borderpost.summary/1");
-    let files = fs::read_dir(net.dir.path()).expect("a folder").flatten();
-    let mut files: Vec<_> = files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    files.sort();
-    assert_eq!(files, ["c.toml", "counts", "events.jsonl", "key", "log", "p.toml"], "nothing is left lying about");
 }
 
 /// Many findings in one document: each is an event, and a violation another.

@@ -157,7 +157,13 @@ fn events_tell_the_process_even_of_short_lived_ones() {
     held.stdout.take().expect("piped").read_exact(&mut said).expect("a connection");
     let held_pid = held.id();
     net.children.push(held);
-    std::thread::sleep(Duration::from_secs(3));
+    // Of every connection it was seen to the process, or that it has gone.
+    until("processes were looked for", || {
+        let out = net.here("curl").args(["-s", "http://127.0.0.1:9477/api/v1/status"]).stdout(Stdio::piped()).output();
+        let status: Value = serde_json::from_slice(&out.expect("curl").stdout).unwrap_or_default();
+        let tally = |name: &str| status["processes"][name].as_u64();
+        tally("openings") >= Some(SHORT as u64 + 2) && tally("waiting") == Some(0)
+    });
     assert!(succeeds(&format!("kill -TERM {pid}")));
     until("it ends", || {
         !Path::new(&format!("/proc/{pid}/exe")).exists() || std::fs::read_link(format!("/proc/{pid}/exe")).is_err()

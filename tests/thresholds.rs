@@ -92,6 +92,17 @@ fn a_later_run_goes_on_where_the_first_ended() {
     // The same persons again: all of their numbers and addresses are over the count now.
     assert_eq!(count(&bench.replay(LATER, &["--state", state]).1, "violation"), 60);
     assert_eq!(std::fs::read(state).expect("there").len(), before.len(), "nobody new");
+    // What is known can be looked at without the key, and tells nobody.
+    let shown: Value = serde_json::from_slice(&run(["state", "--json", state]).stdout).expect("JSON");
+    let email = &shown.as_array().expect("rows").iter().find(|row| row["signature"] == "email").expect("a row").clone();
+    assert_eq!(
+        (&email["rule"], &email["count"], &email["exact"]),
+        (&"p/few".into(), &30.into(), &true.into()),
+        "{shown}"
+    );
+    assert!(email["last"].as_str().is_some_and(|day| day.len() == 10), "{shown}");
+    let table = text(&run(["state", state]).stdout);
+    assert!(table.contains("p/few") && table.contains("30"), "{table}");
     let left: Vec<_> =
         std::fs::read_dir(bench.dir.path()).expect("readable").flatten().map(|e| e.file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".borderpost-")), "{left:?}");

@@ -32,7 +32,7 @@ fn certificate(dir: &Path, name: &str) {
         dir,
         &format!(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {name}.key -out {name}.pem \
-             -days 2 -subj /CN={name} -addext subjectAltName=IP:127.0.0.1"
+             -days 2 -subj /CN={name} -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=critical,CA:FALSE"
         ),
     );
 }
@@ -93,6 +93,17 @@ fn what_the_api_answers_fits_its_schema_and_its_bounds() {
     assert_eq!(daemon.stop(), Some(0));
 }
 
+/// What `top` says of it, and whether it did.
+fn top(daemon: &Lo, args: &[&str]) -> (bool, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_borderpost"))
+        .args(["top", "--address", &daemon.address])
+        .args(args)
+        .current_dir(daemon.dir.path())
+        .output()
+        .expect("the program starts");
+    (out.status.success(), text(&out.stdout) + &text(&out.stderr))
+}
+
 fn schema(file: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(file);
     serde_json::from_str(&std::fs::read_to_string(path).expect("readable")).expect("JSON")
@@ -106,6 +117,8 @@ fn tls_passwords_and_headers_hold_and_are_taken_up_by_a_reload() {
     let dir = tempfile::tempdir().expect("a folder");
     certificate(dir.path(), "one");
     certificate(dir.path(), "two");
+    std::fs::write(dir.path().join("word"), "word\n").expect("written");
+    std::fs::write(dir.path().join("wrong"), "wrong").expect("written");
     let users = format!("basic_auth_users:\n  bob: {}\n", bcrypt::hash("word", 10).expect("a hash"));
     let headers = "http_server_config:\n  headers:\n    Strict-Transport-Security: max-age=60\n";
     std::fs::write(dir.path().join("web.yml"), format!("{TLS}{users}{headers}")).expect("written");
@@ -117,6 +130,12 @@ fn tls_passwords_and_headers_hold_and_are_taken_up_by_a_reload() {
     assert_eq!(daemon.curl("https", "/-/ready", &["--cacert", "one.pem", "-u", "eve:word"]).0, 401);
     let bob = ["--cacert", "one.pem", "-u", "bob:word"];
     assert_eq!(daemon.curl("https", "/-/ready", &bob), (200, "ready\n".to_owned()));
+    let (well, told) = top(&daemon, &["--ca-file", "one.pem", "--username", "bob", "--password-file", "word"]);
+    assert!(well && told.contains("capturing"), "{told}");
+    let (well, told) = top(&daemon, &["--ca-file", "one.pem", "--username", "bob", "--password-file", "wrong"]);
+    assert!(!well && told.contains("asks for a password"), "{told}");
+    let (well, told) = top(&daemon, &["--ca-file", "two.pem", "--username", "bob", "--password-file", "word"]);
+    assert!(!well && told.contains("certificate"), "{told}");
     assert_eq!(daemon.curl("http", "/-/ready", &[]).0, 0, "plain HTTP is not spoken beside TLS");
     assert_eq!(daemon.curl("https", "/-/ready", &["-k", "--tls-max", "1.1", "-u", "bob:word"]).0, 0);
     assert_eq!(daemon.curl("https", "/-/ready", &["-k", "--tls-max", "1.2", "-u", "bob:word"]).0, 200);

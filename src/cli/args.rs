@@ -54,6 +54,15 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         dir: PathBuf,
     },
+    /// What thresholds counted: distinct persons or devices in the file of `state`, by rule, never who they are
+    State {
+        /// The file that `state` names
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
     /// The transfer policies that are built in
     Policies {
         #[command(subcommand)]
@@ -312,9 +321,27 @@ pub(super) struct TopArgs {
     /// Captures to replay; without them, a daemon is asked
     #[arg(value_name = "CAPTURE")]
     pub(super) captures: Vec<PathBuf>,
-    /// Where the daemon serves its web, without TLS and passwords
+    /// Where the daemon serves its web
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9477")]
     pub(super) address: std::net::SocketAddr,
+    /// It is served over TLS, with a certificate by one of the authorities in FILE (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// The name in that certificate; the address if none is given
+    #[arg(long, value_name = "NAME", requires = "ca_file")]
+    pub(super) server_name: Option<String>,
+    /// A certificate to show it
+    #[arg(long, value_name = "FILE", requires_all = ["ca_file", "key_file"])]
+    pub(super) cert_file: Option<PathBuf>,
+    /// The key of that certificate
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    pub(super) key_file: Option<PathBuf>,
+    /// Who asks, where it wants a password
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub(super) username: Option<String>,
+    /// The file with the password
+    #[arg(long, value_name = "FILE", requires = "username")]
+    pub(super) password_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) common: CommonArgs,
 }

@@ -19,6 +19,9 @@ const DATABASE_AGE_MAX_DAYS: u64 = 60;
 /// Below it the super-packets of offloading cards are cut.
 const SNAPLEN_MIN: usize = 65_535;
 
+/// From this version on Landlock can forbid TCP.
+const LANDLOCK_WITH_TCP: u32 = 4;
+
 /// One thing that was looked at: a mark, what it is, and how to mend it.
 enum Finding {
     Well(String),
@@ -207,27 +210,27 @@ fn offloads(interfaces: &[String], snaplen: usize) -> Vec<Finding> {
 }
 
 /// What the daemon takes away from itself, as far as this kernel can.
-fn sandbox() -> Vec<Finding> {
-    let modules = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
-    let seccomp = Path::new("/proc/sys/kernel/seccomp/actions_avail").exists();
-    let judge = |there: bool, name: &str, fix: &str| {
-        if there {
-            Well(format!("{name} is there"))
-        } else {
-            Warning(
-                format!("this kernel has no {name}, or does not tell: the daemon runs with less of a sandbox"),
-                fix.to_owned(),
-            )
-        }
-    };
-    vec![
-        judge(
-            modules.split(',').any(|name| name.trim() == "landlock"),
-            "Landlock",
-            "add landlock to lsm= of the kernel's command line",
+fn sandbox() -> [Finding; 2] {
+    let landlock = match system::landlock() {
+        None => Warning(
+            "this kernel has no Landlock: the daemon could write wherever its user may".to_owned(),
+            "a kernel with CONFIG_SECURITY_LANDLOCK, and landlock in lsm= of its command line".to_owned(),
         ),
-        judge(seccomp, "seccomp", "a kernel with CONFIG_SECCOMP_FILTER"),
-    ]
+        Some(version) if version < LANDLOCK_WITH_TCP => Warning(
+            format!("Landlock is there in version {version}: files are closed to the daemon, TCP is not"),
+            "Linux 6.7 or newer".to_owned(),
+        ),
+        Some(version) => Well(format!("Landlock is there in version {version}")),
+    };
+    let seccomp = if Path::new("/proc/sys/kernel/seccomp/actions_avail").exists() {
+        Well("seccomp is there".to_owned())
+    } else {
+        Warning(
+            "this kernel has no seccomp, or does not tell: the daemon runs with less of a sandbox".to_owned(),
+            "a kernel with CONFIG_SECCOMP_FILTER".to_owned(),
+        )
+    };
+    [landlock, seccomp]
 }
 
 /// Whether the files of events have a folder and room.

@@ -75,6 +75,7 @@ pub fn run() -> ExitCode {
         args::Command::Geoip { action: args::GeoipAction::Update { config } } => geoip::update(&config),
         args::Command::Signatures { action } => catalogues::signatures(action),
         args::Command::Fingerprint(args) => fingerprint::fingerprint(args),
+        args::Command::State { file, json } => state::show(&file, json),
         args::Command::Policies { action } => catalogues::policies(action),
     };
     match result {

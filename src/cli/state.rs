@@ -1,13 +1,50 @@
-//! The file that keeps what thresholds count, from one run to the next.
+//! The file that keeps what thresholds count, from one run to the next, and `borderpost state`, which shows what is in it.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use super::Failure;
-use crate::engine::Tallies;
-use crate::model::Problem;
+use comfy_table::{Table, presets};
+use serde_json::json;
+
+use super::{Done, Failure, print};
+use crate::engine::{Kept, Tallies};
+use crate::model::{Problem, Timestamp};
+
+/// `borderpost state FILE`: how many distinct values are known, by rule, group and signature; never which.
+pub(super) fn show(path: &Path, as_json: bool) -> Result<Done, Failure> {
+    let name = path.display().to_string();
+    let octets = std::fs::read(path).map_err(|error| Failure::Runtime(format!("{name}: {error}")))?;
+    let rows = Tallies::look(&octets).map_err(|error| vec![Problem::file(name, error.to_string())])?;
+    let last = |row: &Kept| {
+        let time = Timestamp::from_parts(u64::from(row.last_day) * 86_400, 0).to_string();
+        time.split('T').next().unwrap_or_default().to_owned()
+    };
+    if as_json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "rule": row.rule, "group": row.group, "signature": row.signature, "count": row.count,
+                    "exact": row.exact, "last": last(row),
+                })
+            })
+            .collect();
+        print(&format!("{:#}\n", json!(rows)))?;
+        return Ok(Done::Well);
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.force_no_tty();
+    table.set_header(["RULE", "COUNTED TOGETHER", "SIGNATURE", "DISTINCT", "LAST SEEN"]);
+    for row in &rows {
+        let about = if row.exact { "" } else { "about " };
+        table.add_row([&row.rule, &row.group, &row.signature, &format!("{about}{}", row.count), &last(row)]);
+    }
+    print(&format!("{table}\n"))?;
+    Ok(Done::Well)
+}
 
 /// Reads the file; one that is not there yet counts nobody. One that is damaged is no empty one: that would let a threshold start
 /// over.

@@ -1,6 +1,7 @@
-//! What `doctor` asks the kernel and no safe crate asks for it: the state of the clock, and what network cards do on their own.
+//! What `doctor` asks the kernel and no safe crate asks for it: the state of the clock, what network cards do on their own, and how much
+//! of Landlock there is.
 
-// Two system calls with structures of the kernel; nothing else is in this file.
+// Three system calls, two of them with structures of the kernel; nothing else is in this file.
 #![allow(unsafe_code)]
 
 use std::os::fd::AsRawFd as _;
@@ -23,6 +24,17 @@ pub(super) fn clock() -> Option<Clock> {
     let state = unsafe { libc::adjtimex(&raw mut timex) };
     let unsynchronized = state == libc::TIME_ERROR || timex.status & libc::STA_UNSYNC != 0;
     (state >= 0).then_some(Clock { synchronized: !unsynchronized, error_us: timex.maxerror })
+}
+
+/// LANDLOCK_CREATE_RULESET_VERSION of linux/landlock.h.
+const ONLY_THE_VERSION: u32 = 1;
+
+/// The version of Landlock's interface, which says what it can restrict; `None` where there is none, or it is not switched on.
+pub(super) fn landlock() -> Option<u32> {
+    let nothing = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the kernel takes no structure, and wants the pointer null and its size 0.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, ONLY_THE_VERSION) };
+    u32::try_from(version).ok().filter(|version| *version > 0)
 }
 
 /// What a card or its driver does to packets before we see them.
@@ -81,6 +93,8 @@ mod tests {
     #[test]
     fn the_kernel_answers_and_names_that_are_no_interface_do_not() {
         assert!(clock().is_some_and(|clock| clock.error_us >= 0));
+        // Where it is not, no descriptor of 0 or an error is taken for a version.
+        assert!(landlock().is_none_or(|version| (1..100).contains(&version)));
         assert!(offloads("lo").is_some_and(|lo| !lo.lro));
         assert!(offloads("no-such-if").is_none() && offloads("a-name-that-is-far-too-long").is_none());
     }

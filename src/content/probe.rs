@@ -145,7 +145,9 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     if let Some(message_type) = grpc::message_type(&essence) {
         return Found::Nested("grpc", Box::new(Grpc::new(message_type)));
     }
-    if protobuf::is_media_type(&essence) {
+    // Messages of gRPC are JSON where both ends agreed on it, whatever is announced. No message begins with these octets: they
+    // would open a group.
+    if protobuf::is_media_type(&essence) && !looks_like_json(head) {
         return Found::Nested("protobuf", Box::new(Protobuf::new()));
     }
     if let Some(multipart) = multipart::of_media_type(&hint, head) {

@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use hyper::body::Bytes;
 use sd_notify::NotifyState;
 
 pub use log::{Level, Log};
@@ -137,7 +138,7 @@ pub struct Final {
     /// All counts, interfaces included.
     pub status: Arc<Status>,
     /// The last metrics.
-    pub metrics: String,
+    pub metrics: Bytes,
     /// Whether any packet had a local end.
     pub saw_local: bool,
 }

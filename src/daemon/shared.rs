@@ -1,10 +1,11 @@
 //! What the packet path and the control plane see of each other: counts go one way, rules and the wish to stop the other. Each is a
 //! pointer swapped under a lock that is held for the swap only.
 
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hyper::body::Bytes;
 
 use super::Ruleset;
 use super::log::Log;
@@ -53,6 +54,26 @@ impl Status {
     }
 }
 
+/// Everything that metrics are made of, but `process_*`. Counts and rules that were replaced are not kept alive by it.
+struct Told {
+    status: Weak<Status>,
+    ruleset: Weak<Ruleset>,
+    /// Whether the last reload succeeded, and when one last did.
+    reload: (bool, SystemTime),
+    sinks: [u64; SinkKind::ALL.len()],
+    spill: (u64, u64),
+    state_saves: Option<(f64, u64)>,
+}
+
+impl Told {
+    fn is(&self, other: &Self) -> bool {
+        self.status.ptr_eq(&other.status)
+            && self.ruleset.ptr_eq(&other.ruleset)
+            && self.reload == other.reload
+            && (self.sinks, self.spill, self.state_saves) == (other.sinks, other.spill, other.state_saves)
+    }
+}
+
 /// See the module.
 pub(super) struct Shared {
     pub(super) log: Arc<Log>,
@@ -73,6 +94,8 @@ pub(super) struct Shared {
     rules: Mutex<Arc<Ruleset>>,
     rules_are_new: AtomicBool,
     reload: Mutex<(bool, SystemTime)>,
+    /// The last metrics, with what they tell.
+    rendered: Mutex<Option<(Told, Bytes)>>,
 }
 
 impl Shared {
@@ -101,6 +124,7 @@ impl Shared {
             rules: Mutex::new(Arc::new(rules)),
             rules_are_new: AtomicBool::new(false),
             reload: Mutex::new((true, SystemTime::now())),
+            rendered: Mutex::default(),
         }
     }
 
@@ -167,10 +191,31 @@ impl Shared {
         }
     }
 
-    /// Metrics as Prometheus text.
-    pub(super) fn metrics(&self) -> Result<String, prometheus::Error> {
+    /// Metrics as Prometheus text. They are made once for what they tell: whoever asks meanwhile gets the same text, so that many
+    /// scrapes cost no more than one. What `process_*` says is as old as the counts are, a second at most.
+    pub(super) fn metrics(&self) -> Result<Bytes, prometheus::Error> {
         let (status, ruleset) = (self.status(), self.rules());
-        let (reload_successful, reload_time) = *lock(&self.reload);
+        let told = Told {
+            status: Arc::downgrade(&status),
+            ruleset: Arc::downgrade(&ruleset),
+            reload: *lock(&self.reload),
+            sinks: SinkKind::ALL.map(|kind| self.sink.dropped(kind)),
+            spill: (self.sink.spilled.load(Ordering::Relaxed), self.sink.spill_bytes.load(Ordering::Relaxed)),
+            state_saves: self.state_saves.as_ref().map(|saves| (saves.saved_seconds(), saves.failures())),
+        };
+        let mut last = lock(&self.rendered);
+        if let Some((known, text)) = &*last
+            && known.is(&told)
+        {
+            return Ok(text.clone());
+        }
+        let text = Bytes::from(self.render(&status, &ruleset, &told)?);
+        *last = Some((told, text.clone()));
+        Ok(text)
+    }
+
+    fn render(&self, status: &Status, ruleset: &Ruleset, told: &Told) -> Result<String, prometheus::Error> {
+        let Told { reload: (reload_successful, reload_time), sinks, spill, state_saves, .. } = told;
         let rules = &ruleset.rules;
         let signatures = crate::scan::finding_kinds(&rules.catalogue, &rules.watch);
         let policies: Vec<_> = rules.policy.rules().cloned().collect();
@@ -199,10 +244,10 @@ impl Shared {
                     ("fragments", status.holdings.fragment_bytes),
                     ("documents", status.holdings.document_bytes),
                 ],
-                sinks: &SinkKind::ALL.map(|kind| (kind.as_str(), self.sink.dropped(kind))),
-                spill: (self.sink.spilled.load(Ordering::Relaxed), self.sink.spill_bytes.load(Ordering::Relaxed)),
-                reload_successful,
-                state_saves: self.state_saves.as_ref().map(|saves| (saves.saved_seconds(), saves.failures())),
+                sinks: &SinkKind::ALL.map(|kind| (kind.as_str(), sinks[kind as usize])),
+                spill: *spill,
+                reload_successful: *reload_successful,
+                state_saves: *state_saves,
             }),
         })
     }

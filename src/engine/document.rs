@@ -10,14 +10,18 @@ use super::scan_budget::ScanBudget;
 /// An open document of a flow.
 pub(super) struct OpenDocument {
     pub(super) id: u32,
-    unwrapper: Unwrapper,
-    inside: Inside,
-    /// Set when the document budget was used up: the rest is not read.
-    given_up: bool,
+    /// `None` once the document budget was used up: the rest is not read, and takes next to no memory until it ends.
+    open: Option<Box<Open>>,
     /// What the lane's budget was last told.
     held: usize,
     /// Octets that were read.
     read: u64,
+}
+
+/// A document that is read.
+struct Open {
+    unwrapper: Unwrapper,
+    inside: Inside,
 }
 
 /// What has been entered: the document itself and documents within it, outermost first.
@@ -46,49 +50,42 @@ impl OpenDocument {
     pub(super) fn new(id: u32, start: &DocumentStart, limits: &Limits) -> Self {
         let label = start.kind.as_str().to_owned();
         let scan = DocumentScan::new(&label);
-        Self {
-            id,
-            unwrapper: Unwrapper::new(start, limits),
-            inside: Inside { scans: vec![scan], labels: vec![label] },
-            given_up: false,
-            held: 0,
-            read: 0,
-        }
+        let inside = Inside { scans: vec![scan], labels: vec![label] };
+        Self { id, open: Some(Box::new(Open { unwrapper: Unwrapper::new(start, limits), inside })), held: 0, read: 0 }
     }
 
     pub(super) fn octets(&mut self, octets: &[u8], tools: &mut Tools, reading: &mut Reading) {
-        if self.given_up {
-            reading.unread.push((UninspectedReason::ScanLimit, octets.len() as u64));
-            return;
-        }
         let len = octets.len() as u64;
+        let Some(Open { unwrapper, inside }) = self.open.as_deref_mut() else {
+            return reading.unread.push((UninspectedReason::ScanLimit, len));
+        };
         if !tools.budget.grants(len, self.read, tools.now) {
             reading.unread.push((UninspectedReason::ScanLimit, len));
             self.gap(len, tools, reading);
             return;
         }
         self.read += len;
-        self.unwrapper.octets(octets, &mut Sink { inside: &mut self.inside, tools, reading });
+        unwrapper.octets(octets, &mut Sink { inside, tools, reading });
     }
 
     /// What follows is a value of this field, or structure.
     pub(super) fn field(&mut self, field: Option<&str>, tools: &mut Tools, reading: &mut Reading) {
-        if !self.given_up {
-            self.unwrapper.field(field, &mut Sink { inside: &mut self.inside, tools, reading });
+        if let Some(Open { unwrapper, inside }) = self.open.as_deref_mut() {
+            unwrapper.field(field, &mut Sink { inside, tools, reading });
         }
     }
 
     pub(super) fn gap(&mut self, len: u64, tools: &mut Tools, reading: &mut Reading) {
-        if !self.given_up {
-            self.unwrapper.gap(len, &mut Sink { inside: &mut self.inside, tools, reading });
+        if let Some(Open { unwrapper, inside }) = self.open.as_deref_mut() {
+            unwrapper.gap(len, &mut Sink { inside, tools, reading });
         }
     }
 
-    /// Reads what is still held back for context.
+    /// Reads what is still held back for context. What comes after, if the document did not end by itself, is not read.
     pub(super) fn end(&mut self, tools: &mut Tools, reading: &mut Reading) {
-        if !self.given_up {
-            let mut sink = Sink { inside: &mut self.inside, tools, reading };
-            self.unwrapper.end(&mut sink);
+        if let Some(mut open) = self.open.take() {
+            let mut sink = Sink { inside: &mut open.inside, tools, reading };
+            open.unwrapper.end(&mut sink);
             while !sink.inside.scans.is_empty() {
                 sink.leave();
             }
@@ -98,26 +95,20 @@ impl OpenDocument {
     /// Ends what is being scanned with the scanner that began it, so that another can go on from here. A value that stands across
     /// this point is not found.
     pub(super) fn restart(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
-        for (scan, label) in self.inside.scans.iter_mut().zip(&self.inside.labels) {
+        let Some(Open { inside, .. }) = self.open.as_deref_mut() else { return };
+        for (scan, label) in inside.scans.iter_mut().zip(&inside.labels) {
             scanner.end(scan, &mut |finding| reading.findings.push(finding));
             *scan = DocumentScan::new(label);
         }
     }
 
-    /// Stops reading for want of memory; what was read so far is reported.
-    pub(super) fn give_up(&mut self, tools: &mut Tools, reading: &mut Reading) {
-        self.end(tools, reading);
-        self.given_up = true;
-        self.inside = Inside { scans: Vec::new(), labels: Vec::new() };
-    }
-
     /// Octets allocated now, and by how much that differs from the last time.
     pub(super) fn settle_held(&mut self) -> (usize, isize) {
-        let now = if self.given_up {
-            0
-        } else {
-            self.unwrapper.held_bytes() + self.inside.scans.iter().map(DocumentScan::held_bytes).sum::<usize>()
-        };
+        let now = self.open.as_deref().map_or(0, |Open { unwrapper, inside }| {
+            size_of::<Open>()
+                + unwrapper.held_bytes()
+                + inside.scans.iter().map(DocumentScan::held_bytes).sum::<usize>()
+        });
         let change = now as isize - self.held as isize;
         self.held = now;
         (now, change)

@@ -274,7 +274,7 @@ impl Judge {
             else {
                 break;
             };
-            largest.give_up(&mut self.tools, reading);
+            largest.end(&mut self.tools, reading);
             let (_, change) = largest.settle_held();
             self.held = self.held.saturating_add_signed(change);
             *self.counts.limits_reached.entry(sums::DOCUMENTS).or_default() += 1;

@@ -23,6 +23,7 @@
 //! **Names.** Which name a flow's server has may only be known from a DNS answer in another lane. Packets from or to the DNS ports are
 //! therefore shown to all lanes; those that do not own the flow only learn names.
 
+mod allocator;
 mod batch;
 mod decided;
 mod document;
@@ -50,7 +51,7 @@ use crate::scan::{Catalogue, WatchSet};
 use crate::wire::Decoder;
 
 pub use sums::{FINDINGS as FINDINGS_LIMIT, limit_names};
-pub use tally::{Tallies, TallyError};
+pub use tally::{Kept, Tallies, TallyError};
 
 use batch::{Batch, Task};
 use workers::{Orders, Workers};
@@ -110,6 +111,7 @@ pub struct Engine {
 impl Engine {
     /// An engine with its lanes, and threads if more than one is asked for.
     pub fn new(rules: Arc<Rules>, limits: &Limits, options: EngineOptions) -> Self {
+        allocator::part_large_blocks();
         let workers = Workers::start(&rules, limits, options);
         Self {
             decoder: Decoder::new(limits),

@@ -97,6 +97,8 @@ names! {
         Smpp = "smpp",
         /// RADIUS.
         Radius = "radius",
+        /// SNMP.
+        Snmp = "snmp",
         /// Recognised as none of the above.
         Unknown = "unknown",
     }

@@ -6,6 +6,7 @@
 
 use crate::model::Direction;
 
+use super::ber::{INTEGER, SEQUENCE, Values, header};
 use super::counted::{Counted, Framing, Size};
 use super::decoder::{Out, Probe, Role, StreamDecoder};
 use super::fields::Fields;
@@ -17,9 +18,6 @@ pub(crate) const PORTS: &[u16] = &[389, 3268];
 
 /// Constructed values within each other; a filter nests deepest.
 const DEPTH_MAX: usize = 24;
-
-const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
 
 /// Operations (section 4.2 on): the tag, and whether the client sends it.
 const OPERATIONS: [(u8, bool); 21] = [
@@ -45,24 +43,6 @@ const OPERATIONS: [(u8, bool); 21] = [
     (0x78, false),
     (0x79, false),
 ];
-
-/// Tag and length. `None`: cut off; `Some(None)`: no definite length below 2^32.
-fn header(reader: &mut Reader<'_>) -> Option<Option<(u8, u64)>> {
-    let tag = reader.u8()?;
-    let first = reader.u8()?;
-    let len = match first {
-        0..=0x7f => u64::from(first),
-        0x81..=0x84 => {
-            let mut len = 0;
-            for _ in 0x80..first {
-                len = len << 8 | u64::from(reader.u8()?);
-            }
-            len
-        }
-        _ => return Some(None),
-    };
-    Some(Some((tag, len)))
-}
 
 /// Whether octets begin with a message.
 pub(crate) fn probe(octets: &[u8]) -> Probe {
@@ -136,18 +116,6 @@ fn operation(message: &[u8]) -> Option<(u8, &[u8])> {
 #[derive(Default)]
 struct Walk {
     fields: Fields,
-}
-
-/// One value after the other, as far as they are whole.
-struct Values<'a>(Reader<'a>);
-
-impl<'a> Iterator for Values<'a> {
-    type Item = (u8, &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (tag, len) = header(&mut self.0)??;
-        Some((tag, self.0.take(usize::try_from(len).ok()?)?))
-    }
 }
 
 impl Walk {

@@ -29,6 +29,7 @@ use crate::model::{AppProto, Direction, DocumentStart, KeyLog, NameSource, Unins
 
 mod amqp;
 mod assembler;
+mod ber;
 mod certificate;
 mod counted;
 mod decoder;
@@ -72,6 +73,7 @@ mod sip;
 mod smb2;
 mod smpp;
 mod smtp;
+mod snmp;
 mod sql;
 mod syslog;
 mod tftp;

@@ -6,7 +6,7 @@ use crate::model::{AppProto, Direction};
 use super::decoder::{DatagramDecoder, Probe, StreamDecoder};
 use super::{
     amqp, dns, dtls, ftp, hl7, http1, http2, imap, kafka, ldap, mongodb, mqtt, msrp, mysql, nfs, pop3, postgres,
-    prelude, quic, radius, redis, rsync, sealed, sip, smb2, smpp, smtp, syslog, tftp, tls,
+    prelude, quic, radius, redis, rsync, sealed, sip, smb2, smpp, smtp, snmp, syslog, tftp, tls,
 };
 
 /// The two ports of a flow: originator's, responder's.
@@ -81,6 +81,7 @@ pub(crate) static DATAGRAM: &[DatagramCandidate] = candidates! { DatagramCandida
     Syslog,    syslog::PORTS,     syslog::probe_datagram, syslog::datagram_decoder;
     Tftp,      tftp::PORTS,       tftp::probe,           tftp::decoder;
     Radius,    radius::PORTS,     radius::probe,         radius::decoder;
+    Snmp,      snmp::PORTS,       snmp::probe,           snmp::decoder;
     Dtls,      &[4433, 5684],     dtls::probe,           dtls::decoder;
     Quic,      &[443, 853],       quic::probe,           quic::decoder;
     WireGuard, &[51820],          sealed::wireguard,      sealed::wireguard_decoder;

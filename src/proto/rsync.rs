@@ -1,8 +1,8 @@
 //! The rsync daemon's protocol (rsync's `csprotocol.txt`, `io.c`): greeting, module, options, then messages in frames.
 //!
-//! What the frames of data carry, put together, is a file under the name of the module: the list of files with their names, and the
-//! octets of files that the receiver does not have, in stretches of at most 32 KiB with four octets between. Under compression
-//! (`-z`) a frame that cannot be read is reported; the list of files is not compressed.
+//! What the frames of data carry, put together, is a document under the name of the module: the list of files with their names, the
+//! receiver's checksums. In it, the octets of each file that the receiver does not have are a document of their own ([`transfer`]).
+//! Under compression (`-z`) a frame that cannot be read is reported; the list of files is not compressed.
 
 use crate::model::{Direction, DocumentKind, DocumentStart, UninspectedReason};
 
@@ -10,6 +10,10 @@ use super::decoder::{Doc, Input, Out, Probe, Role, Step, StreamDecoder};
 use super::lines::{Run, bare, begins, line_len};
 use super::reader::Reader;
 use super::unknown::{Raw, plain};
+
+mod transfer;
+
+use transfer::Transfer;
 
 /// Where daemons listen.
 pub(crate) const PORTS: &[u16] = &[873];
@@ -37,7 +41,7 @@ pub(crate) fn probe(octets: &[u8]) -> Probe {
 
 /// A decoder for both ends.
 pub(crate) fn decoder(client: Direction) -> Box<dyn StreamDecoder> {
-    Box::new(Rsync { client, module: None, modern: true, compressed: false, halves: Default::default() })
+    Box::new(Rsync { client, module: None, modern: true, compressed: false, serves: false, halves: Default::default() })
 }
 
 struct Rsync {
@@ -46,6 +50,8 @@ struct Rsync {
     /// Both ends speak at least version 30: the client's octets are in frames too.
     modern: bool,
     compressed: bool,
+    /// The server sends the files.
+    serves: bool,
     halves: [Half; 2],
 }
 
@@ -55,8 +61,10 @@ struct Half {
     /// Lines so far, greeting included.
     lines: u32,
     around: Run,
-    /// What the frames of data carry.
+    /// What the receiver's frames of data carry.
     data: Option<Doc>,
+    /// What the sender's carry.
+    files: Transfer,
     /// A frame of data under compression.
     packed: Option<Raw>,
     /// Not understood, to the end.
@@ -120,6 +128,7 @@ impl Rsync {
             || option.starts_with(b"--compress-choice=")
             || option.starts_with(b"--zc=");
         self.compressed |= packs || named;
+        self.serves |= option == b"--sender";
         let modern = self.modern;
         let half = self.half(input.dir);
         half.around.octets(input.dir, DocumentKind::Command, input.at, option, out);
@@ -167,6 +176,7 @@ impl Rsync {
     /// Octets within a frame.
     fn content(&mut self, input: &Input<'_>, left: u32, data: bool, out: &mut Out<'_>) -> usize {
         let (module, compressed, dir) = (self.module.clone(), self.compressed, input.dir);
+        let sends = self.serves == (dir != self.client);
         let half = self.half(dir);
         let octets = input.octets.get(..left as usize).unwrap_or(input.octets);
         let left = left - octets.len() as u32;
@@ -179,6 +189,8 @@ impl Rsync {
             } else {
                 raw.octets(input.at, octets, out);
             }
+        } else if sends {
+            half.files.octets(dir, input.at, octets, module.as_deref(), out);
         } else {
             let start = || DocumentStart {
                 name: module.as_deref().map(Into::into),
@@ -204,8 +216,16 @@ impl Half {
         }
     }
 
+    fn data_gap(&mut self, len: u64, out: &mut Out<'_>) {
+        self.files.gap(len, out);
+        if let Some(doc) = &self.data {
+            out.gap(doc, len);
+        }
+    }
+
     fn close(&mut self, out: &mut Out<'_>) {
         self.end_frame(out);
+        self.files.close(out);
         if let Some(doc) = self.data.take() {
             out.end(&doc);
         }
@@ -292,15 +312,11 @@ impl StreamDecoder for Rsync {
                 if let Some(raw) = &mut half.packed {
                     raw.gap(len, out);
                 }
-                if let (true, Some(doc)) = (data, &half.data) {
-                    out.gap(doc, len);
+                if data {
+                    half.data_gap(len, out);
                 }
             }
-            Place::Bare => {
-                if let Some(doc) = &half.data {
-                    out.gap(doc, len);
-                }
-            }
+            Place::Bare => half.data_gap(len, out),
             _ => half.lose(dir, out),
         }
     }
@@ -314,7 +330,9 @@ impl StreamDecoder for Rsync {
     }
 
     fn held_bytes(&self) -> usize {
-        let half = |half: &Half| half.packed.iter().chain(&half.lost).map(Raw::held_bytes).sum::<usize>();
+        let half = |half: &Half| {
+            half.packed.iter().chain(&half.lost).map(Raw::held_bytes).sum::<usize>() + half.files.held_bytes()
+        };
         size_of::<Self>() + self.module.as_ref().map_or(0, String::len) + self.halves.iter().map(half).sum::<usize>()
     }
 }
@@ -336,8 +354,13 @@ pub(crate) mod tests {
             &b"@RSYNCD: 31.0 sha512 sha256 sha1 md5 md4\nbackup\n--server\0-vlogDtpre.iLsfxCIvu\0.\0backup/\0\0"[..],
             b"\x0cmd5 md4 sha1",
             &frame(0, b"\x19\x09users.csv\0\0"),
-            &frame(0, b"\0\0\0\x05\0\0\0na"),
-            &frame(0, b"me,\0\0\0\0"),
+            // A new file in two literals, its checksum, and one of which the receiver has the second block.
+            &frame(0, &[&b"\x02\0\xa0"[..], &[0; 16], b"\x05\0\0\0na"].concat()),
+            &frame(0, b"me,\x04\0\0\0ssn\n\0\0\0\0checksum of 16..."),
+            &frame(
+                0,
+                b"\x01\x04\x80\x02\0\0\0\xbc\x02\0\0\x02\0\0\0\x20\0\0\0\x03\0\0\0new\xfe\xff\xff\xff\0\0\0\0done",
+            ),
             &frame(2, b"a message\n"),
         ]
         .concat();
@@ -381,10 +404,17 @@ pub(crate) mod tests {
         let upload = read(0);
         assert_eq!(
             upload.texts(DocumentKind::FileContent),
-            ["\x19\x09users.csv\0\0\0\0\0\x05\0\0\0name,\0\0\0\0", "\0"]
+            [
+                "\x19\x09users.csv\0\0\x02\0\u{fffd}\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0checksum of 16...\
+                 \x01\x04\u{fffd}\x02\0\0\0\u{fffd}\x02\0\0\x02\0\0\0\x20\0\0\0done",
+                "name,ssn\n",
+                "new",
+                "\0"
+            ]
         );
-        let file = upload.documents.values().find(|d| d.start.kind == DocumentKind::FileContent);
-        assert_eq!(file.and_then(|file| file.start.name.as_deref()), Some("backup"));
+        let mut files = upload.documents.values().filter(|d| d.start.kind == DocumentKind::FileContent);
+        assert!(files.clone().take(3).all(|file| file.start.name.as_deref() == Some("backup")));
+        assert_eq!(files.nth(2).map(|file| file.gaps.as_slice()), Some(&[(3, 700)][..]));
         assert!(upload.texts(DocumentKind::Command).contains(&"--server -vlogDtpre.iLsfxCIvu . backup/ ".to_owned()));
         assert!(upload.texts(DocumentKind::Reply).contains(&"a message\n".to_owned()) && upload.unread.is_empty());
         let packed = read(1);

@@ -64,7 +64,21 @@ pub(crate) fn datagrams() -> Vec<(AppProto, [u16; 2], Vec<u8>)> {
         (AppProto::Syslog, [514, 514], b"<34>Oct 11 22:14:15 host su: x".to_vec()),
         (AppProto::Tftp, [40000, 69], b"\0\x01users.csv\0octet\0".to_vec()),
         (AppProto::Radius, [40000, 1812], radius),
+        (AppProto::Snmp, [40000, 161], snmp()),
     ]
+}
+
+/// A response with a contact, an interface's address, and what no table knows.
+pub(crate) fn snmp() -> Vec<u8> {
+    let value = |tag: u8, inside: &[u8]| [&[tag, inside.len() as u8][..], inside].concat();
+    let variable = |object: &[u8], text: &[u8]| value(0x30, &[value(6, object), value(4, text)].concat());
+    let variables = [
+        variable(b"\x2b\x06\x01\x02\x01\x01\x04\x00", b"nick@example.com"),
+        variable(b"\x2b\x06\x01\x02\x01\x02\x02\x01\x06\x01", b"\x00\x00\x5e\x00\x53\x01"),
+        variable(b"\x2b\x06\x01\x04\x01\x82\x2c", b"x"),
+    ];
+    let pdu = [value(2, &[7]), value(2, &[0]), value(2, &[0]), value(0x30, &variables.concat())].concat();
+    value(0x30, &[value(2, &[1]), value(4, b"s3cret-ro"), value(0xa2, &pdu)].concat())
 }
 
 fn smb2() -> Vec<Part> {
@@ -281,7 +295,7 @@ fn smtp_facts() {
 fn pop3_facts() {
     let parts = pop3();
     assert_eq!(texts(&parts, DocumentKind::MailMessage), ["Subject: x\r\n\r\n.a\r\n"]);
-    assert_eq!(texts(&parts, DocumentKind::Fields), ["username: joe@example.com\r\nauthorization: Bearer abcdef\r\n"]);
+    assert_eq!(texts(&parts, DocumentKind::Fields), ["username: joe@example.com\r\nbearer token: abcdef\r\n"]);
     assert!(texts(&parts, DocumentKind::Reply).contains(&"1 90\r\n2 80\r\n".to_owned()));
     assert!(
         texts(&parts, DocumentKind::Command)

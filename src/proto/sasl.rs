@@ -59,7 +59,13 @@ pub(crate) fn fields(awaited: Awaited, response: &[u8]) -> Option<Fields> {
             for part in decoded.split(|octet| matches!(octet, 1 | b',')) {
                 match part.iter().position(|octet| *octet == b'=').map(|at| part.split_at(at)) {
                     Some((b"user" | b"a", value)) => fields.add("username", value.get(1..)?),
-                    Some((b"auth", value)) => fields.add("authorization", value.get(1..)?),
+                    // What the mechanism calls a token is one, whatever it looks like.
+                    Some((b"auth", value)) => match value.get(1..)?.split_first_chunk::<7>() {
+                        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"Bearer ") => {
+                            fields.add("bearer token", token);
+                        }
+                        _ => fields.add("authorization", value.get(1..)?),
+                    },
                     _ => fields.add("parameter", part),
                 }
             }

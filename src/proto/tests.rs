@@ -392,6 +392,34 @@ fn every_decoder_and_coding_has_a_fuzz_target() {
     }
 }
 
+/// Not a test: writes every sample as a beginning for its fuzz target, in the form that fuzz/fuzz_targets/protocol.rs reads.
+#[test]
+#[ignore = "writes to the folder that BORDERPOST_FUZZ_CORPUS names"]
+fn write_fuzz_corpus() {
+    let Some(folder) = std::env::var_os("BORDERPOST_FUZZ_CORPUS").map(std::path::PathBuf::from) else {
+        return eprintln!("skipped: BORDERPOST_FUZZ_CORPUS names no folder");
+    };
+    let write = |target: String, number: usize, parts: &[(Direction, Vec<u8>)]| {
+        let mut input = Vec::new();
+        for (dir, octets) in parts {
+            for piece in octets.chunks(0x3fff) {
+                let way = if *dir == Direction::Backward { 0x8000 } else { 0 };
+                input.extend_from_slice(&(piece.len() as u16 | way).to_le_bytes());
+                input.extend_from_slice(piece);
+            }
+        }
+        let folder = folder.join(target);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("sample-{number}")), input).unwrap();
+    };
+    for (number, (app, talk)) in stream_samples().into_iter().enumerate() {
+        write(format!("stream-{app}"), number, &talk);
+    }
+    for (number, (app, _, datagram)) in datagram_samples().into_iter().enumerate() {
+        write(format!("datagram-{app}"), number, &[(Forward, datagram)]);
+    }
+}
+
 /// Taken for any protocol, every sample, cut anywhere, is read without a panic and within little memory.
 #[test]
 fn every_decoder_stands_every_other_protocol() {

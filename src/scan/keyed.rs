@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::catalogue::{Catalogue, KEY_OCTETS_MAX};
 use super::context::LABEL;
-use super::document::{DocumentScan, Field};
+use super::document::{DocumentScan, Field, same_field};
 use super::matcher::PATTERN_OCTETS_MAX;
 use super::scanner::{Place, Scanner};
 
@@ -67,8 +67,9 @@ impl Scanner {
         let quote = octet(start);
         let quoted = matches!(quote, b'"' | b'\'');
         start += usize::from(quoted);
-        if document.field(document.base + start as u64).is_some() {
-            // The text is structured: its fields say what their values are.
+        let field = document.field(document.base + start as u64);
+        if field.is_some() && !same_field(document.field(document.base + begin as u64), field) {
+            // The text is structured: its fields say what their values are. Within one value, a key is one.
             return;
         }
         let rest = text.get(start..).unwrap_or_default();

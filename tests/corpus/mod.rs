@@ -75,8 +75,7 @@ impl Draft {
 
     fn plant(&mut self, plant: &Plant, value: &[u8], context: bool) -> &mut Self {
         let at = self.0.text.len();
-        // A model is shared by millions: a key that names it makes it no more than low.
-        self.label(plant, at, value.len(), context && plant.id != "exif-model");
+        self.label(plant, at, value.len(), context && !plant.is_low());
         // What a barcode or a photograph holds besides is user data, too.
         for (id, offset, length) in numbers::parts(plant.id, value) {
             if let Some(part) = plant_of(id) {

@@ -613,6 +613,16 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
             }
         }
         "exif-serial" => n.digits(10),
+        "token-keyed" => n.of("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789-_.", 40),
+        "snmp-community" => format!("{}-{}", n.one(&["monitor", "core", "s3cret"]), n.hex(6)),
+        "phone-keyed" => format!("0{} {}", n.within(20, 99), n.within(100_000, 9_999_999)),
+        "phone-uri" => format!("{}:+4930{}", n.one(&["sip", "tel", "sips"]), n.within(1_000_000, 99_999_999)),
+        "national-id-keyed" => format!("{}{}", n.one(&["AB", "CX", "KL"]), n.within(1_000_000, 99_999_999)),
+        "serial-keyed" => format!("{}{}T{}A{}", n.one(&["S", "C", "FX"]), n.digits(7), n.digits(4), n.digits(4)),
+        "host-name-keyed" => {
+            format!("{}-{}", n.one(&["alex", "sam", "desk"]), n.one(&["laptop", "pc7", "thinkpad.local"]))
+        }
+        "mac-bare" => format!("{}{}", n.one(&["e0a1d7", "3c5ab4", "00005e"]), n.hex(6)),
         "fastq-record" => {
             let (name, bases) = (n.digits(5), n.of("ACGT", 60));
             format!("@RUN7.{name}\n{bases}\n+\n{}\n", n.of("FGHIJ", 60))
@@ -643,6 +653,7 @@ pub fn file(n: &mut Numbers, signature: &str) -> Option<Vec<u8>> {
         "alignment-file" => b"BAM\x01\x60\x00\x00\x00@HD\tVN:1.6\tSO:coordinate\n".to_vec(),
         "biometric-iso19794" => b"FMR\x00 20\x00\x00\x00\x01\x00".to_vec(),
         "exif-gps" => exif_with_position(n),
+        "exif-block" => b"\xff\xd8\xff\xe1\x00\x20Exif\x00\x00II*\x00\x08\x00\x00\x00\x00\x00".to_vec(),
         _ => return None,
     };
     let filler = (0..200).map(|_| n.within(1, 0xf0) as u8);
@@ -670,7 +681,7 @@ fn exif_with_position(n: &mut Numbers) -> Vec<u8> {
 
 /// Parts of a value that are user data of another kind: signature, offset, length.
 pub fn parts(signature: &str, value: &[u8]) -> Vec<(&'static str, usize, usize)> {
-    if signature == "exif-gps" {
+    if matches!(signature, "exif-gps" | "exif-block") {
         return vec![("image-jpeg", 0, value.len())];
     }
     if signature == "imsi-ims" {

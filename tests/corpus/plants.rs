@@ -13,6 +13,14 @@ pub struct Plant {
 }
 
 impl Plant {
+    /// Whether the best that can be said of it is low: a model is shared by millions, and a field by itself is little to go by.
+    pub fn is_low(&self) -> bool {
+        matches!(
+            self.id,
+            "exif-model" | "phone-keyed" | "national-id-keyed" | "serial-keyed" | "host-name-keyed" | "exif-block"
+        )
+    }
+
     /// The forms of document that it can stand in.
     pub fn forms(&self) -> &'static [&'static str] {
         match self.id {
@@ -28,7 +36,9 @@ impl Plant {
             // These are values of keys, and nothing in prose.
             "user-name-keyed" | "residence-keyed" | "lat-keyed" | "lon-keyed" | "android-id-keyed" | "ad-id-keyed"
             | "exif-model" | "exif-serial" | "user-id-keyed" | "mrn-keyed" | "password-keyed" | "api-key-keyed"
-            | "dob-compact" => &["json", "csv", "log"],
+            | "dob-compact" | "token-keyed" | "snmp-community" | "phone-keyed" | "national-id-keyed"
+            | "serial-keyed" | "host-name-keyed" => &["json", "csv", "log"],
+            "exif-block" => &["part", "bare"],
             _ => &["json", "sql", "csv", "log", "chat", "mail", "html", "bare"],
         }
     }
@@ -200,5 +210,14 @@ plants! {
     "alignment-file" "genomic" ["reads", "attachment"] ["en" "reads"]
     "vendor-token" "credential" ["slack_token", "api_key", "github_token"] ["en" "token"]
     "fastq-record" "genomic" ["reads"] ["en" "reads"]
+    "token-keyed" "credential" ["access_token", "refresh_token"] ["en" "access token"]
+    "snmp-community" "credential" ["snmp_community", "community_string"] ["en" "community string"]
+    "phone-keyed" "contact" ["phone", "msisdn", "home_phone"] ["en" "phone"]
+    "phone-uri" "contact" ["contact", "callee"] ["en" "call me at", "de" "Telefon"]
+    "national-id-keyed" "government-id" ["ssn", "national_id"] ["en" "national id"]
+    "serial-keyed" "device-id" ["serial_number", "device_serial"] ["en" "serial number"]
+    "host-name-keyed" "device-id" ["hostname", "computer_name"] ["en" "computer name"]
+    "mac-bare" "device-id" ["mac", "bssid"] ["en" "MAC address"]
+    "exif-block" "image" ["photo", "attachment"] ["en" "photo"]
     "snp-row" "genomic" ["genotype"] ["en" "genotypes"]
 }

@@ -1,6 +1,7 @@
 //! `borderpost top`: destinations, findings, violations and losses on a terminal, of a running daemon (over `/api/v1` on its host) or of
 //! captures that are replayed. Where stdout is no terminal, one picture is printed as text.
 
+mod ask;
 mod source;
 mod view;
 
@@ -22,7 +23,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const PLAIN: (u16, u16) = (110, 40);
 
 pub(super) fn top(args: &TopArgs) -> Result<Done, Failure> {
-    let mut source = if args.captures.is_empty() { Source::daemon(args.address) } else { Source::replay(args)? };
+    let mut source = if args.captures.is_empty() { Source::daemon(args)? } else { Source::replay(args)? };
     if !std::io::stdout().is_terminal() {
         let view = View::new(&source.last()?, None);
         print(&picture(&view, PLAIN)?)?;

@@ -1,11 +1,10 @@
 //! Where the numbers come from: a daemon's `/api/v1/status`, or a replay that goes on between two pictures.
 
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::ask::Asker;
 use crate::capture::Captures;
 use crate::cli::args::TopArgs;
 use crate::cli::rules::{self, Loaded};
@@ -13,15 +12,11 @@ use crate::cli::{Failure, replay};
 use crate::engine::{Engine, EngineOptions};
 use crate::export::summary_json;
 
-/// A daemon on this host answers at once.
-const WAIT: Duration = Duration::from_secs(3);
-/// Octets of an answer.
-const ANSWER_MAX: u64 = 16 << 20;
 /// How long a replay goes on before the next picture.
 const SLICE: Duration = Duration::from_millis(200);
 
 pub(super) enum Source {
-    Daemon(SocketAddr),
+    Daemon(Box<Asker>),
     Replay(Box<Replay>),
 }
 
@@ -34,8 +29,8 @@ pub(super) struct Replay {
 }
 
 impl Source {
-    pub(super) fn daemon(address: SocketAddr) -> Self {
-        Self::Daemon(address)
+    pub(super) fn daemon(args: &TopArgs) -> Result<Self, Failure> {
+        Ok(Self::Daemon(Box::new(Asker::new(args)?)))
     }
 
     pub(super) fn replay(args: &TopArgs) -> Result<Self, Failure> {
@@ -52,7 +47,7 @@ impl Source {
     /// The next picture.
     pub(super) fn next(&mut self) -> Result<Value, Failure> {
         match self {
-            Self::Daemon(address) => ask(*address),
+            Self::Daemon(asker) => asker.ask(),
             Self::Replay(replay) => Ok(replay.go_on(Some(SLICE))),
         }
     }
@@ -60,7 +55,7 @@ impl Source {
     /// The last picture there is: now, or at the end of the replay.
     pub(super) fn last(&mut self) -> Result<Value, Failure> {
         match self {
-            Self::Daemon(address) => ask(*address),
+            Self::Daemon(asker) => asker.ask(),
             Self::Replay(replay) => Ok(replay.go_on(None)),
         }
     }
@@ -91,27 +86,5 @@ impl Replay {
         };
         self.last = json!({ "flows_active": open, "summary": summary_json(&self.captures.summaries(), &counts) });
         self.last.clone()
-    }
-}
-
-/// `GET /api/v1/status` in the simplest form of HTTP, whose answers end with the connection.
-fn ask(address: SocketAddr) -> Result<Value, Failure> {
-    let failed = |message: String| Failure::Runtime(format!("http://{address}: {message}"));
-    let exchange = || -> std::io::Result<Vec<u8>> {
-        let mut stream = TcpStream::connect_timeout(&address, WAIT)?;
-        stream.set_read_timeout(Some(WAIT))?;
-        stream.set_write_timeout(Some(WAIT))?;
-        stream.write_all(b"GET /api/v1/status HTTP/1.0\r\nConnection: close\r\n\r\n")?;
-        let mut answer = Vec::new();
-        stream.take(ANSWER_MAX).read_to_end(&mut answer)?;
-        Ok(answer)
-    };
-    let answer = exchange().map_err(|error| failed(error.to_string()))?;
-    let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| failed("no answer of a web server".to_owned()))?;
-    match head.split(' ').nth(1) {
-        Some("200") => serde_json::from_str(body).map_err(|_| failed("no status of a daemon".to_owned())),
-        Some("401") => Err(failed("asks for a password: top knows none".to_owned())),
-        _ => Err(failed("does not answer as a daemon does".to_owned())),
     }
 }

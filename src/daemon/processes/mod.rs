@@ -68,6 +68,8 @@ pub(super) struct Tallies {
     pub gone: AtomicU64,
     /// First packets whose socket had gone, or that came when too many were waiting.
     pub missed: AtomicU64,
+    /// Lookups that are not done yet.
+    pub waiting: AtomicU64,
 }
 
 /// What is known, for those who write events.
@@ -207,7 +209,9 @@ impl Search {
         }
         let opened = self.openings.read(wait)?;
         for key in opened {
-            self.processes.tallies.openings.fetch_add(1, Ordering::Relaxed);
+            // Whoever sees the opening sees it wait, until this turn is over.
+            self.processes.tallies.waiting.fetch_add(1, Ordering::SeqCst);
+            self.processes.tallies.openings.fetch_add(1, Ordering::SeqCst);
             // What was known of these ends was another connection.
             lock(&self.processes.known).connections.remove(&key);
             self.look_for(key, 0)?;
@@ -222,6 +226,7 @@ impl Search {
             self.look_at_all()?;
         }
         self.find_owners();
+        self.processes.tallies.waiting.store((self.waiting.len() + self.again.len()) as u64, Ordering::SeqCst);
         Ok(())
     }
 

@@ -34,8 +34,9 @@ pub(super) fn status(shared: &Shared) -> Vec<u8> {
         "processes": shared.sink.processes.as_ref().map(|processes| {
             let tallies = &processes.tallies;
             json!({
-                "openings": tallies.openings.load(Ordering::Relaxed), "found": tallies.found.load(Ordering::Relaxed),
+                "openings": tallies.openings.load(Ordering::SeqCst), "found": tallies.found.load(Ordering::Relaxed),
                 "gone": tallies.gone.load(Ordering::Relaxed), "missed": tallies.missed.load(Ordering::Relaxed),
+                "waiting": tallies.waiting.load(Ordering::SeqCst),
             })
         }),
         "summary": summary_json(&status.captures(), &status.counts),

@@ -71,7 +71,7 @@ async fn routed(shared: &Arc<Shared>, request: &Request<Incoming>) -> Answer {
     match path {
         "/" => landing(),
         "/metrics" => match shared.metrics() {
-            Ok(metrics) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics.into()),
+            Ok(metrics) => typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", metrics),
             Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
         },
         "/-/healthy" if shared.is_moving() => text(StatusCode::OK, "healthy\n".to_owned()),

@@ -26,6 +26,13 @@ pub(super) fn month_of(day: u16) -> u16 {
     (year.saturating_sub(1970) * 12 + month - 1) as u16
 }
 
+/// The last day of a month since the beginning of 1970.
+pub(super) fn last_of(month: u16) -> u16 {
+    let (year, month) = (1970 + u32::from(month) / 12, u32::from(month) % 12 + 1);
+    let (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+    from_civil(year, month, 1).saturating_sub(1)
+}
+
 /// Year, month and day of the proleptic Gregorian calendar: Howard Hinnant, "chrono-compatible low-level date algorithms",
 /// `civil_from_days`, for days from 1970 on.
 fn civil(day: u16) -> (u32, u32, u32) {
@@ -74,6 +81,9 @@ mod tests {
         }
         assert_eq!(month_of(at("1970-01-31")), 0);
         assert_eq!(month_of(at("2026-03-02")), 56 * 12 + 2);
+        for (day, last) in [("1970-01-01", "1970-01-31"), ("2028-02-05", "2028-02-29"), ("2026-12-31", "2026-12-31")] {
+            assert_eq!(last_of(month_of(at(day))), at(last), "{day}");
+        }
     }
 
     #[test]

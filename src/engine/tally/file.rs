@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::seen::{EXACT_MAX, Estimate, Exact, REGISTERS, Seen};
 use super::suspect::{KNOWN_MAX, Known, SUMS_MAX, Sum, Suspects};
-use super::{Group, Tallies};
+use super::{Group, Tallies, day};
 use hashbrown::HashMap;
 
 const MAGIC: &[u8; 20] = b"borderpost counts 2\n";
@@ -39,6 +39,23 @@ pub enum TallyError {
     /// Tags under another key are other tags.
     #[error("counted under another digest key")]
     OtherKey,
+}
+
+/// What is kept of one signature for one rule.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// `policy/rule`.
+    pub rule: String,
+    /// What is counted together.
+    pub group: String,
+    /// The signature whose values are counted.
+    pub signature: String,
+    /// Distinct values, those older than the rule's window included until it forgets them.
+    pub count: u64,
+    /// Whether that is exact; else it is an estimate.
+    pub exact: bool,
+    /// The last day one of them was seen; of an estimate the last day of that month. Days since 1970.
+    pub last_day: u16,
 }
 
 /// Tells keys apart without telling the key.
@@ -124,6 +141,33 @@ impl Tallies {
     /// # Errors
     /// When the octets are something else, damaged, or were written under another key.
     pub fn from_octets(octets: &[u8], key: &[u8; 32]) -> Result<Self, TallyError> {
+        Self::read(octets, Some(key))
+    }
+
+    /// What such octets hold, in order. Tags are not told, so that no key is needed.
+    ///
+    /// # Errors
+    /// When the octets are something else, or damaged.
+    pub fn look(octets: &[u8]) -> Result<Vec<Kept>, TallyError> {
+        let mut rows = Vec::new();
+        for ((rule, group), Group { sets }) in Self::read(octets, None)?.groups {
+            for (signature, set) in sets {
+                let (count, exact, last_day) = match Arc::unwrap_or_clone(set) {
+                    Seen::Exact(exact) => {
+                        let last = exact.days.values().map(|day| u16::from_be_bytes(*day)).max();
+                        (exact.days.len() as u64, true, last.unwrap_or(0))
+                    }
+                    Seen::Estimate(mut estimate) => {
+                        (estimate.count(0), false, estimate.months.last().map_or(0, |(month, _)| day::last_of(*month)))
+                    }
+                };
+                rows.push(Kept { rule: rule.clone(), group: group.clone(), signature, count, exact, last_day });
+            }
+        }
+        Ok(rows)
+    }
+
+    fn read(octets: &[u8], key: Option<&[u8; 32]>) -> Result<Self, TallyError> {
         let (content, sum) =
             octets.split_at_checked(octets.len().wrapping_sub(SUM_BYTES)).ok_or(TallyError::Damaged)?;
         if *Sha256::digest(content) != *sum {
@@ -134,7 +178,8 @@ impl Tallies {
         if magic != MAGIC && magic != MAGIC_1 {
             return Err(TallyError::Damaged);
         }
-        if reader.take(16)? != key_check(key) {
+        let check = reader.take(16)?;
+        if key.is_some_and(|key| check != key_check(key)) {
             return Err(TallyError::OtherKey);
         }
         let mut tallies = Self::default();

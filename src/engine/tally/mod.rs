@@ -28,7 +28,7 @@ use crate::model::{
     Timestamp, Verdict, ViolationKey,
 };
 
-pub use file::TallyError;
+pub use file::{Kept, TallyError};
 use seen::{Room, Seen, Stored};
 pub(super) use suspect::Sent;
 use suspect::Suspects;

@@ -169,7 +169,7 @@ impl Estimate {
         }
     }
 
-    fn count(&mut self, first_month: u16) -> u64 {
+    pub(super) fn count(&mut self, first_month: u16) -> u64 {
         if let Some((month, count)) = self.known
             && month == first_month
         {

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::checksum::{entropy_bits, is_placeholder};
+use super::checksum::{entropy_bits, is_hidden, is_placeholder};
 use super::{Check, Validator, Value};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
@@ -18,10 +18,32 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
         let letters = std::str::from_utf8(text).unwrap_or_default().chars().any(char::is_alphabetic);
         Check::when(letters && !is_placeholder(text))
     }),
+    ("token", token),
+    ("community", |v| {
+        // What devices are delivered with is known to everybody, and still lets everybody in.
+        let usual = [&b"public"[..], b"private"].contains(&v.octets());
+        Check::when(!is_hidden(v.octets())).raise(usual, -40)
+    }),
+    ("national-id", national_id),
     ("country", country),
     ("snowflake", snowflake),
     ("sec-uid", |v| Check::when(entropy_bits(v.octets()) >= 3.0)),
 ];
+
+/// Long and mixed, or at least not hidden: where a key or a mechanism says "token" it is one, whatever it looks like.
+fn token(value: Value<'_>) -> Check {
+    let text = value.octets();
+    let plain = is_placeholder(text) || entropy_bits(text) < 3.0;
+    Check::when(!is_hidden(text)).raise(plain, -35)
+}
+
+/// A number in a field for national identifiers that is of no known form: what the field says is all that is known. A field that was
+/// never filled in holds zeros.
+fn national_id(value: Value<'_>) -> Check {
+    let d = value.digits();
+    let filled = d.as_slice().iter().any(|&d| d != 0);
+    Check::when(filled && (7..=14).contains(&d.len())).raise(true, -20)
+}
 
 /// Header and claims decode to JSON objects and the header names an algorithm; claims about a person raise it.
 fn jwt(value: Value<'_>) -> Check {

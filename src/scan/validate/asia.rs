@@ -14,7 +14,9 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("cn-mobile", |v| {
         let d = v.digits();
         let prefixed = matches!(v.octets().first(), Some(b'+'));
-        Check::when(!d.all_equal()).test_when(d.as_slice().ends_with(&[0; 8])).raise(prefixed, 20)
+        // A string whose length stands before it, as in Protocol Buffers, is a whole value.
+        let counted = d.len() == 11 && value_is_counted(v, 11);
+        Check::when(!d.all_equal()).test_when(d.as_slice().ends_with(&[0; 8])).raise(prefixed || counted, 20)
     }),
     ("hk-id", hong_kong),
     ("tw-id", taiwan),
@@ -141,4 +143,9 @@ fn resident_registration(value: Value<'_>) -> Check {
         (false, true) => Check::bonus(-20),
         (false, false) => Check::Refuse,
     }
+}
+
+/// Whether a value of `len` octets follows an octet that says so.
+fn value_is_counted(value: Value<'_>, len: u8) -> bool {
+    value.octets().len() == usize::from(len) && value.before().last() == Some(&len)
 }

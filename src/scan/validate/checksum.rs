@@ -134,9 +134,14 @@ pub(super) fn is_placeholder(text: &[u8]) -> bool {
     ];
     let trimmed = text.trim_ascii();
     let same = trimmed.windows(2).all(|w| w.first() == w.last());
+    same || is_hidden(trimmed) || WORDS.iter().any(|w| trimmed.eq_ignore_ascii_case(w))
+}
+
+/// Text that stands where a value was taken out or is to be put in: `***`, `xxxx`, `${...}`; nothing at all.
+pub(super) fn is_hidden(text: &[u8]) -> bool {
+    let trimmed = text.trim_ascii();
     let template = [&b"${"[..], b"{{", b"<%", b"%{", b"$("].iter().any(|t| trimmed.starts_with(t));
-    let hidden = trimmed.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'0'));
-    trimmed.is_empty() || same || template || hidden || WORDS.iter().any(|w| trimmed.eq_ignore_ascii_case(w))
+    template || trimmed.iter().all(|b| matches!(b, b'*' | b'x' | b'X' | b'.' | b'-' | b'#' | b'0'))
 }
 
 #[cfg(test)]

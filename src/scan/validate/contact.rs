@@ -3,7 +3,8 @@
 
 use super::{Check, Validator, Value};
 
-pub(super) const VALIDATORS: &[(&str, Validator)] = &[("email", email), ("phone-e164", e164), ("phone-nanp", nanp)];
+pub(super) const VALIDATORS: &[(&str, Validator)] =
+    &[("email", email), ("phone-e164", e164), ("phone-nanp", nanp), ("phone-field", field), ("phone-uri", uri)];
 
 /// Mailboxes of organisations rather than persons.
 const ROLES: [&str; 14] = [
@@ -52,9 +53,15 @@ fn email(value: Value<'_>) -> Check {
     let shaped = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..") && text.len() <= 254;
     // `user@host.name:path` after a scheme or in a clone command is a login, not a mailbox.
     let login = local == "git" || value.before().ends_with(b"://") || local.contains("://");
+    // Who is called there has a number, not a mailbox.
+    let called = [&b"sip:"[..], b"sips:"].iter().any(|scheme| {
+        let before = value.before();
+        before.get(before.len().saturating_sub(scheme.len())..).is_some_and(|end| end.eq_ignore_ascii_case(scheme))
+    }) && local.trim_start_matches('+').bytes().all(|octet| octet.is_ascii_digit());
     let hash = local.len() == 32 && local.bytes().all(|b| b.is_ascii_hexdigit());
     if !shaped
         || login
+        || called
         || FILES.contains(&last)
         || !last.bytes().all(|b| b.is_ascii_alphabetic() || last.starts_with("xn--"))
     {
@@ -113,4 +120,17 @@ fn nanp(value: Value<'_>) -> Check {
     }
     let separated = value.octets().iter().filter(|b| !b.is_ascii_digit()).count() >= 2;
     Check::bonus(if separated { 25 } else { 0 }).test_when(fiction(exchange, d.small(from + 6, from + 10)))
+}
+
+/// A number in a field for telephone numbers that is of no known form: a short one, or one without its country's code.
+fn field(value: Value<'_>) -> Check {
+    let d = value.digits();
+    Check::when((7..=15).contains(&d.len()) && !d.all_equal()).raise(true, -20)
+}
+
+/// The user of a `sip:` or `tel:` URI (RFC 3261, section 19.1.1; RFC 3966): numbers of extensions are shorter.
+fn uri(value: Value<'_>) -> Check {
+    let d = value.digits();
+    let whole = matches!(value.after().first(), None | Some(b'@' | b';' | b'>' | b'?' | b' ' | b'"' | b',' | b'\r'));
+    Check::when((7..=15).contains(&d.len()) && !d.all_equal() && whole)
 }
