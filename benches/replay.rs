@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use borderpost::engine::{Engine, EngineOptions, Rules};
 use borderpost::flow::{DropReason, EndReason, FlowRecord, FlowTable, GapCause, Handler, Interest};
-use borderpost::geo::{GeoSettings, Locator};
-use borderpost::model::{Direction, Frame, Limits, LinkType, Origin, Packet, Timestamp};
+use borderpost::geo::{GeoSettings, Locator, Override};
+use borderpost::model::{DataClass, Direction, Frame, Limits, LinkType, Origin, Packet, Timestamp};
 use borderpost::policy::PolicySet;
 use borderpost::scan::Catalogue;
 use borderpost::wire::Decoder;
@@ -45,6 +45,23 @@ fn json(len: usize, seed: u32) -> Vec<u8> {
     body.into_bytes()
 }
 
+/// A JSON document that is one finding after the other.
+fn users(len: usize, seed: u32) -> Vec<u8> {
+    let mut body = String::from("[");
+    let mut i = seed;
+    while body.len() < len {
+        i = i.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        body += &format!(
+            "{{\"user_id\":72345678901{:08},\"email\":\"u{i}@mail.example.org\",\"phone\":\"+1202555{:04}\",\"ip\":\"198.51.100.{}\"}},",
+            i % 100_000_000,
+            i % 10_000,
+            i % 250
+        );
+    }
+    body += "{}]";
+    body.into_bytes()
+}
+
 fn workload(kind: &str) -> net::Recorder {
     let mut recorder = net::Recorder::starting_at(1_772_460_000);
     let resolver = at("10.20.0.53", 53);
@@ -63,8 +80,8 @@ fn workload(kind: &str) -> net::Recorder {
                 );
             }
         }
-        if kind == "json" || kind == "mixed" {
-            let body = json(64 << 10, u32::from(i));
+        if kind == "json" || kind == "mixed" || kind == "users" {
+            let body = if kind == "users" { users(64 << 10, i.into()) } else { json(64 << 10, i.into()) };
             let head = format!(
                 "POST /api HTTP/1.1\r\nHost: api.example.com\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
                 body.len()
@@ -212,5 +229,54 @@ fn replay(c: &mut Criterion) {
     eprintln!("peak memory of this process: {peak}");
 }
 
-criterion_group!(benches, replay, sealed);
+/// A policy of so many rules that all say the same of what the workloads send.
+fn policy(rules: usize) -> PolicySet {
+    const COUNTRIES: [&str; 12] = ["AT", "BR", "CA", "CN", "DE", "EG", "FR", "IN", "JP", "KE", "MX", "SG"];
+    let mut text = String::from("[policy]\nid = \"bench\"\nversion = \"1\"\n");
+    for n in 0..rules {
+        let class = DataClass::ALL[n % DataClass::ALL.len()];
+        // The first rule about each class is about where the workloads send to.
+        let one = if n < DataClass::ALL.len() { "CN" } else { COUNTRIES[n % 11] };
+        let other = COUNTRIES[n * 5 % 12];
+        text += &format!(
+            "[[rule]]\nid = \"r{n}\"\nclasses = [\"{class}\"]\nto = [\"{one}\", \"{other}\"]\ndecision = \"deny\"\nreason = \"rule {n}\"\n"
+        );
+    }
+    PolicySet::load(&[("bench.toml".to_owned(), text)], "US".parse().ok()).map_err(|p| format!("{p:?}")).unwrap()
+}
+
+/// What many rules and overrides cost: the same captures under a rule for each class, and under 1,000 with 50,000 overrides.
+fn many_rules(c: &mut Criterion) {
+    let overrides = (0..50_000u32).map(|i| Override {
+        prefix: ipnet::IpNet::new(std::net::Ipv4Addr::from_bits(0x0b00_0000 + (i << 8)).into(), 24).unwrap(),
+        location: "SG".parse().ok(),
+        control: None,
+        label: String::new(),
+    });
+    let settings = GeoSettings { overrides: overrides.collect(), ..GeoSettings::default() };
+    let locator = Locator::load(&settings).map_err(|p| format!("{p:?}")).unwrap();
+    let few = Arc::new(Rules { policy: Arc::new(policy(DataClass::ALL.len())), ..as_owned(&rules()) });
+    let many = Arc::new(Rules { policy: Arc::new(policy(1000)), locator: Arc::new(locator), ..as_owned(&rules()) });
+    let mut group = c.benchmark_group("rules");
+    for kind in ["json", "users", "tls"] {
+        let recorder = workload(kind);
+        group.throughput(Throughput::Bytes(recorder.frames().map(|(_, data)| data.len() as u64).sum()));
+        for (name, rules) in [("one a class", &few), ("1000, and 50,000 overrides", &many)] {
+            group.bench_function(BenchmarkId::new(kind, name), |b| b.iter(|| black_box(run(rules, &recorder, 1))));
+        }
+    }
+    group.finish();
+}
+
+fn as_owned(rules: &Rules) -> Rules {
+    Rules {
+        catalogue: rules.catalogue.clone(),
+        watch: rules.watch.clone(),
+        locator: rules.locator.clone(),
+        policy: rules.policy.clone(),
+        digest_key: rules.digest_key,
+    }
+}
+
+criterion_group!(benches, replay, sealed, many_rules);
 criterion_main!(benches);

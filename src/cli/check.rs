@@ -9,6 +9,7 @@ use super::{Done, Failure, print, run, say};
 use crate::export::series_max;
 use crate::model::{Counts, Timestamp};
 use crate::policy::PolicySet;
+use crate::scan::finding_kinds;
 
 pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
     let settings = rules::settings(args.flags(), args.config.as_deref())?;
@@ -42,6 +43,10 @@ pub(super) fn check(args: &CommonArgs) -> Result<Done, Failure> {
     let _ = writeln!(text, "all valid");
     print(&text)?;
     for remark in PolicySet::remarks(&loaded.settings.policies, loaded.settings.home, today()) {
+        say(&remark.to_string());
+    }
+    let kinds = finding_kinds(&loaded.catalogue, &loaded.watch);
+    for remark in loaded.policy.waiting_rules(&kinds.iter().map(|(signature, _)| &**signature).collect()) {
         say(&remark.to_string());
     }
     Ok(Done::Well)

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::args::{CommonArgs, FingerprintArgs};
 use super::{Done, Failure, print, rules, say};
 use crate::model::Problem;
-use crate::scan::{Catalogue, WATCH_FILE_OCTETS_MAX, WATCH_KEY_OCTETS, WatchBuilder, WatchKey, WatchSpec};
+use crate::scan::{Catalogue, WATCH_KEY_OCTETS, WatchBuilder, WatchKey, WatchSpec};
 
 pub(super) fn fingerprint(args: FingerprintArgs) -> Result<Done, Failure> {
     if let Some(path) = &args.new_key {
@@ -140,17 +140,17 @@ pub(super) fn read_key(path: &Path, guard: KeyGuard) -> Result<WatchKey, Problem
     WatchKey::new(&octets).ok_or_else(|| problem(format!("a key of watch files has {WATCH_KEY_OCTETS} octets")))
 }
 
-/// A watch file, not yet opened.
-pub(super) fn read_watch(path: &Path) -> Result<Vec<u8>, Problem> {
+/// The file of a list of at most so many octets, not yet opened.
+pub(super) fn read_list(path: &Path, octets_max: u64) -> Result<Vec<u8>, Problem> {
     let problem = |message: String| Problem::file(path.display().to_string(), message);
     let read = || -> io::Result<Vec<u8>> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        if length > WATCH_FILE_OCTETS_MAX {
-            return Err(io::Error::other("it is larger than any watch file"));
+        if length > octets_max {
+            return Err(io::Error::other("it is larger than any such file"));
         }
         let mut octets = Vec::with_capacity(length as usize);
-        file.take(WATCH_FILE_OCTETS_MAX).read_to_end(&mut octets)?;
+        file.take(octets_max).read_to_end(&mut octets)?;
         Ok(octets)
     };
     read().map_err(|error| problem(error.to_string()))

@@ -12,7 +12,9 @@ use crate::engine::Rules;
 use crate::geo::{GeoSettings, Locator, Override, SERVICE_CLASSES, ServiceEntry};
 use crate::model::Problem;
 use crate::policy::PolicySet;
-use crate::scan::{Catalogue, PERSON_RECORD, WatchInput, WatchSet};
+use crate::scan::{
+    AREA_FILE_OCTETS_MAX, AreaInput, Catalogue, PERSON_RECORD, WATCH_FILE_OCTETS_MAX, WatchInput, WatchSet,
+};
 
 /// Rules, but for the key of the digests, which may come from the capture.
 pub(super) struct Loaded {
@@ -62,7 +64,15 @@ impl Loaded {
         let locator = Locator::load(&geo_settings(&settings)).map_err(&mut keep).ok();
         let policy = PolicySet::load(&settings.policies, settings.home).map_err(&mut keep).ok();
         let watch = catalogue.as_ref().and_then(|catalogue| {
-            watch_inputs(&settings, guard).and_then(|inputs| WatchSet::load(inputs, catalogue)).map_err(&mut keep).ok()
+            let watch = watch_inputs(&settings, guard).and_then(|inputs| WatchSet::load(inputs, catalogue));
+            let areas = area_inputs(&settings);
+            match (watch, areas) {
+                (Ok(watch), Ok(areas)) => watch.with_areas(areas, catalogue).map_err(&mut keep).ok(),
+                (watch, areas) => {
+                    keep(watch.err().into_iter().chain(areas.err()).flatten().collect());
+                    None
+                }
+            }
         });
         match (catalogue, locator, policy, watch) {
             (Some(catalogue), Some(locator), Some(policy), Some(watch)) => {
@@ -106,9 +116,21 @@ impl Loaded {
 fn watch_inputs(settings: &Settings, guard: KeyGuard) -> Result<Vec<WatchInput>, Vec<Problem>> {
     let (mut inputs, mut problems) = (Vec::new(), Vec::new());
     for (file, key) in &settings.watch {
-        match (fingerprint::read_watch(file), fingerprint::read_key(key, guard)) {
+        match (fingerprint::read_list(file, WATCH_FILE_OCTETS_MAX), fingerprint::read_key(key, guard)) {
             (Ok(octets), Ok(key)) => inputs.push(WatchInput { name: file.display().to_string(), octets, key }),
             (octets, key) => problems.extend(octets.err().into_iter().chain(key.err())),
+        }
+    }
+    if problems.is_empty() { Ok(inputs) } else { Err(problems) }
+}
+
+/// Lists of areas, read.
+fn area_inputs(settings: &Settings) -> Result<Vec<AreaInput>, Vec<Problem>> {
+    let (mut inputs, mut problems) = (Vec::new(), Vec::new());
+    for (name, path) in &settings.areas {
+        match fingerprint::read_list(path, AREA_FILE_OCTETS_MAX) {
+            Ok(octets) => inputs.push(AreaInput { file: path.display().to_string(), name: name.clone(), octets }),
+            Err(problem) => problems.push(problem),
         }
     }
     if problems.is_empty() { Ok(inputs) } else { Err(problems) }

@@ -39,6 +39,11 @@ impl Settings {
                 .collect();
             line("watch", format!("[{}]", entries.join(", ")));
         }
+        if !self.areas.is_empty() {
+            let entry =
+                |(name, file): &(String, PathBuf)| format!("{{ name = {}, file = {} }}", text(name), text(&path(file)));
+            line("areas", format!("[{}]", self.areas.iter().map(entry).collect::<Vec<_>>().join(", ")));
+        }
         if let Some(filter) = &self.filter {
             line("filter", text(filter));
         }

@@ -145,6 +145,11 @@ impl Lowering {
                 file.zip(key)
             })
             .collect();
+        let areas = raw
+            .areas
+            .into_iter()
+            .filter_map(|list| Some((list.name.value, self.readable("areas", list.file)?)))
+            .collect();
         let overrides = self.overrides(raw.overrides, &raw.override_files);
         let services = self.services(raw.services);
         let digest_key = raw.digest_key_file.as_ref().and_then(|path| self.digest_key(path));
@@ -168,6 +173,7 @@ impl Lowering {
             services,
             signatures,
             watch,
+            areas,
             filter: raw.filter.map(|filter| filter.value),
             keylog: raw.keylog.into_iter().map(|path| path.value).collect(),
             keys,

@@ -20,5 +20,5 @@ mod settings;
 mod tests;
 
 pub use live::{DiskSync, LiveSettings, LogFormat, RawLive, SyslogTarget};
-pub use raw::{RawConfig, RawOverride, RawService, RawUpdate, RawWatch, Written};
+pub use raw::{RawAreas, RawConfig, RawOverride, RawService, RawUpdate, RawWatch, Written};
 pub use settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};

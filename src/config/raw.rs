@@ -68,6 +68,15 @@ pub struct RawWatch {
     pub key: Written<PathBuf>,
 }
 
+/// A list of areas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawAreas {
+    /// Name of the list.
+    pub name: Written<String>,
+    /// The file of its areas, CSV.
+    pub file: Written<PathBuf>,
+}
+
 /// How a file is fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawUpdate {
@@ -116,6 +125,8 @@ pub struct RawConfig {
     pub signatures: Vec<Written<PathBuf>>,
     /// Lists of records to find by exact match.
     pub watch: Vec<RawWatch>,
+    /// Lists of areas.
+    pub areas: Vec<RawAreas>,
     /// Files of networks that the operator knows.
     pub override_files: Vec<Written<PathBuf>>,
     /// Networks that the operator knows.
@@ -190,6 +201,7 @@ impl RawConfig {
             quiet: flags.quiet.or(file.quiet),
             signatures: list(flags.signatures, file.signatures),
             watch: list(flags.watch, file.watch),
+            areas: list(flags.areas, file.areas),
             override_files: list(flags.override_files, file.override_files),
             overrides: list(flags.overrides, file.overrides),
             services: list(flags.services, file.services),
@@ -263,6 +275,7 @@ impl Reader<'_> {
             quiet: root.boolean("quiet").map(|on| on.value),
             signatures: self.paths(root.strings("signatures")),
             watch: self.watch(root),
+            areas: self.areas(root),
             override_files: if inline { Vec::new() } else { self.paths(root.strings("overrides")) },
             overrides: if inline { self.overrides(root) } else { Vec::new() },
             services: self.services(root),
@@ -309,6 +322,17 @@ impl Reader<'_> {
             watch.extend(file.zip(key).map(|(file, key)| RawWatch { file, key }));
         }
         watch
+    }
+
+    fn areas(&self, root: &mut Table<'_, '_>) -> Vec<RawAreas> {
+        let mut areas = Vec::new();
+        for mut table in root.tables("areas") {
+            let name = self.text(table.required_string("name"));
+            let file = self.path(table.required_string("file"));
+            table.finish();
+            areas.extend(name.zip(file).map(|(name, file)| RawAreas { name, file }));
+        }
+        areas
     }
 
     fn updates(&self, root: &mut Table<'_, '_>) -> Vec<RawUpdate> {

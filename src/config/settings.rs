@@ -77,6 +77,8 @@ pub struct Settings {
     pub signatures: Vec<(String, String)>,
     /// Lists of records to find by exact match: watch file and key file.
     pub watch: Vec<(PathBuf, PathBuf)>,
+    /// Lists of areas: name and file.
+    pub areas: Vec<(String, PathBuf)>,
     /// Capture filter in the language of pcap-filter(7).
     pub filter: Option<String>,
     /// Files that session keys were read from.

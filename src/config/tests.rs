@@ -61,6 +61,7 @@ fn the_example_names_every_option() {
         quiet,
         signatures,
         watch,
+        areas,
         override_files,
         overrides,
         services,
@@ -72,6 +73,7 @@ fn the_example_names_every_option() {
         overload,
         live,
     } = raw;
+    assert_eq!(areas[0].name.value, "us-government-locations");
     assert_eq!(watch[0].file.value.to_str(), Some("etc/watch/journalists.watch"));
     live::assert_complete(&live);
     assert_eq!(

@@ -79,6 +79,9 @@ use crate::model::{
     Countries, Country, Crossing, Decision, PolicyFacts, Problem, RuleRef, SuspicionRule, Timestamp, Verdict,
 };
 
+/// The list of areas of 28 CFR 202.1401, which the operator loads.
+const GOVERNMENT_LOCATIONS: &str = "watch/us-government-locations";
+
 /// The built-in policies: name and TOML text, by name.
 const BUILT_IN: &[(&str, &str)] = &[
     ("br-lgpd", include_str!("packs/br-lgpd.toml")),
@@ -321,9 +324,12 @@ impl PolicySet {
         let lists = [("signature", &self.signatures, signatures), ("service class", &self.services, service_classes)];
         for (what, mentions, known) in lists {
             for Mention { file, line, pattern } in mentions {
-                // A rule for any list (`watch/*`) is right while no list is loaded.
-                let any_list = *pattern == Pattern::Prefix("watch/".to_owned());
-                if any_list || known.iter().any(|name| pattern.matches(name)) {
+                // A rule for any list (`watch/*`), or for one that only the operator can have, is right while no list is loaded.
+                let waits = match pattern {
+                    Pattern::Prefix(start) => start == "watch/",
+                    Pattern::Name(name) => name == GOVERNMENT_LOCATIONS,
+                };
+                if waits || known.iter().any(|name| pattern.matches(name)) {
                     continue;
                 }
                 let (Pattern::Name(name) | Pattern::Prefix(name)) = pattern;
@@ -334,6 +340,16 @@ impl PolicySet {
         }
         problems.sort();
         problems
+    }
+
+    /// Where rules speak of a list of areas that is not among the signatures: they wait for it.
+    pub fn waiting_rules(&self, signatures: &BTreeSet<&str>) -> Vec<Problem> {
+        let waits = |mention: &&Mention| matches!(&mention.pattern, Pattern::Name(name) if name == GOVERNMENT_LOCATIONS && !signatures.contains(&**name));
+        let remark = |mention: &Mention| {
+            let message = format!("no list {} is loaded: this rule waits for it", quote(GOVERNMENT_LOCATIONS));
+            Problem::line(&mention.file, mention.line, message).with_hint("docs/watch.md tells how to make it")
+        };
+        self.signatures.iter().filter(waits).map(remark).collect()
     }
 
     /// The fewest octets that a suspicion waits for; `None` without any.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::records::Records;
+use super::watch::Half;
 use super::words::{Brief, Hit, Lists};
 use crate::model::Finding;
 
@@ -70,6 +71,8 @@ pub struct DocumentScan {
     pub(super) given: usize,
     /// By signature: where its last value ends.
     pub(super) taken: Vec<(u16, u64)>,
+    /// A latitude or longitude that waits for the other.
+    pub(super) half: Option<Half>,
 }
 
 /// The fields of two pieces of text are the same.
@@ -99,6 +102,7 @@ impl DocumentScan {
             pending: Vec::new(),
             given: 0,
             taken: Vec::new(),
+            half: None,
         }
     }
 

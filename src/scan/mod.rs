@@ -61,8 +61,8 @@ pub use records::{PERSON_RECORD, Person};
 pub use scanner::{BLOCK_OCTETS, ScanCounts, Scanner};
 pub use signature::{Edge, Example, Normalise, Signature, Verdict};
 pub use watch::{
-    BuildCounts, NEAR_OCTETS, WATCH_FILE_OCTETS_MAX, WATCH_KEY_OCTETS, WatchAbout, WatchBuilder, WatchFileError,
-    WatchInput, WatchKey, WatchSet, WatchSpec,
+    AREA_FILE_OCTETS_MAX, AreaInput, BuildCounts, NEAR_OCTETS, WATCH_FILE_OCTETS_MAX, WATCH_KEY_OCTETS, WatchAbout,
+    WatchBuilder, WatchFileError, WatchInput, WatchKey, WatchSet, WatchSpec,
 };
 
 /// Everything that findings can be of: the catalogue's signatures, bundles, and watch lists, each with its class.

@@ -12,6 +12,7 @@ use super::{Made, jpeg};
 /// Countries by DB-IP Lite 2026-06; the data centre in the US is 10.20.0.0/16.
 const LARK_SINGAPORE: &str = "103.136.221.20";
 const ANALYST_CHINA: &str = "36.110.220.5";
+const MAPS_RUSSIA: &str = "77.88.55.60";
 const LOGS_CHINA: &str = "101.126.22.40";
 const BACKUP_SINGAPORE: &str = "18.136.1.10";
 const ARCHIVE_ASHBURN: &str = "129.213.10.20";
@@ -32,6 +33,7 @@ pub fn captures() -> Vec<Made> {
         Made { name: "4-watched-persons-in-logs/watched.key", octets: WATCH_KEY.to_vec() },
         Made { name: "5-backup-after-deletion-date/until-deletion/capture.pcap", octets: backup(DELETION_DAY) },
         Made { name: "5-backup-after-deletion-date/one-day-after/capture.pcap", octets: backup(DELETION_DAY + DAY) },
+        Made { name: "9-positions-in-a-listed-area/capture.pcap", octets: positions() },
     ]
 }
 
@@ -269,6 +271,24 @@ fn logs_abroad() -> Vec<u8> {
     let headers = "Content-Type: application/x-ndjson\r\n";
     let request = post("logs.example.net", "/ingest", headers, lines.as_bytes());
     exchange(&mut net, at("10.20.6.30", 41_300), at(LOGS_CHINA, 80), 230, &request, &ok("text/plain", ""));
+    net.into_pcap()
+}
+
+/// Positions of devices go to Russia: as GeoJSON, rounded to two places, as a pair, and keyed apart; of each kind one in the listed area.
+fn positions() -> Vec<u8> {
+    let mut net = Recorder::starting_at(MARCH_2026);
+    look_up(&mut net, "10.20.7.11", 241, "maps.example.ru", MAPS_RUSSIA);
+    let documents = [
+        r#"{"features":[{"geometry":{"type":"Point","coordinates":[-119.2513,37.2514]}},{"geometry":{"type":"Point","coordinates":[-77.2514,38.9514]}}]}"#,
+        r#"[{"device":1,"lat":37.25,"lon":-119.25},{"device":2,"lat":37.40,"lon":-119.25},{"device":3,"lat":12.5,"lon":-119.25}]"#,
+        r#"{"location":"37.2511,-119.2489","before":"37.2611,-119.2489"}"#,
+        r#"{"a":{"longitude":-119.25123},"b":{"latitude":37.25123}}"#,
+    ];
+    for (i, document) in documents.iter().enumerate() {
+        let request = post("maps.example.ru", "/positions", "Content-Type: application/json\r\n", document.as_bytes());
+        let from = at("10.20.7.11", 41_400 + i as u16);
+        exchange(&mut net, from, at(MAPS_RUSSIA, 80), 240 + i as u64, &request, &ok("text/plain", ""));
+    }
     net.into_pcap()
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::form::{Form, NORMAL_OCTETS_MAX, TOKEN_OCTETS_MIN};
 use super::key::Tag;
+use super::position::Positions;
 use super::{List, NEAR_OCTETS, Route, WatchSet};
 use crate::model::{Confidence, DataClass, Finding, WatchHit};
 use crate::scan::Catalogue;
@@ -54,19 +55,21 @@ struct Hit {
 pub(in crate::scan) struct Watcher {
     set: Arc<WatchSet>,
     hits: Vec<Hit>,
+    positions: Positions,
     /// Values looked up.
     pub(in crate::scan) looked_up: u64,
 }
 
 impl Watcher {
     pub(in crate::scan) fn new(set: Arc<WatchSet>) -> Self {
-        Self { set, hits: Vec::new(), looked_up: 0 }
+        Self { set, hits: Vec::new(), positions: Positions::default(), looked_up: 0 }
     }
 
     /// Looks up what a signature's pattern accepted: indices into the document's text.
     #[inline]
     pub(in crate::scan) fn candidate(&mut self, document: &DocumentScan, signature: u16, start: usize, end: usize) {
         let set = Arc::clone(&self.set);
+        self.positions.candidate(&set, signature, document.base + start as u64, document.base + end as u64);
         for route in set.routes.get(usize::from(signature)).into_iter().flatten() {
             self.look_up(&set, (route, signature), document, start..end, None);
         }
@@ -152,13 +155,14 @@ impl Watcher {
         &mut self,
         catalogue: &Catalogue,
         digester: &Digester,
-        document: &DocumentScan,
+        document: &mut DocumentScan,
         found: &mut dyn FnMut(Finding),
     ) -> u64 {
-        if self.hits.is_empty() {
-            return 0;
-        }
         let set = Arc::clone(&self.set);
+        let mut count = self.positions.give_out(&set, catalogue, digester, document, found);
+        if self.hits.is_empty() {
+            return count;
+        }
         let mut hits = std::mem::take(&mut self.hits);
         // One finding a list and value: the longest of those that overlap, of the newest epoch.
         let order = |hit: &Hit| set.lists.get(hit.list).map(|list| (list.name.clone(), list.opened.header.epoch));
@@ -166,7 +170,6 @@ impl Watcher {
             let ((a_list, a_epoch), (b_list, b_epoch)) = (order(a).unwrap_or_default(), order(b).unwrap_or_default());
             a_list.cmp(&b_list).then(a.start.cmp(&b.start)).then(b.end.cmp(&a.end)).then(b_epoch.cmp(&a_epoch))
         });
-        let mut count = 0;
         let mut last: Option<(Arc<str>, u64)> = None;
         let mut corroborated = 0;
         for hit in &hits {

@@ -15,11 +15,13 @@
 //! **Policy** names lists by signature: `signatures = ["watch/journalists"]`, or `"watch/*"`. The class of a finding is
 //! the type's, so rules for classes hold for it too.
 
+mod area;
 mod build;
 mod file;
 mod form;
 mod key;
 mod look;
+mod position;
 #[cfg(test)]
 mod tests;
 
@@ -27,15 +29,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Catalogue;
+use crate::model::operator_file::quote;
 use crate::model::{DataClass, Problem};
-use file::Opened;
+use area::Areas;
+use file::{Opened, is_list_name};
 use form::Form;
 use key::Tagger;
+use position::Axis;
 
+pub use area::AREA_FILE_OCTETS_MAX;
 pub use build::{BuildCounts, WatchBuilder, WatchSpec};
 pub use file::{WATCH_FILE_OCTETS_MAX, WatchFileError};
 pub use key::{WATCH_KEY_OCTETS, WatchKey};
 pub(super) use look::Watcher;
+pub(super) use position::Half;
 
 /// Octets between a primary value and a secondary one that makes it sure.
 pub const NEAR_OCTETS: usize = 300;
@@ -98,6 +105,24 @@ pub struct WatchInput {
     pub key: WatchKey,
 }
 
+/// A list of areas, read.
+pub struct AreaInput {
+    /// Name of the file for messages.
+    pub file: String,
+    /// Name of the list.
+    pub name: String,
+    /// The file: CSV.
+    pub octets: Vec<u8>,
+}
+
+/// A list of areas in force.
+struct AreaList {
+    /// `watch/NAME`.
+    signature: Arc<str>,
+    name: Arc<str>,
+    areas: Areas,
+}
+
 /// What a list says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchAbout {
@@ -123,6 +148,9 @@ pub struct WatchSet {
     /// By signature.
     routes: Vec<Vec<Route>>,
     tokens: Vec<Route>,
+    areas: Vec<AreaList>,
+    /// By signature: what it finds of a position. Empty without areas.
+    axes: Vec<Option<Axis>>,
     about: Vec<WatchAbout>,
 }
 
@@ -200,9 +228,49 @@ impl WatchSet {
         if problems.is_empty() { Ok(set) } else { Err(problems) }
     }
 
+    /// Adds lists of areas.
+    ///
+    /// # Errors
+    /// Every problem of every list: rows that are no area, names that another list has.
+    pub fn with_areas(mut self, inputs: Vec<AreaInput>, catalogue: &Catalogue) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        for AreaInput { file, name, octets } in inputs {
+            if self.about.iter().any(|list| list.signature.strip_prefix("watch/") == Some(&*name)) {
+                problems.push(Problem::file(&file, format!("list {name} is loaded already")));
+                continue;
+            }
+            if !is_list_name(&name) {
+                problems.push(
+                    Problem::file(&file, format!("{} cannot name a list", quote(&name)))
+                        .with_hint("small letters, digits and `-`, at most 48"),
+                );
+                continue;
+            }
+            match Areas::read(&file, &octets) {
+                Ok(areas) => self.add_areas(&name, areas, catalogue),
+                Err(more) => problems.extend(more),
+            }
+        }
+        if problems.is_empty() { Ok(self) } else { Err(problems) }
+    }
+
+    fn add_areas(&mut self, name: &str, areas: Areas, catalogue: &Catalogue) {
+        self.axes = catalogue.signatures().map(|signature| Axis::of(&signature.id)).collect();
+        let signature: Arc<str> = format!("watch/{name}").into();
+        self.about.push(WatchAbout {
+            signature: signature.clone(),
+            classes: vec![DataClass::Geolocation],
+            rows: areas.count() as u64,
+            epoch: 1,
+            canary: false,
+            held_bytes: areas.held_bytes(),
+        });
+        self.areas.push(AreaList { signature, name: name.into(), areas });
+    }
+
     /// Whether nothing is watched for.
     pub fn is_empty(&self) -> bool {
-        self.lists.is_empty()
+        self.lists.is_empty() && self.areas.is_empty()
     }
 
     /// What the lists say of themselves, in order.

@@ -287,3 +287,33 @@ proptest! {
         prop_assert_eq!(brief(&whole), brief(&scan(&set, pieces)));
     }
 }
+
+#[test]
+fn positions_in_a_listed_area_are_found_wherever_the_text_breaks() {
+    let octets = b"1,37.2540,-119.2540,37.2540,-119.2460,37.2480,-119.2460,37.2480,-119.2540".to_vec();
+    let input = |name: &str| AreaInput { file: "areas.csv".to_owned(), name: name.to_owned(), octets: octets.clone() };
+    let set = WatchSet::default().with_areas(vec![input("places")], &CATALOGUE);
+    let set = Arc::new(set.unwrap_or_else(|problems| panic!("{problems:?}")));
+    assert_eq!(finding_classes(&set), [("watch/places".to_owned(), vec![DataClass::Geolocation])]);
+    let text = "{\"lat\":37.25,\"lon\":-119.25} gps 37.2511,-119.2489; gps -119.2489,37.2511; {\"lat\":37.30,\"x\":1,\"lon\":-119.25}";
+    let expected = ["1@19+7 100 geolocation", "1@32+17 75 geolocation", "1@55+17 75 geolocation"];
+    let whole = brief(&scan(&set, [text.as_bytes()]));
+    assert_eq!(
+        whole.iter().map(|line| line.split(' ').next()).collect::<Vec<_>>(),
+        expected.map(|l| l.split(' ').next())
+    );
+    for at in 1..text.len() {
+        let (one, other) = text.as_bytes().split_at(at);
+        assert_eq!(brief(&scan(&set, [one, other])), whole, "{at}");
+    }
+    // Far apart, two numbers are no position.
+    let far = format!("\"lat\":37.25{}\"lon\":-119.25", " ".repeat(300));
+    assert_eq!(brief(&scan(&set, [far.as_bytes()])), Vec::<String>::new());
+    for wrong in [vec![input("places"), input("places")], vec![input("No Name")]] {
+        assert_eq!(WatchSet::default().with_areas(wrong, &CATALOGUE).err().map(|problems| problems.len()), Some(1));
+    }
+}
+
+fn finding_classes(set: &WatchSet) -> Vec<(String, Vec<DataClass>)> {
+    set.about().iter().map(|list| (list.signature.to_string(), list.classes.clone())).collect()
+}
