@@ -10,7 +10,7 @@ use std::sync::Arc;
 use borderpost::engine::{Engine, EngineOptions, Rules, Snapshot, limit_names};
 use borderpost::export::{MetricsInput, render_metrics};
 use borderpost::geo::{CONFLICTS, GeoSettings, Locator};
-use borderpost::model::{Frame, Limits, LinkType, Origin, Timestamp};
+use borderpost::model::{FLOW_BYTES, Frame, Limits, LinkType, Origin, Timestamp};
 use borderpost::policy::PolicySet;
 use borderpost::scan::Catalogue;
 use borderpost::wire::WireCounts;
@@ -131,29 +131,48 @@ fn resident_bytes() -> u64 {
     line.split_ascii_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") << 10
 }
 
+/// Feeds flows number `from` to `to`; the number of events.
+fn send(engine: &mut Engine, state: &mut u64, from: u64, to: u64) -> u64 {
+    let (mut octets, mut events) = (Vec::new(), 0);
+    for number in from..to {
+        frame(number, state, &mut octets);
+        let time = Timestamp::from_nanos(1_772_460_000_000_000_000 + number * 10_000);
+        let origin = Origin { capture: 0, interface: 0 };
+        let wire_len = octets.len() as u32;
+        let frame = Frame { time, link: LinkType::ETHERNET, origin, data: &octets, wire_len };
+        engine.feed(&frame, &mut |_| events += 1);
+    }
+    events
+}
+
+/// What `Limits::memory_bytes` says of a full table, and the unit's MemoryHigh= rests on.
+#[test]
+#[ignore = "takes a minute and a gigabyte"]
+fn a_full_table_takes_no_more_memory_than_is_said() {
+    let limits = Limits { flows_max: 400_000, ..Limits::default() };
+    let before = resident_bytes();
+    let mut engine = Engine::new(rules(), &limits, EngineOptions { threads: 1, flow_events: true });
+    send(&mut engine, &mut 1, 0, 600_000);
+    let snapshot = engine.snapshot(&mut |_| ());
+    assert_eq!(snapshot.holdings.flows, limits.flows_max);
+    let taken = resident_bytes() - before;
+    eprintln!("{} flows take {} MiB, {} octets each", limits.flows_max, taken >> 20, taken / limits.flows_max as u64);
+    assert!(taken <= (limits.flows_max * FLOW_BYTES) as u64, "{taken}");
+}
+
 #[test]
 fn flows_without_end_add_no_series_and_no_memory() {
     let flows: u64 = if std::env::var_os("BORDERPOST_SOAK").is_some() { 10_000_000 } else { 120_000 };
     let limits = Limits { flows_max: FLOWS_MAX, names_max: 4096, ..Limits::default() };
     let rules = rules();
     let mut engine = Engine::new(rules.clone(), &limits, EngineOptions { threads: 1, flow_events: true });
-    let (mut state, mut octets, mut events) = (1, Vec::new(), 0u64);
-    let mut warm = None;
-    for number in 0..flows {
-        frame(number, &mut state, &mut octets);
-        let time = Timestamp::from_nanos(1_772_460_000_000_000_000 + number * 10_000);
-        let origin = Origin { capture: 0, interface: 0 };
-        let wire_len = octets.len() as u32;
-        let frame = Frame { time, link: LinkType::ETHERNET, origin, data: &octets, wire_len };
-        engine.feed(&frame, &mut |_| events += 1);
-        if number == WARM {
-            let snapshot = engine.snapshot(&mut |_| events += 1);
-            assert!(snapshot.counts.findings.values().map(|tally| tally.count).sum::<u64>() > 1000, "it is read");
-            warm = Some((series(&snapshot, &rules, &limits), resident_bytes()));
-        }
-    }
+    let mut state = 1;
+    let mut events = send(&mut engine, &mut state, 0, WARM);
     let snapshot = engine.snapshot(&mut |_| events += 1);
-    let (before, resident) = warm.expect("enough flows");
+    assert!(snapshot.counts.findings.values().map(|tally| tally.count).sum::<u64>() > 1000, "it is read");
+    let (before, resident) = (series(&snapshot, &rules, &limits), resident_bytes());
+    events += send(&mut engine, &mut state, WARM, flows);
+    let snapshot = engine.snapshot(&mut |_| events += 1);
     let after = series(&snapshot, &rules, &limits);
     let new: Vec<_> = after.difference(&before).collect();
     assert!(new.is_empty(), "{new:?}");

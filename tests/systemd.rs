@@ -68,3 +68,20 @@ fn the_configuration_it_starts_with_is_valid() {
     assert_eq!(out.status.code(), Some(0), "{}", common::text(&out.stderr));
     assert!(common::text(&out.stdout).contains("interface = [\"any\"]"));
 }
+
+/// Whoever sends masses of connections must not be able to have the daemon killed for want of memory.
+#[test]
+fn what_the_limits_add_up_to_fits_the_unit() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("readable");
+    let unit = read("borderpost.service");
+    let high = unit.lines().find_map(|line| line.strip_prefix("MemoryHigh=")?.strip_suffix('M')).expect("MiB");
+    let high = high.parse::<usize>().expect("a number") << 20;
+    let config: toml::Table = read("borderpost.toml").parse().expect("TOML");
+    let flows_max = config["limits"]["flows_max"].as_integer().expect("a number") as usize;
+    let limits = borderpost::model::Limits { flows_max, ..Default::default() };
+    // Four rings, the program, its databases.
+    let needed = limits.memory_bytes() + ((4 * 16 + 150) << 20);
+    assert!(needed <= high, "{} MiB of {}", needed >> 20, high >> 20);
+    assert!(unit.contains("MemoryMax=2G"));
+}

@@ -20,12 +20,13 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::AsFd as _;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pcap::{Active, Capture, Precision};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::fanout;
+use super::peak::Peak;
 use crate::model::{Frame, InterfaceCounts, LinkType, Origin, Timestamp};
 
 /// The kernel hands over a block that is not full after this time.
@@ -121,6 +122,7 @@ struct Ring {
     taken: u64,
     /// Octets captured of all frames, and frames: for the mean.
     held: (u64, u64),
+    peak: Peak,
     /// Frames before this time came to every ring of the group.
     since: Timestamp,
 }
@@ -221,6 +223,7 @@ impl LiveCapture {
             was_empty: true,
             taken: 0,
             held: (0, 0),
+            peak: Peak::default(),
             since,
         });
         self.refused.remove(name);
@@ -286,7 +289,7 @@ impl LiveCapture {
             let mut ring = self.rings.remove(at);
             if let Some(counts) = self.counts.get_mut(ring.index) {
                 read_drops(&mut ring, counts);
-                counts.ring_fill = 0;
+                (counts.ring_fill, counts.ring_fill_peak) = (0, 0);
                 self.changes.push(Change::Lost(counts.name.clone(), why));
             }
         }
@@ -336,6 +339,7 @@ impl LiveCapture {
             if let Some(counts) = self.counts.get_mut(ring.index) {
                 read_drops(ring, counts);
                 counts.ring_fill = ring.fill(self.options.ring_bytes);
+                counts.ring_fill_peak = ring.peak.note(counts.ring_fill, Instant::now());
             }
         }
         &self.counts

@@ -21,6 +21,7 @@ mod merge;
 mod pcap;
 mod pcapng;
 mod pcapng_blocks;
+mod peak;
 mod source;
 pub mod write;
 

@@ -19,6 +19,9 @@ const DATABASE_AGE_MAX_DAYS: u64 = 60;
 /// Below it the super-packets of offloading cards are cut.
 const SNAPLEN_MIN: usize = 65_535;
 
+/// What the program takes before it tracks anything: rules, databases, its own code.
+const PROGRAM_BYTES: u64 = 150 << 20;
+
 /// From this version on Landlock can forbid TCP.
 const LANDLOCK_WITH_TCP: u32 = 4;
 
@@ -120,14 +123,17 @@ fn rings(loaded: &Loaded) -> Vec<Finding> {
     // What `any` stands for has offloads, it has none.
     let names = if names.iter().any(|name| name == "any") { crate::capture::interfaces() } else { names };
     findings.extend(offloads(&names, snaplen));
-    let needed = open * ring_bytes;
-    if let Some(available) = memory_available()
-        && needed > available / 4
-    {
-        findings.push(Warning(
-            format!("rings take {} MiB of {} MiB that are available", needed >> 20, available >> 20),
-            "lower ring-bytes, or name fewer interfaces".to_owned(),
-        ));
+    let limits = &loaded.settings.limits;
+    let needed = open * ring_bytes + limits.memory_bytes() as u64 + PROGRAM_BYTES;
+    if let Some(available) = memory_available() {
+        let told =
+            format!("with every limit reached it takes {} MiB, {} MiB are available", needed >> 20, available >> 20);
+        findings.push(if needed > available {
+            let fix = "lower limits.flows_max, the other budgets of [limits] or ring-bytes, or name fewer interfaces";
+            Warning(told, fix.to_owned())
+        } else {
+            Well(told)
+        });
     }
     findings
 }

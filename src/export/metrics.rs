@@ -216,6 +216,14 @@ fn state(families: &Families, input: &MetricsInput<'_>) -> Result<(), prometheus
         for interface in live.interfaces {
             fill.with_label_values(&[&interface.name]).set(f64::from(interface.ring_fill) / 1000.0);
         }
+        let peak = families.gauge(
+            "capture_ring_fill_peak_ratio",
+            "How full it was at most within the last half to whole minute.",
+            &["interface"],
+        )?;
+        for interface in live.interfaces {
+            peak.with_label_values(&[&interface.name]).set(f64::from(interface.ring_fill_peak) / 1000.0);
+        }
         families.counter("events_spilled_total", "Events that had to wait on disk.", &[])?.add(&[], live.spill.0);
         let waiting = families.gauge("event_spill_bytes", "Octets of events that wait on disk.", &[])?;
         waiting.with_label_values::<&str>(&[]).set(live.spill.1 as f64);

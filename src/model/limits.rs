@@ -135,6 +135,21 @@ pub struct Limits {
     pub encapsulation_max: usize,
 }
 
+/// What a tracked flow takes when masses of them come, each with a name, a request and a verdict of its own (docs/performance.md).
+pub const FLOW_BYTES: usize = 2560;
+
+impl Limits {
+    /// Octets that are held when everything that has a limit is full.
+    #[must_use]
+    pub const fn memory_bytes(&self) -> usize {
+        self.flows_max
+            .saturating_mul(FLOW_BYTES)
+            .saturating_add(self.held_bytes_max)
+            .saturating_add(self.fragment_bytes_max)
+            .saturating_add(self.document_bytes_max)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         const MIB: usize = 1 << 20;

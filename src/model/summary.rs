@@ -40,6 +40,8 @@ pub struct InterfaceCounts {
     pub dropped_interface: u64,
     /// How full its ring is, reckoned, 0 to 1000.
     pub ring_fill: u32,
+    /// How full it was at most in the last minute, or half of it.
+    pub ring_fill_peak: u32,
     /// Time of the earliest and latest frame.
     pub span: Option<(super::Timestamp, super::Timestamp)>,
 }

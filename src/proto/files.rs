@@ -17,7 +17,7 @@ pub(crate) struct Files(Vec<File>);
 struct File {
     /// Hash of what names the file. `None` where the protocol does not say in this direction.
     key: u64,
-    /// Offset within the file after the last piece.
+    /// Offset within the file after the last piece: the sender's word, which may be as high as it likes.
     next: u64,
     doc: Doc,
 }
@@ -54,7 +54,7 @@ impl Files {
     /// Octets of the last piece.
     pub(crate) fn octets(&mut self, octets: &[u8], out: &mut Out<'_>) {
         if let Some(file) = self.0.last_mut() {
-            file.next += octets.len() as u64;
+            file.next = file.next.wrapping_add(octets.len() as u64);
             out.octets(&file.doc, octets);
         }
     }
@@ -62,7 +62,7 @@ impl Files {
     /// Octets of the last piece are missing.
     pub(crate) fn gap(&mut self, len: u64, out: &mut Out<'_>) {
         if let Some(file) = self.0.last_mut() {
-            file.next += len;
+            file.next = file.next.wrapping_add(len);
             out.gap(&file.doc, len);
         }
     }

@@ -201,3 +201,19 @@ fn read_reply<'a>(reader: &Reader<'a>, total: u64) -> Option<Option<Piece<'a>>> 
     }
     Some(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::whole;
+    use crate::model::{Direction, DocumentKind};
+
+    #[test]
+    fn an_offset_at_the_end_of_all_numbers_is_one_like_others() {
+        let call =
+            [&[0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0x86, 0xa3, 0, 0, 0, 3, 0, 0, 0, 7][..], &[0; 16]].concat();
+        let write = [&call[..], b"\0\0\0\x04hand", &[0xff; 8], b"\0\0\0\x05\0\0\0\0\0\0\0\x05three\0\0\0"].concat();
+        let record = [&(0x8000_0000 | write.len() as u32).to_be_bytes()[..], &write].concat();
+        let seen = whole(&[(Direction::Forward, &[&record[..], &record].concat())]);
+        assert_eq!(seen.texts(DocumentKind::FileContent), ["three", "three"]);
+    }
+}

@@ -19,7 +19,7 @@ pub(crate) struct Piece<'a> {
     pub(crate) len: u64,
     /// What names the file.
     pub(crate) key: &'a [u8],
-    /// Offset in the file; `None` where the message does not say: after the last piece of the same name.
+    /// Offset in the file, whatever the sender says it is; `None` where the message does not say: after the last piece of the same name.
     pub(crate) offset: Option<u64>,
 }
 
@@ -77,7 +77,7 @@ impl<S: Service> StreamDecoder for Records<S> {
         if half.piece > 0 {
             let used = within(half.piece);
             half.piece -= used as u64;
-            half.next += used as u64;
+            half.next = half.next.wrapping_add(used as u64);
             half.files.octets(input.octets.get(..used).unwrap_or_default(), out);
             return Step::Took(used);
         }
@@ -128,7 +128,7 @@ impl<S: Service> StreamDecoder for Records<S> {
         }
         let in_piece = len.min(half.piece);
         half.piece -= in_piece;
-        half.next += in_piece;
+        half.next = half.next.wrapping_add(in_piece);
         if in_piece > 0 {
             half.files.gap(in_piece, out);
         }
