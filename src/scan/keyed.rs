@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, FOLDED, KEY_OCTETS_MAX, PAIR_WEAK, PAIR_WORDS};
+use super::catalogue::{Catalogue, FOLDED, KEY_OCTETS_MAX, PAIR_WORDS};
 use super::context::LABEL;
 use super::document::{DocumentScan, Field, same_field};
 use super::matcher::PATTERN_OCTETS_MAX;
@@ -93,7 +93,9 @@ impl Scanner {
         let (start, stop) = trimmed(text, start, stop);
         let sure = quoted || key_quoted || octet(at) == b'=' && spaces == 0;
         if self.capitalise(document, start, stop, !quoted) {
-            self.act(document, catalogue, start, PAIR_WORDS | PAIR_WEAK);
+            let rest = document.text.get(start..stop).unwrap_or_default();
+            let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+            self.act(document, catalogue, (start, digits), PAIR_WORDS);
             self.scratch.keyed.clear();
         }
         self.walk_value(document, catalogue, start, stop, if sure { LABEL } else { LOOSE_LABEL }, !quoted);
@@ -131,7 +133,9 @@ impl Scanner {
         let mut ends = std::mem::take(&mut self.scratch.ends);
         ends.clear();
         let value = document.text.get(..end).unwrap_or_default();
-        catalogue.keyed.walk(&mut self.keyed, value, start, &mut ends);
+        let rest = value.get(start..).unwrap_or_default();
+        let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+        catalogue.keyed.walk(&mut self.keyed, value, (start, digits), &mut ends, &mut Vec::new());
         self.scratch.accepted.clear();
         for &(signature, to) in ends.iter().rev() {
             // A value that goes on with its own octets is longer than the pattern.
