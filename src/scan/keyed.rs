@@ -101,7 +101,9 @@ impl Scanner {
         let mut ends = std::mem::take(&mut self.scratch.ends);
         ends.clear();
         let value = document.text.get(..end).unwrap_or_default();
-        catalogue.keyed.walk(&mut self.keyed, value, start, &mut ends);
+        let rest = value.get(start..).unwrap_or_default();
+        let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+        catalogue.keyed.walk(&mut self.keyed, value, (start, digits), &mut ends, &mut Vec::new());
         self.scratch.accepted.clear();
         for &(signature, to) in ends.iter().rev() {
             let whole = to == end || loose && document.text.get(to).is_some_and(|b| matches!(b, b' ' | b'\t'));

@@ -30,8 +30,10 @@
 //! Signature files: `signatures/*.toml`, in the form that `signature.rs` describes.
 
 mod catalogue;
+mod classes;
 mod context;
 mod document;
+mod exact;
 mod keyed;
 mod matcher;
 mod records;
@@ -39,6 +41,7 @@ mod scanner;
 mod settle;
 mod signature;
 mod subject;
+mod transposed;
 mod validate;
 mod value;
 mod watch;

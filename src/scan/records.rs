@@ -174,7 +174,7 @@ impl Records {
         let telling = tells.then(|| Telling {
             kind,
             signature: Arc::clone(&finding.signature),
-            tag: u128::from_str_radix(&finding.digest, 16).unwrap_or(0),
+            tag: super::value::tag_of(&finding.digest),
         });
         let record = match finding.record {
             Some(number) => open(&mut self.open, &mut self.clock, number, finding.offset),
