@@ -105,6 +105,32 @@ fn a_tag_that_the_kernel_stripped_is_there_again() {
     assert!(violations.iter().all(|event| event["vlan"] == 5), "{violations:?}");
 }
 
+/// Sends frames with a tag, as a switch does to a port that mirrors others: UDP from the local address to the one abroad.
+const TAGGED: &str = r#"
+import socket, struct, sys
+text = sys.argv[2].encode()
+udp = struct.pack('!HHHH', 40000, 9999, 8 + len(text), 0) + text
+head = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, socket.inet_aton('10.9.0.1'), socket.inet_aton(sys.argv[1]))
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+link.bind(('far0', 0))
+for _ in range(3):
+    link.send(b'\xff' * 6 + b'\x02\0\0\0\0\x01' + b'\x81\0' + struct.pack('!H', 5) + b'\x08\0' + head + udp)
+"#;
+
+/// The kernel takes the tag off before it hands a frame to who captures, with or without VLANs of its own.
+#[test]
+fn a_tag_of_a_mirrored_frame_is_told() {
+    let Some(net) = Net::new() else { return };
+    let daemon = net.daemon(&[]);
+    assert!(net.python(&net.there, TAGGED, &[CN, SSN]).wait().expect("ended").success());
+    net.until("it is found", || daemon.metric("borderpost_findings_total{data_class=\"government-id\"") == 3.0);
+    daemon.stop();
+    let (events, _) = net.events();
+    let tagged = of_type(&events, "flow").into_iter().filter(|flow| flow["vlan"] == 5).collect::<Vec<_>>();
+    assert_eq!(tagged.len(), 1, "{events:?}");
+    assert_eq!((&tagged[0]["dest_ip"], &tagged[0]["packets_out"]), (&CN.into(), &3.into()));
+}
+
 /// A host that leaves checksums to its card sends packets that look broken where they are captured: they are read all the same.
 #[test]
 fn checksums_that_the_card_was_to_fill_in_cost_no_finding() {

@@ -83,6 +83,40 @@ fn listed_addresses_sent_abroad_are_a_critical_violation() {
     }
 }
 
+/// A canary is certain and critical under whatever policy, in the violation and in the metric.
+#[test]
+fn a_canary_sent_abroad_is_a_critical_violation_under_any_policy() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    assert!(fingerprint(dir, &["--canary"]).status.success());
+    for (options, rule) in [
+        (&["--home", "US"][..], "home/watched-records"),
+        (&["--home", "US", "--policy", "jp-appi"], "canaries/canary-record"),
+        (&["--policy", "jp-appi"], "canaries/canary-record"),
+    ] {
+        let (watch, key, metrics) = (path(dir, "out.watch"), path(dir, "key"), path(dir, "metrics"));
+        let capture = own_capture("demo.pcap");
+        let mut args = vec!["replay", "--json", "--watch", &watch, "--watch-key", &key, "--metrics", &metrics];
+        args.extend(options);
+        args.push(capture.to_str().unwrap());
+        let out = run(args);
+        assert!(out.status.success(), "{}", text(&out.stderr));
+        let summary: Value = serde_json::from_slice(&out.stdout).unwrap();
+        let (policy, name) = rule.split_once('/').unwrap();
+        let violations = summary["violations"].as_array().unwrap();
+        let broken = violations.iter().find(|violation| violation["rule"] == name && violation["policy"] == policy);
+        let broken = broken.unwrap_or_else(|| panic!("{rule}: {violations:#?}"));
+        assert_eq!((&broken["severity"], &broken["class"]), (&"critical".into(), &"custom".into()));
+        let metrics = text(&std::fs::read(&metrics).unwrap());
+        let counted = metrics.lines().any(|line| {
+            line.starts_with("borderpost_violations_total{")
+                && line.contains(&format!("rule=\"{name}\",severity=\"critical\""))
+                && !line.ends_with(" 0")
+        });
+        assert!(counted, "{rule}: no metric");
+    }
+}
+
 #[test]
 fn a_wrong_key_and_wrong_use_are_refused_with_reasons() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{RawConfig, RawLive, RawWatch, Written};
+use crate::model::{DataClass, Level};
 
 /// Watches what leaves data-centre hosts: which user data, to which jurisdiction, under which rule.
 #[derive(Parser)]
@@ -451,8 +452,14 @@ pub(super) enum GeoipAction {
 
 #[derive(Subcommand)]
 pub(super) enum SignatureAction {
-    /// One line a signature (the default)
+    /// One line a signature: what it scores alone, beside a word of its context, and under its name (the default)
     List {
+        /// Of this data class only
+        #[arg(long, value_name = "CLASS", value_parser = class)]
+        class: Option<DataClass>,
+        /// Everything about each, as JSON
+        #[arg(long)]
+        json: bool,
         /// More signatures (TOML); repeatable
         #[arg(long, value_name = "FILE")]
         signatures: Vec<PathBuf>,
@@ -477,14 +484,34 @@ pub(super) enum SignatureAction {
         #[arg(long, value_name = "FILE")]
         signatures: Vec<PathBuf>,
     },
-    /// Scan a file as one document and show what is found (masked)
+    /// Scan files as the daemon would and show what is found, where and how surely; values are masked
     Test {
-        /// The file; '-' is standard input
-        file: PathBuf,
+        /// Files: text, JSON, CSV, archives, images, mails; '-' is standard input
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// Media type of the files, where their content does not tell ('text/csv')
+        #[arg(long = "type", value_name = "TYPE", default_value = "")]
+        media_type: String,
+        /// Least level that is shown
+        #[arg(long, value_name = "LEVEL", default_value = "low", value_parser = level)]
+        level: Level,
+        /// Findings as JSON lines
+        #[arg(long)]
+        json: bool,
         /// More signatures (TOML); repeatable
         #[arg(long, value_name = "FILE")]
         signatures: Vec<PathBuf>,
     },
+}
+
+fn class(text: &str) -> Result<DataClass, String> {
+    text.parse().map_err(|_| {
+        format!("one of {}", DataClass::ALL.iter().map(|class| class.as_str()).collect::<Vec<_>>().join(", "))
+    })
+}
+
+fn level(text: &str) -> Result<Level, String> {
+    text.parse().map_err(|_| "low, medium or high".to_owned())
 }
 
 #[derive(Subcommand)]

@@ -14,6 +14,7 @@ mod geoip;
 mod replay;
 mod rules;
 mod run;
+mod signatures;
 mod state;
 mod system;
 mod top;
@@ -73,7 +74,7 @@ pub fn run() -> ExitCode {
         args::Command::Diff(args) => diff::diff(&args),
         args::Command::Explain(args) => explain::explain(args),
         args::Command::Geoip { action: args::GeoipAction::Update { config } } => geoip::update(&config),
-        args::Command::Signatures { action } => catalogues::signatures(action),
+        args::Command::Signatures { action } => signatures::signatures(action),
         args::Command::Fingerprint(args) => fingerprint::fingerprint(args),
         args::Command::State { file, json } => state::show(&file, json),
         args::Command::Policies { action } => catalogues::policies(action),

@@ -62,7 +62,6 @@ impl Loaded {
         let mut keep = |more: Vec<Problem>| problems.extend(more);
         let catalogue = Catalogue::load(&settings.signatures).map_err(&mut keep).ok();
         let locator = Locator::load(&geo_settings(&settings)).map_err(&mut keep).ok();
-        let policy = PolicySet::load(&settings.policies, settings.home).map_err(&mut keep).ok();
         let watch = catalogue.as_ref().and_then(|catalogue| {
             let watch = watch_inputs(&settings, guard).and_then(|inputs| WatchSet::load(inputs, catalogue));
             let areas = area_inputs(&settings);
@@ -74,6 +73,9 @@ impl Loaded {
                 }
             }
         });
+        let canaries = watch.as_ref().map_or(&[][..], WatchSet::about).iter().filter(|about| about.canary);
+        let policies = with_canaries(&settings, &canaries.map(|about| &*about.signature).collect());
+        let policy = PolicySet::load(&policies, settings.home).map_err(&mut keep).ok();
         match (catalogue, locator, policy, watch) {
             (Some(catalogue), Some(locator), Some(policy), Some(watch)) => {
                 let mut signatures: BTreeSet<&str> = catalogue.signatures().map(|signature| &*signature.id).collect();
@@ -110,6 +112,26 @@ impl Loaded {
             digest_key: self.settings.digest_key.as_ref().map_or_else(digest_key, |key| *key.octets()),
         })
     }
+}
+
+/// The operator's policies, and one more where canary lists are loaded: nobody has a reason to send a canary anywhere, so that
+/// it is a critical violation whatever else the policies are about. Without any policy nothing is judged, canaries neither.
+fn with_canaries(settings: &Settings, canaries: &BTreeSet<&str>) -> Vec<(String, String)> {
+    let mut policies = settings.policies.clone();
+    if canaries.is_empty() || policies.is_empty() {
+        // The policy of a home knows all watch lists.
+        return policies;
+    }
+    let names: Vec<String> = canaries.iter().map(|name| format!("\"{name}\"")).collect();
+    let to = if settings.home.is_some() { "to = [\"!@home\"]\n" } else { "" };
+    let text = format!(
+        "[policy]\nid = \"canaries\"\ntitle = \"Canary records go nowhere\"\nversion = \"1\"\ndefault = \"allow\"\n\
+         [[rule]]\nid = \"canary-record\"\nsignatures = [{}]\n{to}decision = \"deny\"\nseverity = \"critical\"\n\
+         opaque = \"allow\"\nreason = \"a made-up record, planted to be found, left\"\n",
+        names.join(", ")
+    );
+    policies.push(("built-in policy `canaries`".to_owned(), text));
+    policies
 }
 
 /// Watch files and their keys, read.

@@ -3,6 +3,7 @@
 
 use super::budget::Cx;
 use super::document::Reader;
+use super::json::is_identifier;
 use super::value::Value;
 
 /// Documents within each other that are followed; MongoDB's own limit is 100.
@@ -59,7 +60,8 @@ pub(super) struct Bson {
     /// Octets left of a section of kind 1.
     section: u64,
     value: Value,
-    /// Records so far: a document that stands alone or in an array is one, with the documents that are values of its keys.
+    /// Records so far: a document that stands alone, in an array or under an identifier is one, with the documents that are
+    /// values of its keys.
     records: u32,
 }
 
@@ -201,7 +203,9 @@ impl Bson {
             self.state = State::Lost;
             return;
         }
-        let is_record = !is_array && self.levels.last().is_some_and(|level| level.is_array);
+        let name = |level: &Level| self.path.get(level.path_len..).unwrap_or_default().trim_start_matches('.');
+        let is_record = !is_array
+            && self.levels.last().is_some_and(|level| level.is_array || is_identifier(name(level).as_bytes()));
         self.push(is_array, is_record, cx);
         self.state = State::Skip(4);
     }

@@ -46,6 +46,8 @@ pub(super) struct HttpHead {
     structured: Structured,
     /// Only messages of RFC 5322 have encoded words.
     words: Option<EncodedWords>,
+    /// All of it is one record.
+    is_record: bool,
 }
 
 impl HttpHead {
@@ -61,6 +63,7 @@ impl HttpHead {
             value: Value::new(),
             structured: Structured::default(),
             words: None,
+            is_record: false,
         }
     }
 
@@ -69,9 +72,9 @@ impl HttpHead {
         Self { words: Some(EncodedWords::default()), ..Self::of_fields() }
     }
 
-    /// `name: value` lines and nothing else.
+    /// `name: value` lines and nothing else: one record.
     pub(super) fn of_fields() -> Self {
-        Self { place: Place::LineStart, ..Self::new(false) }
+        Self { place: Place::LineStart, is_record: true, ..Self::new(false) }
     }
 
     /// Ends whatever is open.
@@ -161,6 +164,9 @@ impl HttpHead {
 
 impl Reader for HttpHead {
     fn octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) {
+        if self.is_record && self.at == 0 {
+            cx.out.record(1);
+        }
         let mut rest = octets;
         while !rest.is_empty() {
             let len = self.place_len(rest);

@@ -51,9 +51,11 @@ pub(super) struct Json {
     key: Vec<u8>,
     key_expected: bool,
     value: Value,
-    /// Records so far: an object that is the document, or an element of an array, is one. Objects within it that are
-    /// values of its keys belong to it.
+    /// Records so far: an object that is the document, an element of an array, or the value of a key that is an
+    /// [identifier](is_identifier) is one. Other objects that are values of its keys belong to it.
     records: u32,
+    /// The last key is an identifier: what it stands for is a record.
+    keyed_by_id: bool,
     /// The record at hand, and the one that was told last.
     record: u32,
     told: u32,
@@ -77,6 +79,7 @@ impl Json {
             key_expected: false,
             value: Value::new(),
             records: 0,
+            keyed_by_id: false,
             record: 0,
             told: 0,
             lost: false,
@@ -101,7 +104,7 @@ impl Json {
         if !is_object && self.path.len() + 2 <= PATH_LEN_MAX {
             self.path.push_str("[]");
         }
-        if is_object && self.levels.last().is_none_or(|level| !level.is_object) {
+        if is_object && self.levels.last().is_none_or(|level| !level.is_object || self.keyed_by_id) {
             self.records = self.records.saturating_add(1);
             self.record = self.records;
         }
@@ -127,6 +130,7 @@ impl Json {
 
     fn key_ends(&mut self) {
         self.forget_key();
+        self.keyed_by_id = is_identifier(&self.key);
         let key = String::from_utf8_lossy(&self.key);
         let dot = usize::from(!self.path.is_empty());
         let room = PATH_LEN_MAX.saturating_sub(self.path.len() + dot);
@@ -354,6 +358,53 @@ impl Reader for Json {
         let held = self.path.capacity() + self.key.capacity() + self.escape.capacity();
         size_of::<Self>() + levels + held + self.value.held_bytes()
     }
+}
+
+/// Words that stand before the number in keys of maps: `user_17`.
+const COUNTED: [&str; 18] = [
+    "account",
+    "acct",
+    "client",
+    "contact",
+    "customer",
+    "employee",
+    "entry",
+    "id",
+    "item",
+    "member",
+    "patient",
+    "person",
+    "profile",
+    "record",
+    "row",
+    "subscriber",
+    "user",
+    "usr",
+];
+
+/// Whether a key is an identifier rather than the name of a member, so that each value of its object is a record of its
+/// own: a number, an address, a UUID or the like, `u17`, `user_17`. What numbers the parts of one record (`address1`,
+/// `line2`) is none.
+pub(super) fn is_identifier(key: &[u8]) -> bool {
+    let digits = key.iter().filter(|octet| octet.is_ascii_digit()).count();
+    if key.iter().position(|octet| *octet == b'@').is_some_and(|at| at > 0) {
+        return true;
+    }
+    if digits == 0 || !key.iter().all(|octet| octet.is_ascii_alphanumeric() || b"-_:.+".contains(octet)) {
+        return false;
+    }
+    let letters = key.iter().take_while(|octet| octet.is_ascii_alphabetic()).count();
+    let (word, rest) = key.split_at(letters);
+    let rest = match rest {
+        [b'-' | b'_' | b':' | b'.', rest @ ..] => rest,
+        rest => rest,
+    };
+    if rest.iter().all(u8::is_ascii_digit) {
+        let counted = || COUNTED.iter().any(|counted| word.eq_ignore_ascii_case(counted.as_bytes()));
+        return letters <= 2 || counted() || digits >= 5;
+    }
+    // Hexadecimal, base64 and the like: long, and digits all over.
+    key.len() >= 12 && digits * 6 >= key.len()
 }
 
 /// Decodes the escape at the start of `escape`, which begins with a backslash: the character (`None`: as it is) and the

@@ -161,14 +161,40 @@ pub(super) struct Protobuf {
     at: u64,
     state: State,
     held: Vec<u8>,
-    /// Ends of the messages around, with the length of the path without them.
-    levels: Vec<(u64, usize)>,
+    levels: Vec<Level>,
     path: String,
+    /// The message itself: what a level is to the messages in it.
+    root: Level,
+    /// Records so far. The message is one; so is a message in it that follows one of the same number (the first of them
+    /// shares the record around it: nobody can tell yet that there will be more).
+    records: u32,
+    /// The record that was told last.
+    told: u32,
+}
+
+/// A message within another.
+#[derive(Clone, Copy, Default)]
+struct Level {
+    end: u64,
+    /// Length of the path without it.
+    path_len: usize,
+    record: u32,
+    /// Number of the field that came last, if it was a message.
+    last: Option<u32>,
 }
 
 impl Protobuf {
     pub(super) fn new() -> Self {
-        Self { at: 0, state: State::Field, held: Vec::new(), levels: Vec::new(), path: String::new() }
+        Self {
+            at: 0,
+            state: State::Field,
+            held: Vec::new(),
+            levels: Vec::new(),
+            path: String::new(),
+            root: Level { record: 1, ..Level::default() },
+            records: 1,
+            told: 0,
+        }
     }
 
     /// Octets that are held at most before something is decided.
@@ -181,11 +207,31 @@ impl Protobuf {
 
     /// Leaves the messages that end here.
     fn settle(&mut self) {
-        while let Some(&(end, path_len)) = self.levels.last()
-            && end <= self.at
+        while let Some(level) = self.levels.last()
+            && level.end <= self.at
         {
-            self.path.truncate(path_len);
+            self.path.truncate(level.path_len);
             self.levels.pop();
+        }
+    }
+
+    /// A field of a number begins; returns the record of what is in it if it is a message.
+    fn record_of(&mut self, number: u32, is_message: bool) -> u32 {
+        let around = self.levels.last_mut().unwrap_or(&mut self.root);
+        let again = is_message && around.last == Some(number);
+        around.last = is_message.then_some(number);
+        if again {
+            self.records = self.records.saturating_add(1);
+            return self.records;
+        }
+        around.record
+    }
+
+    /// Says which record what follows belongs to.
+    fn tell(&mut self, record: u32, cx: &mut Cx<'_>) {
+        if self.told != record {
+            self.told = record;
+            cx.out.record(record);
         }
     }
 
@@ -196,7 +242,7 @@ impl Protobuf {
         let whole = value.len() as u64 == head.value;
         // A field may not reach beyond the message that it is in.
         let end = self.at + head.len as u64 + head.value;
-        if self.levels.last().is_some_and(|(around, _)| *around < end) {
+        if self.levels.last().is_some_and(|around| around.end < end) {
             self.state = State::Lost;
             return self.give(&held, None, cx);
         }
@@ -205,9 +251,12 @@ impl Protobuf {
             self.path.push('.');
         }
         self.path.push_str(&head.number.to_string());
+        let is_message = head.wire == 2 && self.levels.len() < LEVELS_MAX && is_message(value, !whole);
+        let record = self.record_of(head.number, is_message);
+        self.tell(record, cx);
         self.give(tag, None, cx);
-        if head.wire == 2 && self.levels.len() < LEVELS_MAX && is_message(value, !whole) {
-            self.levels.push((end, outer));
+        if is_message {
+            self.levels.push(Level { end, path_len: outer, record, last: None });
             return self.octets(value, cx);
         }
         let path = std::mem::take(&mut self.path);
@@ -221,7 +270,7 @@ impl Protobuf {
             self.at += value.len() as u64;
             if !whole {
                 self.path = path;
-                self.levels.push((end, outer));
+                self.levels.push(Level { end, path_len: outer, record, last: None });
                 self.state = State::Long(inner, head.value - value.len() as u64);
                 return;
             }
@@ -310,7 +359,7 @@ impl Reader for Protobuf {
         let long = if let State::Long(inner, _) = &self.state { inner.held_bytes() } else { 0 };
         size_of::<Self>()
             + self.held.capacity()
-            + self.levels.capacity() * size_of::<(u64, usize)>()
+            + self.levels.capacity() * size_of::<Level>()
             + self.path.capacity()
             + long
     }

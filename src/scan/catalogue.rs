@@ -5,11 +5,13 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use super::matcher::{Anchor, Exact, Matcher, RUN_DIGITS_MAX, class, is_word, lint};
+use super::classes::{self, ANYWHERE, START, plain};
+use super::exact::Exact;
+use super::matcher::{Anchor, Matcher, Part, RUN_DIGITS_MAX, class, is_word, lint};
 use super::scanner::examine;
-use super::signature::{Edge, Signature, Verdict, nearest, read, unescape, with_nearest};
+use super::signature::{Edge, Normalise, Signature, Verdict, nearest, read, unescape, with_nearest};
 use super::validate::{Validator, bonus_max, validator};
-use super::words::{CONCEPTS_MAX, LISTS_MAX, Lexicon, ListId, Lists, fold, word_end};
+use super::words::{Brief, CONCEPTS_MAX, LISTS_MAX, Lexicon, ListId, Lists, Shapes, fold, word_end};
 use crate::model::Problem;
 
 /// The built-in signatures: file name and text.
@@ -38,6 +40,9 @@ const NEGATIVE: &str = "negative";
 /// Octets of a key that are looked at, from its end.
 pub(super) const KEY_OCTETS_MAX: usize = 64;
 
+/// Stands among the signatures of a key for "the value is the number of a document": small letters in it are capital ones.
+pub(super) const FOLDED: u16 = u16::MAX;
+
 /// Octets at the end of a key in which its last letter must be.
 const KEY_TAIL_OCTETS: usize = 16;
 
@@ -54,10 +59,14 @@ pub(super) struct Compiled {
     pub(super) bonus_max: i8,
     /// Its context: concepts and its own labels.
     pub(super) context: Lists,
+    /// `context` in brief.
+    pub(super) brief: Brief,
     /// The list of its own labels.
     pub(super) labels: Option<ListId>,
     /// Whether nothing but context lifts it to what is reported.
     pub(super) weak: bool,
+    /// Whether small letters stand for capital ones.
+    pub(super) folds: bool,
     /// The pattern itself, where the automata know it widened.
     pub(super) exact: Option<Exact>,
     pub(super) extend: Option<Box<[bool; 256]>>,
@@ -79,8 +88,6 @@ pub struct Catalogue {
     pub(super) compiled: Vec<Compiled>,
     /// Patterns that are words.
     pub(super) words: Matcher,
-    /// Patterns that are words and nothing without context.
-    pub(super) weak: Matcher,
     /// Patterns that begin where no word goes on, and end anywhere.
     pub(super) starting: Matcher,
     /// Patterns that begin where a line or a quoted text begins.
@@ -92,16 +99,22 @@ pub struct Catalogue {
     pub(super) anchors: Vec<Anchor>,
     pub(super) lexicon: Lexicon,
     /// Signatures with edge `key`, by key: lower case, words joined.
-    keys: HashMap<Box<str>, Vec<u16>>,
+    keys: HashMap<Box<[u8]>, Vec<u16>>,
+    /// Their shapes.
+    key_shapes: Shapes,
     /// Bit for the last two octets of those keys, 5 bits each; keys beyond ASCII always pass.
     key_tails: Box<[u32; 32]>,
+    /// The same for the octet before those two, by them; all bits where a key has no other.
+    key_endings: Box<[u32]>,
     /// The concept that speaks against.
     pub(super) negative: Lists,
-    /// All that speaks for a signature of `weak`.
+    /// All that speaks for a weak signature.
     pub(super) speaks_for_weak: Lists,
     /// What the gate does at an octet.
     pub(super) gates: Box<[u8; 256]>,
-    /// Which automata a pair of octets, the first in the upper half, may start: `PAIR_*`.
+    /// The classes of octets that the gate and the lexicon ask for.
+    pub(super) classes: Box<classes::Table>,
+    /// What a pair of octets, the first in the upper half, may start: `PAIR_*`.
     pub(super) pairs: Box<[u8]>,
     /// The same by the length of a run of digits, up to [`RUN_DIGITS_MAX`], and the octet after it.
     pub(super) runs: Box<[[u8; 256]]>,
@@ -123,12 +136,13 @@ pub(super) const GATE_BREAK: u8 = 32;
 /// A pattern may begin with it, if [`GATE_BREAK`] stands before it: that shifted left.
 pub(super) const GATE_LINE: u8 = 64;
 
-/// Automata of [`Catalogue::pairs`].
+/// Automata of [`Catalogue::pairs`], and what the first octet is alone.
 pub(super) const PAIR_WORDS: u8 = 1;
-pub(super) const PAIR_WEAK: u8 = 2;
-pub(super) const PAIR_STARTING: u8 = 4;
-pub(super) const PAIR_FREE: u8 = 8;
-pub(super) const PAIR_LINES: u8 = 16;
+pub(super) const PAIR_STARTING: u8 = 2;
+pub(super) const PAIR_FREE: u8 = 4;
+pub(super) const PAIR_LINES: u8 = 8;
+pub(super) const PAIR_ANCHOR: u8 = 16;
+pub(super) const PAIR_KEY: u8 = 32;
 
 impl Catalogue {
     /// The built-in signatures.
@@ -155,20 +169,20 @@ impl Catalogue {
             signatures.extend(read(file, text, &mut problems));
         }
         for signature in signatures.iter().skip(own) {
-            let check = |problem: Result<(), String>, what: &str| {
-                problem
-                    .err()
-                    .map(|m| Problem::line(&signature.file, signature.line, format!("{}: {what}: {m}", signature.id)))
+            let check = |problem: Result<(), String>, line: usize, what: &str| {
+                problem.err().map(|m| Problem::line(&signature.file, line, format!("{}: {what}: {m}", signature.id)))
             };
-            problems.extend(check(lint(&signature.pattern, signature.anchor.is_some()), "pattern"));
-            problems.extend(check(signature.extend.as_deref().map_or(Ok(()), |e| class(e).map(|_| ())), "extend"));
+            let lines = signature.lines;
+            problems.extend(check(lint(&pattern(signature), signature.anchor.is_some()), lines.pattern, "pattern"));
+            let extend = signature.extend.as_deref().map_or(Ok(()), |e| class(e).map(|_| ()));
+            problems.extend(check(extend, lines.extend, "extend"));
         }
         signatures.sort_by(|a, b| a.id.cmp(&b.id));
         for pair in signatures.windows(2) {
             if let [a, b] = pair
                 && a.id == b.id
             {
-                let (first, second) = if a.file.starts_with("signatures/") { (a, b) } else { (b, a) };
+                let (first, second) = if b.file.starts_with("signatures/") { (b, a) } else { (a, b) };
                 let message = format!("{}: this id is taken by {}:{}", second.id, first.file, first.line);
                 problems.push(Problem::line(&second.file, second.line, message));
             }
@@ -179,7 +193,7 @@ impl Catalogue {
                 if !context.iter().any(|(name, _)| name == list) {
                     let message = format!("{}: unknown context list {list:?}", signature.id);
                     let hint = nearest(list, context.iter().map(|(name, _)| name.as_str()));
-                    problems.push(with_nearest(Problem::line(&signature.file, signature.line, message), hint));
+                    problems.push(with_nearest(Problem::line(&signature.file, signature.lines.context, message), hint));
                 }
             }
         }
@@ -209,7 +223,8 @@ impl Catalogue {
 
     fn compile(signatures: Vec<Signature>, context: &[(String, Vec<String>)]) -> Result<Self, String> {
         let mut lexicon = Lexicon::default();
-        let mut keys: HashMap<Box<str>, Vec<u16>> = HashMap::new();
+        let mut keys: HashMap<Box<[u8]>, Vec<u16>> = HashMap::new();
+        let mut key_shapes = Shapes::default();
         for (list, (_, words)) in (0..).zip(context) {
             for word in words {
                 lexicon.add(word, list);
@@ -219,9 +234,10 @@ impl Catalogue {
         if context.len() >= usize::from(CONCEPTS_MAX) {
             return Err(format!("there are more than {CONCEPTS_MAX} context lists"));
         }
+        let patterns: Vec<String> = signatures.iter().map(pattern).collect();
         let mut compiled = Vec::new();
         let mut next_list = CONCEPTS_MAX;
-        for (index, signature) in (0..).zip(&signatures) {
+        for ((index, signature), pattern) in (0..).zip(&signatures).zip(&patterns) {
             let mut lists = Lists::default();
             signature.context.iter().for_each(|name| lists.insert(list_of(name)));
             let labels = (!signature.labels.is_empty()).then_some(next_list);
@@ -235,9 +251,11 @@ impl Catalogue {
                 if let Some(list) = labels {
                     lexicon.add(label, list);
                 }
-                if signature.edge == Edge::Key {
+                if signature.edge == Edge::Key || folds(signature) {
                     let key: String = fold(label).chars().filter(|c| c.is_alphanumeric()).collect();
-                    let entry = keys.entry(key.into_boxed_str()).or_default();
+                    key_shapes.insert(key.as_bytes());
+                    let entry = keys.entry(key.into_bytes().into()).or_default();
+                    let index = if signature.edge == Edge::Key { index } else { FOLDED };
                     if !entry.contains(&index) {
                         entry.push(index);
                     }
@@ -250,32 +268,45 @@ impl Catalogue {
                 bonus_max,
                 context: lists,
                 labels,
-                exact: if signature.anchor.is_none() { Exact::new(&signature.pattern)? } else { None },
+                brief: lists.brief(),
+                exact: if signature.anchor.is_none() { Exact::new(pattern)? } else { None },
                 weak: plain && i16::from(signature.score) + i16::from(bonus_max) < REPORTED,
+                folds: folds(signature),
                 extend: signature.extend.as_deref().map(class).transpose()?,
             });
         }
         let mut key_tails = Box::new([0_u32; 32]);
+        let mut key_endings = vec![0_u32; 32 * 32].into_boxed_slice();
         for key in keys.keys() {
-            if let [.., a, b] = key.as_bytes()
+            if let [.., a, b] = &**key
                 && let Some(row) = key_tails.get_mut(usize::from(a & 31))
             {
                 *row |= 1 << (b & 31);
             }
+            if let [rest @ .., a, b] = &**key
+                && let Some(row) = key_endings.get_mut(usize::from(a & 31) << 5 | usize::from(b & 31))
+            {
+                *row |= rest.last().map_or(u32::MAX, |letter| 1 << (letter & 31));
+            }
         }
-        let group = |wanted: fn(Edge, bool) -> bool| -> Vec<(u16, &str, bool)> {
+        let group = |wanted: fn(Edge, &Compiled) -> bool| -> Vec<Part<'_>> {
             (0..)
-                .zip(signatures.iter().zip(&compiled))
-                .filter(|(_, (s, c))| s.anchor.is_none() && wanted(s.edge, c.weak))
-                .map(|(i, (s, _))| (i, s.pattern.as_str(), matches!(s.edge, Edge::Word | Edge::Key)))
+                .zip(signatures.iter().zip(&compiled).zip(&patterns))
+                .filter(|(_, ((s, c), _))| s.anchor.is_none() && wanted(s.edge, c))
+                .map(|(signature, ((s, c), pattern))| {
+                    let word_end = s.edge == Edge::Word || s.edge == Edge::Key && c.extend.is_none();
+                    Part { signature, pattern, word_end, weak: c.weak }
+                })
                 .collect()
         };
-        let words = Matcher::new(&group(|e, weak| e == Edge::Word && !weak))?;
-        let weak = Matcher::new(&group(|_, weak| weak))?;
+        let words = Matcher::new(&group(|e, _| e == Edge::Word))?;
         let starting = Matcher::new(&group(|e, _| matches!(e, Edge::Start | Edge::Document)))?;
         let lines = Matcher::new(&group(|e, _| e == Edge::Line))?;
         let free = Matcher::new(&group(|e, _| e == Edge::Free))?;
         let keyed = Matcher::new(&group(|e, _| e == Edge::Key))?;
+        // Nearly all words begin with two small letters: numbers of documents do where a key names them, and are not looked
+        // for elsewhere.
+        let plain_words = Matcher::new(&group(|e, c| e == Edge::Word && !c.folds))?;
         let mut speaks_for_weak = Lists::default();
         compiled.iter().filter(|c: &&Compiled| c.weak).for_each(|c| speaks_for_weak.extend(&c.context));
         let anchors = (0..)
@@ -285,18 +316,37 @@ impl Catalogue {
         let mut gates = Box::new([0; 256]);
         for (octet, gate) in (0..=255_u8).zip(gates.iter_mut()) {
             *gate = if is_word(octet) { GATE_WORD } else { 0 }
-                | if [&words, &weak, &starting].iter().any(|m| m.begins_with(octet)) { GATE_START } else { 0 }
+                | if [&words, &starting].iter().any(|m| m.begins_with(octet)) { GATE_START } else { 0 }
                 | if free.begins_with(octet) { GATE_FREE } else { 0 }
                 | if matches!(octet, b':' | b'=') { GATE_KEY } else { 0 }
                 | if anchors.iter().any(|a| a.octet == octet) { GATE_ANCHOR } else { 0 }
                 | if octet < b' ' || octet == b'"' { GATE_BREAK } else { 0 }
                 | if lines.begins_with(octet) { GATE_LINE } else { 0 };
         }
-        let matchers = [&words, &weak, &starting, &free, &lines];
+        let mut classes = Box::new([0; 256]);
+        for ((octet, class), gate) in (0..=255_u8).zip(classes.iter_mut()).zip(gates.iter()) {
+            // A line's first octet stands where a word begins, or is looked at everywhere.
+            let (line, word) = (gate & GATE_LINE != 0, gate & GATE_WORD != 0);
+            let start = gate & GATE_START != 0 || line && word;
+            let anywhere = gate & (GATE_FREE | GATE_KEY | GATE_ANCHOR) != 0 || line && !word;
+            *class = plain(octet) | u8::from(start) << START | u8::from(anywhere) << ANYWHERE;
+        }
+        let matchers = [&words, &starting, &free, &lines];
         let bits = |begins: &dyn Fn(&Matcher) -> bool| -> u8 {
             (0..).zip(matchers).map(|(bit, matcher)| u8::from(begins(matcher)) << bit).sum()
         };
-        let pairs = (0..=u16::MAX).map(|pair| bits(&|m| m.begins_with_pair(pair))).collect();
+        let alone = |octet: u16| {
+            let gate = gates.get(usize::from(octet)).copied().unwrap_or(0);
+            let bit = |of: u8, act: u8| if gate & of != 0 { act } else { 0 };
+            bit(GATE_KEY, PAIR_KEY) | bit(GATE_ANCHOR, PAIR_ANCHOR)
+        };
+        let begins_with_pair = |pair: u16| {
+            let [first, second] = pair.to_be_bytes();
+            let folded = first.is_ascii_lowercase() && second.is_ascii_alphabetic();
+            let hidden = if folded && !plain_words.begins_with_pair(pair) { PAIR_WORDS } else { 0 };
+            bits(&|m| m.begins_with_pair(pair)) & !hidden
+        };
+        let pairs = (0..=u16::MAX).map(|pair| begins_with_pair(pair) | alone(pair >> 8)).collect();
         let mut runs = vec![[u8::MAX; 256]; RUN_DIGITS_MAX + 1].into_boxed_slice();
         for (digits, row) in (1..).zip(runs.iter_mut().skip(1)) {
             for (next, slot) in (0..=255_u8).zip(row.iter_mut()) {
@@ -317,7 +367,6 @@ impl Catalogue {
             signatures,
             compiled,
             words,
-            weak,
             starting,
             lines,
             free,
@@ -325,10 +374,13 @@ impl Catalogue {
             anchors,
             lexicon,
             keys,
+            key_shapes,
             key_tails,
+            key_endings,
             negative,
             speaks_for_weak,
             gates,
+            classes,
             pairs,
             runs,
             parts,
@@ -377,6 +429,11 @@ impl Catalogue {
         self.signatures.iter()
     }
 
+    /// A hint at the signature that an unknown id may mean.
+    pub fn nearest(&self, id: &str) -> Option<String> {
+        nearest(id, self.signatures.iter().map(|signature| &*signature.id))
+    }
+
     /// The signature of an id.
     pub fn get(&self, id: &str) -> Option<&Signature> {
         let at = self.signatures.binary_search_by(|s| (*s.id).cmp(id)).ok()?;
@@ -399,13 +456,21 @@ impl Catalogue {
             return false;
         };
         match tail.get(..=last) {
-            Some([.., a, b]) if *b < 0x80 => self.ends_key(*a, *b),
+            Some([rest @ .., a, b]) if *b < 0x80 => self.ends_key_with(rest.last().copied(), *a, *b),
             _ => true,
         }
     }
 
+    /// Whether a key may end with these octets: a letter, or any if others stand before the last two, and the last two.
+    fn ends_key_with(&self, before: Option<u8>, a: u8, b: u8) -> bool {
+        let row = usize::from(a & 31) << 5 | usize::from(b & 31);
+        let known = |letter: u8| self.key_endings.get(row).is_none_or(|row| row >> (letter & 31) & 1 == 1);
+        self.ends_key(a, b) && before.filter(u8::is_ascii_alphabetic).is_none_or(known)
+    }
+
     fn ends_key(&self, a: u8, b: u8) -> bool {
-        self.key_tails.get(usize::from(a & 31)).is_none_or(|row| row >> (b & 31) & 1 == 1)
+        (a.is_ascii_alphabetic() || a >= 0x80)
+            && self.key_tails.get(usize::from(a & 31)).is_none_or(|row| row >> (b & 31) & 1 == 1)
     }
 
     /// Appends the signatures that take the value of a key: those with a label that the key is, or ends with
@@ -416,8 +481,16 @@ impl Catalogue {
         let key = key.get(..end).unwrap_or_default();
         let [.., a, b] = key else { return };
         if *b >= 0x80 {
-            let folded: String = fold(&String::from_utf8_lossy(key)).chars().filter(|c| c.is_alphanumeric()).collect();
-            found.extend(self.keys.get(folded.as_str()).into_iter().flatten());
+            // Such a key may stand behind other words: "SET 护照号 = ".
+            let last_word = key.rsplit(|octet| *octet == b' ').next().unwrap_or(key);
+            for key in [key, last_word] {
+                let key = fold(&String::from_utf8_lossy(key));
+                let folded: String = key.chars().filter(|c| c.is_alphanumeric()).collect();
+                if let Some(signatures) = self.keys.get(folded.as_bytes()) {
+                    found.extend(signatures);
+                    break;
+                }
+            }
             return;
         }
         // A separator before the last letter ("x_a") is no tail of a key.
@@ -450,8 +523,10 @@ impl Catalogue {
             at = end;
         }
         for start in starts.into_iter().take(words) {
-            let suffix = joined.get(start..length).and_then(|s| std::str::from_utf8(s).ok()).unwrap_or_default();
-            if let Some(signatures) = self.keys.get(suffix) {
+            let suffix = joined.get(start..length).unwrap_or_default();
+            if let Some(signatures) =
+                Some(suffix).filter(|s| self.key_shapes.may_hold(s)).and_then(|s| self.keys.get(s))
+            {
                 for signature in signatures {
                     if !found.contains(signature) {
                         found.push(*signature);
@@ -460,6 +535,21 @@ impl Catalogue {
             }
         }
     }
+}
+
+/// Whether small letters in values of a signature stand for capital ones: it is about numbers of documents, and its
+/// pattern does not say itself which small letters it takes.
+fn folds(signature: &Signature) -> bool {
+    signature.edge == Edge::Word
+        && matches!(signature.normalise, Normalise::Alphanumeric | Normalise::Upper)
+        && !signature.container
+        && signature.pattern.bytes().any(|b| b.is_ascii_uppercase())
+        && !signature.pattern.contains("a-")
+}
+
+/// A signature's pattern as it is compiled.
+fn pattern(signature: &Signature) -> String {
+    if folds(signature) { format!("(?i:{})", signature.pattern) } else { signature.pattern.clone() }
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use super::document::{DocumentScan, Field};
 use super::matcher::PATTERN_OCTETS_MAX;
 use super::scanner::{Place, Scanner};
 use super::signature::Signature;
-use super::words::Lists;
+use super::words::{Brief, Lists};
 
 /// Octets between a value and a context word.
 const CONTEXT_OCTETS: usize = 40;
@@ -67,20 +67,25 @@ impl Scanner {
         score
     }
 
-    /// Whether a word near `start`, or the field there, may speak for a signature that is nothing without context. Says
-    /// yes too often rather than too seldom. Positions come in rising order.
+    /// Whether a word near `start`, or the field there, may speak for a signature that is nothing without context and
+    /// matches there. Says yes too often rather than too seldom. Positions come in rising order.
     pub(super) fn speaks_for_weak(&mut self, document: &DocumentScan, catalogue: &Catalogue, start: usize) -> bool {
+        let mut needs = Brief::default();
+        for &(signature, _) in &self.scratch.weak_ends {
+            needs.extend(catalogue.at(signature).map_or(Brief::default(), |(_, compiled)| compiled.brief));
+        }
         let field = document.field(document.base + start as u64);
-        if self.probe.is_some() || field.is_some_and(|f| f.lists.meet(&catalogue.speaks_for_weak)) {
+        if self.probe.is_some() || field.is_some_and(|f| f.brief.may_meet(needs)) {
             return true;
         }
         let last = start + PATTERN_OCTETS_MAX + CONTEXT_OCTETS;
         self.cover(catalogue, &document.text, start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX), last);
         let scratch = &mut self.scratch;
-        while scratch.weak_hits.get(scratch.weak_next).is_some_and(|(_, end)| end + CONTEXT_OCTETS < start) {
+        while scratch.weak_hits.get(scratch.weak_next).is_some_and(|(_, end, _)| end + CONTEXT_OCTETS < start) {
             scratch.weak_next += 1;
         }
-        scratch.weak_hits.get(scratch.weak_next).is_some_and(|(begin, _)| *begin <= last)
+        let near = scratch.weak_hits.get(scratch.weak_next..).unwrap_or_default().iter();
+        near.take_while(|(begin, ..)| *begin <= last).any(|(_, _, brief)| brief.may_meet(needs))
     }
 
     /// Finds the lists whose words stand near a value.
@@ -150,12 +155,12 @@ impl Scanner {
             until += 1;
         }
         scratch.new_hits.clear();
-        catalogue.lexicon.find(text, begin, until, &mut scratch.new_hits);
+        catalogue.lexicon.find(text, &scratch.classes, begin, until, &mut scratch.new_hits);
         scratch.new_hits.sort_by_key(|h| (h.end, h.start));
         for hit in scratch.new_hits.iter().filter(|h| h.end > known) {
             scratch.hits.push(*hit);
-            if catalogue.lexicon.lists(*hit).is_some_and(|l| l.meet(&catalogue.speaks_for_weak)) {
-                scratch.weak_hits.push((hit.start, hit.end));
+            if let Some(lists) = catalogue.lexicon.lists(*hit).filter(|l| l.meet(&catalogue.speaks_for_weak)) {
+                scratch.weak_hits.push((hit.start, hit.end, lists.brief()));
             }
         }
         scratch.covered = until;

@@ -1,22 +1,27 @@
 //! One open document: its text as far as it is still needed, and where each octet came from.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::records::Records;
 use super::watch::Half;
-use super::words::{Hit, Lists};
+use super::words::{Brief, Hit, Lists};
 use crate::model::Finding;
 
 /// A field's name and what it says about its values.
 pub(super) struct Field {
     pub(super) path: Arc<str>,
+    /// A hash of `path`: most fields that follow each other differ, and not in length.
+    pub(super) hash: u64,
     /// Signatures that take its whole value.
     pub(super) keyed: Vec<u16>,
     /// Lists that words of the path belong to.
     pub(super) lists: Lists,
     /// The same of the words that end it, and so name the value.
     pub(super) last_lists: Lists,
+    /// `lists` in brief.
+    pub(super) brief: Brief,
 }
 
 /// Text of one field without a break in its source offsets.
@@ -49,6 +54,8 @@ pub struct DocumentScan {
     pub(super) text: Vec<u8>,
     pub(super) base: u64,
     segments: VecDeque<Segment>,
+    /// The segment asked for last: the next is it, or near it.
+    near: Cell<usize>,
     /// The record that text belongs to.
     record: u32,
     /// Identifiers of persons by record.
@@ -72,7 +79,7 @@ pub struct DocumentScan {
 pub(super) fn same_field(a: Option<&Arc<Field>>, b: Option<&Arc<Field>>) -> bool {
     match (a, b) {
         (None, None) => true,
-        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a.path == b.path,
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a.hash == b.hash && a.path == b.path,
         _ => false,
     }
 }
@@ -85,6 +92,7 @@ impl DocumentScan {
             text: Vec::new(),
             base: 0,
             segments: VecDeque::new(),
+            near: Cell::new(0),
             record: 0,
             records: Records::default(),
             carry: Vec::new(),
@@ -245,8 +253,19 @@ impl DocumentScan {
         if self.segments.len() == 1 {
             return self.segments.front().filter(|s| s.start <= position);
         }
-        let after = self.segments.partition_point(|s| s.start <= position);
-        self.segments.get(after.checked_sub(1)?)
+        let near = self.near.get();
+        for at in [near, near + 1] {
+            let holds = |segment: &&Segment| {
+                segment.start <= position && self.segments.get(at + 1).is_none_or(|next| next.start > position)
+            };
+            if let Some(segment) = self.segments.get(at).filter(holds) {
+                self.near.set(at);
+                return Some(segment);
+            }
+        }
+        let at = self.segments.partition_point(|s| s.start <= position).checked_sub(1)?;
+        self.near.set(at);
+        self.segments.get(at)
     }
 
     /// Whether some of the text has a field.

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, KEY_OCTETS_MAX};
+use super::catalogue::{Catalogue, FOLDED, KEY_OCTETS_MAX, PAIR_WORDS};
 use super::context::LABEL;
 use super::document::{DocumentScan, Field, same_field};
 use super::matcher::PATTERN_OCTETS_MAX;
 use super::scanner::{Place, Scanner};
+
+/// Octets of the number of a document.
+const NUMBER_OCTETS_MAX: usize = 40;
 
 /// Score for a label that may be prose ("Login: click here").
 const LOOSE_LABEL: i16 = 35;
@@ -17,6 +20,8 @@ impl Scanner {
         let catalogue = Arc::clone(&self.catalogue);
         let (start, end) = trimmed(&document.text, start, end);
         self.scratch.keyed.clone_from(&field.keyed);
+        // The gate comes to it later.
+        self.capitalise(document, start, end, false);
         self.walk_value(document, &catalogue, start, end, LABEL, false);
     }
 
@@ -73,16 +78,43 @@ impl Scanner {
             return;
         }
         let rest = text.get(start..).unwrap_or_default();
+        let mut brackets = 0;
         let stop = rest.iter().take(PATTERN_OCTETS_MAX).position(|b| match quoted {
             true => *b == quote || *b == b'\\' || *b < b' ',
             false => {
-                *b < b' ' || matches!(b, b',' | b';' | b'&' | b'|' | b')' | b']' | b'}' | b'<' | b'>' | b'"' | b'\'')
+                // A bracket that the value opened is its own.
+                brackets += i32::from(*b == b'(') - i32::from(*b == b')');
+                *b < b' '
+                    || brackets < 0
+                    || matches!(b, b',' | b';' | b'&' | b'|' | b']' | b'}' | b'<' | b'>' | b'"' | b'\'')
             }
         });
         let stop = start + stop.unwrap_or(rest.len().min(PATTERN_OCTETS_MAX));
         let (start, stop) = trimmed(text, start, stop);
         let sure = quoted || key_quoted || octet(at) == b'=' && spaces == 0;
+        if self.capitalise(document, start, stop, !quoted) {
+            let rest = document.text.get(start..stop).unwrap_or_default();
+            let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+            self.act(document, catalogue, (start, digits), PAIR_WORDS);
+            self.scratch.keyed.clear();
+        }
         self.walk_value(document, catalogue, start, stop, if sure { LABEL } else { LOOSE_LABEL }, !quoted);
+    }
+
+    /// Writes a value in capitals whose key says that it is the number of a document, or (`loose`) its first word; returns
+    /// whether that changed it.
+    fn capitalise(&self, document: &mut DocumentScan, start: usize, end: usize, loose: bool) -> bool {
+        if !self.scratch.keyed.iter().all(|signature| *signature == FOLDED) {
+            return false;
+        }
+        let Some(value) = document.text.get_mut(start..end) else { return false };
+        let word = value.iter().position(|b| *b == b' ').filter(|_| loose).unwrap_or(value.len());
+        for length in [value.len(), word] {
+            let Some(value) = value.get_mut(..length).filter(|value| is_number(value)) else { continue };
+            value.make_ascii_uppercase();
+            return true;
+        }
+        false
     }
 
     /// Weighs the patterns of `scratch.keyed` on a value. It must match as a whole, or (`loose`) as far as a space.
@@ -101,10 +133,15 @@ impl Scanner {
         let mut ends = std::mem::take(&mut self.scratch.ends);
         ends.clear();
         let value = document.text.get(..end).unwrap_or_default();
-        catalogue.keyed.walk(&mut self.keyed, value, start, &mut ends);
+        let rest = value.get(start..).unwrap_or_default();
+        let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+        catalogue.keyed.walk(&mut self.keyed, value, (start, digits), &mut ends, &mut Vec::new());
         self.scratch.accepted.clear();
         for &(signature, to) in ends.iter().rev() {
-            let whole = to == end || loose && document.text.get(to).is_some_and(|b| matches!(b, b' ' | b'\t'));
+            // A value that goes on with its own octets is longer than the pattern.
+            let goes_on = catalogue.at(signature).is_some_and(|(_, compiled)| compiled.extend.is_some());
+            let whole =
+                to == end || goes_on || loose && document.text.get(to).is_some_and(|b| matches!(b, b' ' | b'\t'));
             if whole && self.scratch.keyed.contains(&signature) && !self.scratch.accepted.contains(&signature) {
                 self.scratch.accepted.push(signature);
                 self.consider(document, catalogue, Place { signature, start, end: to }, Some(score));
@@ -113,6 +150,14 @@ impl Scanner {
         ends.clear();
         self.scratch.ends = ends;
     }
+}
+
+/// Whether a value looks like the number of a document with small letters.
+fn is_number(value: &[u8]) -> bool {
+    value.len() <= NUMBER_OCTETS_MAX
+        && value.iter().any(u8::is_ascii_digit)
+        && value.iter().any(u8::is_ascii_lowercase)
+        && value.iter().all(|b| b.is_ascii_alphanumeric() || b" -+./()".contains(b))
 }
 
 /// `start..end` without spaces at either side.

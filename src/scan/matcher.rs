@@ -6,6 +6,8 @@
 //! octets some pattern starts with: [`Matcher::begins_with_pair`]) and walks the automaton from there. Its states are
 //! bounded by the patterns themselves, so a modest cache holds all that text can reach.
 
+use std::hash::{BuildHasherDefault, Hasher};
+
 use hashbrown::HashMap;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
@@ -18,7 +20,7 @@ use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, Hir, HirKind, Litera
 pub(super) const PATTERN_OCTETS_MAX: usize = 192;
 
 /// States that a pattern may have alone.
-const PATTERN_STATES_MAX: usize = 20_000;
+pub(super) const PATTERN_STATES_MAX: usize = 20_000;
 
 /// Octets of the cache of states of one automaton.
 const CACHE_OCTETS: usize = 16 << 20;
@@ -29,10 +31,8 @@ const ENDS_MAX: usize = 64;
 /// Patterns compiled together.
 pub(super) struct Matcher {
     dfa: DFA,
-    /// Signature of each pattern.
-    signatures: Vec<u16>,
-    /// Whether the pattern's end must be the end of a word.
-    word_end: Vec<bool>,
+    /// By pattern.
+    matched: Vec<Matched>,
     all_word_end: bool,
     /// Bit for each pair of octets that a match may begin with.
     pairs: Box<[u64]>,
@@ -41,40 +41,44 @@ pub(super) struct Matcher {
     runs: Box<[[bool; 256]]>,
 }
 
+/// One pattern of those that are compiled together.
+pub(super) struct Part<'a> {
+    pub(super) signature: u16,
+    pub(super) pattern: &'a str,
+    /// Whether its end must be the end of a word.
+    pub(super) word_end: bool,
+    /// Whether its signature is nothing without context.
+    pub(super) weak: bool,
+}
+
 /// Digits of the longest run that [`Matcher::begins_with_run`] tells apart.
 pub(super) const RUN_DIGITS_MAX: usize = 31;
 
-/// One pattern as it was written, where the automaton has it [widened].
-pub(super) struct Exact {
-    dfa: DFA,
+/// What is done at an end of a match of a pattern.
+#[derive(Clone, Copy)]
+struct Matched {
+    signature: u16,
+    /// Whether it must be the end of a word.
+    word_end: bool,
+    /// Whether its signature is nothing without context.
+    weak: bool,
 }
 
-impl Exact {
-    /// The pattern, if widening changes it.
-    pub(super) fn new(pattern: &str) -> Result<Option<Self>, String> {
-        let hir = syntax::parse_with(pattern, &syntax_config()).map_err(|e| message(&e))?;
-        match widened(hir.clone()) {
-            (_, true) => Ok(Some(Self { dfa: compile_hirs(&[hir], false)? })),
-            (_, false) => Ok(None),
-        }
+/// States are numbers already, and nobody outside chooses them.
+#[derive(Default)]
+struct StateHasher(u64);
+
+impl Hasher for StateHasher {
+    fn write(&mut self, octets: &[u8]) {
+        octets.iter().for_each(|octet| self.write_u32(u32::from(*octet)));
     }
 
-    /// Fresh states.
-    pub(super) fn states(&self) -> Cache {
-        self.dfa.create_cache()
+    fn write_u32(&mut self, number: u32) {
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
     }
 
-    /// Whether all of a text matches.
-    pub(super) fn accepts(&self, cache: &mut Cache, text: &[u8]) -> bool {
-        let start = self.dfa.start_state(cache, &start::Config::new().anchored(Anchored::Yes));
-        let Ok(mut state) = start else { return false };
-        for &octet in text {
-            state = match self.dfa.next_state(cache, state, octet) {
-                Ok(next) if !next.is_dead() => next,
-                _ => return false,
-            };
-        }
-        self.dfa.next_eoi_state(cache, state).is_ok_and(|s| s.is_match())
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -82,9 +86,9 @@ impl Exact {
 pub(super) struct States {
     cache: Cache,
     start: Option<LazyStateID>,
-    /// Patterns of the match states seen, as a range of `patterns`: asking the automaton costs more.
-    matches: HashMap<LazyStateID, (u32, u32)>,
-    patterns: Vec<u16>,
+    /// Patterns of the match states seen, as a range of `matched`: asking the automaton costs more.
+    matches: HashMap<LazyStateID, (u32, u32), BuildHasherDefault<StateHasher>>,
+    matched: Vec<Matched>,
     /// The states after runs of digits, by their length less one, as far as they were needed.
     runs: Vec<LazyStateID>,
     /// How often the cache was emptied when `start` and `runs` were found, and when `matches` were.
@@ -97,15 +101,16 @@ pub(super) const fn is_word(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || octet == b'_'
 }
 
-fn syntax_config() -> syntax::Config {
+pub(super) fn syntax_config() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false)
 }
 
 /// The pattern with every digit widened to any digit, and whether that changed it.
 ///
 /// Patterns of numbers differ in which digits may stand where, and together make an automaton of a great many states,
-/// most of them cold. Widened they share nearly all, and the few matches are looked at once more by [`Exact`].
-fn widened(hir: Hir) -> (Hir, bool) {
+/// most of them cold. Widened they share nearly all, and the few matches are looked at once more by
+/// [`Exact`](super::exact::Exact).
+pub(super) fn widened(hir: Hir) -> (Hir, bool) {
     let all = |parts: Vec<Hir>| {
         let (parts, changed): (Vec<Hir>, Vec<bool>) = parts.into_iter().map(widened).unzip();
         (parts, changed.contains(&true))
@@ -157,7 +162,7 @@ fn compile(patterns: &[&str], reverse: bool) -> Result<DFA, String> {
     compile_hirs(&parsed.map_err(|e| message(&e))?, reverse)
 }
 
-fn compile_hirs(patterns: &[Hir], reverse: bool) -> Result<DFA, String> {
+pub(super) fn compile_hirs(patterns: &[Hir], reverse: bool) -> Result<DFA, String> {
     let nfa = thompson::Compiler::new()
         .configure(
             thompson::Config::new()
@@ -181,7 +186,7 @@ fn compile_hirs(patterns: &[Hir], reverse: bool) -> Result<DFA, String> {
 }
 
 /// An error and what caused it, in one line.
-fn message(error: &dyn std::error::Error) -> String {
+pub(super) fn message(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
@@ -259,17 +264,19 @@ pub(super) fn class(text: &str) -> Result<Box<[bool; 256]>, String> {
 }
 
 impl Matcher {
-    /// Compiles patterns of signatures; `word_end` says whose matches end with a word.
-    pub(super) fn new(patterns: &[(u16, &str, bool)]) -> Result<Self, String> {
-        let wide = |p: &(u16, &str, bool)| {
-            syntax::parse_with(p.1, &syntax_config()).map(|hir| widened(hir).0).map_err(Box::new)
+    /// Compiles patterns of signatures.
+    pub(super) fn new(parts: &[Part<'_>]) -> Result<Self, String> {
+        let wide = |part: &Part<'_>| {
+            syntax::parse_with(part.pattern, &syntax_config()).map(|hir| widened(hir).0).map_err(Box::new)
         };
-        let wide: Result<Vec<Hir>, _> = patterns.iter().map(wide).collect();
+        let wide: Result<Vec<Hir>, _> = parts.iter().map(wide).collect();
         let dfa = compile_hirs(&wide.map_err(|e| message(&e))?, false)?;
         let mut matcher = Self {
-            signatures: patterns.iter().map(|p| p.0).collect(),
-            word_end: patterns.iter().map(|p| p.2).collect(),
-            all_word_end: patterns.iter().all(|p| p.2),
+            matched: parts
+                .iter()
+                .map(|&Part { signature, word_end, weak, .. }| Matched { signature, word_end, weak })
+                .collect(),
+            all_word_end: parts.iter().all(|part| part.word_end),
             pairs: vec![0; 1024].into_boxed_slice(),
             first: [false; 256],
             runs: vec![[false; 256]; RUN_DIGITS_MAX + 1].into_boxed_slice(),
@@ -321,8 +328,8 @@ impl Matcher {
         States {
             cache: self.dfa.create_cache(),
             start: None,
-            matches: HashMap::new(),
-            patterns: Vec::new(),
+            matches: HashMap::default(),
+            matched: Vec::new(),
             runs: Vec::new(),
             start_clears: 0,
             clears: 0,
@@ -365,19 +372,26 @@ impl Matcher {
         states.runs.get(digits.checked_sub(1)?).copied()
     }
 
-    /// Appends `(signature, end)` for every end of every match that begins at `from`, in order of ends; matches whose
-    /// end is wrong by `word_end` are left out. Returns whether it gave up: never with the caches as they are
-    /// configured, unless memory for a single state is missing.
+    /// Appends `(signature, end)` for every end of every match that begins at `from`, where a run of so many digits
+    /// begins, in order of ends: to `weak` if its signature is, else to `ends`. Matches whose end is wrong by `word_end`
+    /// are left out. Returns whether it gave up: never with the caches as they are configured, unless memory for a
+    /// single state is missing.
     #[inline]
-    pub(super) fn walk(&self, states: &mut States, text: &[u8], from: usize, ends: &mut Vec<(u16, usize)>) -> bool {
+    pub(super) fn walk(
+        &self,
+        states: &mut States,
+        text: &[u8],
+        (from, digits): (usize, usize),
+        ends: &mut Vec<(u16, usize)>,
+        weak: &mut Vec<(u16, usize)>,
+    ) -> bool {
         let Some(mut state) = self.start(states) else {
             return true;
         };
         let mut from = from;
-        if self.all_word_end && text.get(from).is_some_and(u8::is_ascii_digit) {
+        if self.all_word_end && digits > 0 {
             // All digits are alike to the widened patterns, and no match ends before another digit.
-            let rest = text.get(from..).unwrap_or_default();
-            let digits = rest.iter().take(RUN_DIGITS_MAX).take_while(|octet| octet.is_ascii_digit()).count();
+            let digits = digits.min(RUN_DIGITS_MAX);
             if let Some(after) = self.after_run(states, state, digits) {
                 if after.is_dead() {
                     return false;
@@ -399,14 +413,14 @@ impl Matcher {
                     return state.is_quit();
                 }
                 if state.is_match() && !(self.all_word_end && is_word(octet)) {
-                    self.collect(states, state, at, is_word(octet), ends);
+                    self.collect(states, state, (at, is_word(octet)), ends, weak);
                 }
             }
         }
         match self.dfa.next_eoi_state(&mut states.cache, state) {
             Ok(state) => {
                 if state.is_match() {
-                    self.collect(states, state, text.len().max(from), false, ends);
+                    self.collect(states, state, (text.len().max(from), false), ends, weak);
                 }
                 false
             }
@@ -418,38 +432,35 @@ impl Matcher {
         &self,
         states: &mut States,
         state: LazyStateID,
-        end: usize,
-        word_follows: bool,
+        (end, word_follows): (usize, bool),
         ends: &mut Vec<(u16, usize)>,
+        weak: &mut Vec<(u16, usize)>,
     ) {
         if states.clears != states.cache.clear_count() {
             states.clears = states.cache.clear_count();
             states.matches.clear();
-            states.patterns.clear();
+            states.matched.clear();
         }
         let known = states.matches.get(&state).copied();
         let (from, to) = known.unwrap_or_else(|| {
-            let from = states.patterns.len() as u32;
+            let from = states.matched.len() as u32;
             let count = self.dfa.match_len(&states.cache, state);
-            let patterns = (0..count).map(|i| self.dfa.match_pattern(&states.cache, state, i).as_usize() as u16);
-            states.patterns.extend(patterns);
-            let range = (from, states.patterns.len() as u32);
+            let patterns = (0..count).map(|i| self.dfa.match_pattern(&states.cache, state, i).as_usize());
+            states.matched.extend(patterns.filter_map(|pattern| self.matched.get(pattern)));
+            let range = (from, states.matched.len() as u32);
             states.matches.insert(state, range);
             range
         });
-        for &pattern in states.patterns.get(from as usize..to as usize).unwrap_or_default() {
-            let pattern = usize::from(pattern);
-            let (Some(&signature), Some(&word_end)) = (self.signatures.get(pattern), self.word_end.get(pattern)) else {
-                continue;
-            };
-            if word_end && word_follows {
+        for &matched in states.matched.get(from as usize..to as usize).unwrap_or_default() {
+            if matched.word_end && word_follows {
                 continue;
             }
+            let ends = if matched.weak { &mut *weak } else { &mut *ends };
             if ends.len() == ENDS_MAX {
                 // The longest matter most.
                 ends.remove(0);
             }
-            ends.push((signature, end));
+            ends.push((matched.signature, end));
         }
     }
 }

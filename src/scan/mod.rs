@@ -14,6 +14,10 @@
 //! walked from there as one lazy DFA that is never started anywhere else. So hostile text cannot multiply its states,
 //! and ordinary text hardly enters it.
 //!
+//! *Small letters.* Numbers of documents have capital letters. Their patterns take small ones too, for 20 less, but not at a
+//! word's beginning if two of them stand there, as in nearly all words: such numbers are found where a key names them, and
+//! are read in capitals then.
+//!
 //! *Score.* A signature has a score for its shape and checks. To that come 60 for a *label* (a word that names just
 //! this signature) as the key of the value or directly before it, or else 30 for a word of its context within 40
 //! octets or on the key path; −30 for a word that speaks against; and 15 for each other signature, at most two, that
@@ -30,8 +34,10 @@
 //! Signature files: `signatures/*.toml`, in the form that `signature.rs` describes.
 
 mod catalogue;
+mod classes;
 mod context;
 mod document;
+mod exact;
 mod keyed;
 mod matcher;
 mod records;
@@ -39,6 +45,7 @@ mod scanner;
 mod settle;
 mod signature;
 mod subject;
+mod transposed;
 mod validate;
 mod value;
 mod watch;

@@ -18,6 +18,7 @@
 
 use std::sync::Arc;
 
+use super::subject::LOCALE;
 use crate::model::{Confidence, Country, DataClass, Finding};
 
 /// Signature id of a bundle.
@@ -105,10 +106,12 @@ impl Record {
         Self { number, from, to: from, ..Self::default() }
     }
 
-    /// Whose data an official identifier or a field of residence says it is counts for more than a telephone's country.
-    fn belongs_to(&mut self, class: DataClass, country: Country) {
-        let worth = match class {
+    /// Whose data an official identifier or a field of residence says it is counts for more than a telephone's country, and
+    /// that for more than a locale.
+    fn belongs_to(&mut self, finding: &Finding, country: Country) {
+        let worth = match finding.class {
             DataClass::GovernmentId => 0,
+            _ if &*finding.signature == LOCALE => 3,
             DataClass::Residence => 1,
             _ => 2,
         };
@@ -174,7 +177,7 @@ impl Records {
         let telling = tells.then(|| Telling {
             kind,
             signature: Arc::clone(&finding.signature),
-            tag: u128::from_str_radix(&finding.digest, 16).unwrap_or(0),
+            tag: super::value::tag_of(&finding.digest),
         });
         let record = match finding.record {
             Some(number) => open(&mut self.open, &mut self.clock, number, finding.offset),
@@ -185,11 +188,15 @@ impl Records {
             }
         };
         let Some(record) = record else { return };
+        if let Some(country) = finding.subject {
+            record.belongs_to(finding, country);
+        }
+        // What a device is set to is no kind of data about its user.
+        if &*finding.signature == LOCALE {
+            return;
+        }
         record.classes |= class_bit(finding.class);
         record.best = record.best.max(finding.confidence.0);
-        if let Some(country) = finding.subject {
-            record.belongs_to(finding.class, country);
-        }
         record.from = record.from.min(finding.offset);
         record.to = record.to.max(finding.offset + u64::from(finding.length));
         record.real |= !finding.test_value;

@@ -1,22 +1,24 @@
 //! The scanner: collects text into blocks, finds candidates, weighs them.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use regex_automata::hybrid::dfa::Cache;
 
 use super::catalogue::{
-    Catalogue, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START, PAIR_FREE, PAIR_LINES,
-    PAIR_STARTING, PAIR_WEAK, PAIR_WORDS,
+    Catalogue, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START, PAIR_ANCHOR, PAIR_FREE, PAIR_KEY,
+    PAIR_LINES, PAIR_STARTING, PAIR_WORDS,
 };
+use super::classes::{ANYWHERE, Classes, DIGIT, START, WORD};
 use super::context::{Around, is_filler};
 use super::document::{DocumentScan, Field};
-use super::matcher::{AnchorStates, Exact, PATTERN_OCTETS_MAX, RUN_DIGITS_MAX, States};
+use super::matcher::{AnchorStates, PATTERN_OCTETS_MAX, States};
 use super::records::Person;
 use super::settle::{Candidate, settle};
 use super::value::Digester;
 use super::watch::{WatchSet, Watcher};
-use super::words::{Hit, Lists};
+use super::weigh::continues_number;
+use super::words::{Brief, Hit, Lists};
 use crate::model::{Finding, Text};
 
 /// Octets of a block.
@@ -25,6 +27,9 @@ pub const BLOCK_OCTETS: usize = 16 << 10;
 /// Octets after a block that must be there (or the document's end) before it is scanned: the longest value and its
 /// context.
 const AHEAD_OCTETS: usize = 2 << 10;
+
+/// Octets after a block whose classes are known: those that the words around its values may reach.
+const KNOWN_OCTETS: usize = 4 << 10;
 
 /// Octets before a block that are kept: context, keys, the part of an anchored match before its anchor.
 const BEHIND_OCTETS: usize = 512;
@@ -57,14 +62,11 @@ pub struct Scanner {
     pub(super) catalogue: Arc<Catalogue>,
     digester: Digester,
     words: States,
-    weak: States,
     starting: States,
     lines: States,
     free: States,
     pub(super) keyed: States,
     anchors: Vec<AnchorStates>,
-    /// By signature: states of its exact pattern.
-    pub(super) exact: Vec<Option<Cache>>,
     fields: HashMap<Box<str>, Arc<Field>>,
     pub(super) scratch: Scratch,
     pub(super) counts: ScanCounts,
@@ -76,9 +78,13 @@ pub struct Scanner {
 /// Memory that is used again for each block.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// Positions that passed the gate, and what it said.
-    passed: Vec<(u32, u8)>,
+    /// The octets of the text by class, as far as the block at hand needs them.
+    pub(super) classes: Classes,
+    /// Positions that passed the gate, what it said, and how many digits follow.
+    passed: Vec<(u32, u8, u8)>,
     pub(super) ends: Vec<(u16, usize)>,
+    /// Ends of matches whose signatures are nothing without context.
+    pub(super) weak_ends: Vec<(u16, usize)>,
     pub(super) keyed: Vec<u16>,
     pub(super) accepted: Vec<u16>,
     /// Context words known so far, in order of their ends, and how far they are known.
@@ -86,7 +92,7 @@ pub(super) struct Scratch {
     pub(super) new_hits: Vec<Hit>,
     pub(super) covered: usize,
     /// Those of `hits` that speak for a signature that is nothing without them.
-    pub(super) weak_hits: Vec<(usize, usize)>,
+    pub(super) weak_hits: Vec<(usize, usize, Brief)>,
     /// The first of `weak_hits` that may be near what comes next.
     pub(super) weak_next: usize,
     pub(super) around: Around,
@@ -123,13 +129,11 @@ impl Scanner {
         Self {
             digester: Digester::new(&digest_key),
             words: catalogue.words.states(),
-            weak: catalogue.weak.states(),
             starting: catalogue.starting.states(),
             lines: catalogue.lines.states(),
             free: catalogue.free.states(),
             keyed: catalogue.keyed.states(),
             anchors: catalogue.anchors.iter().map(super::matcher::Anchor::states).collect(),
-            exact: catalogue.compiled.iter().map(|c| c.exact.as_ref().map(Exact::states)).collect(),
             fields: HashMap::new(),
             scratch: Scratch::default(),
             counts: ScanCounts::default(),
@@ -205,7 +209,6 @@ impl Scanner {
 
     fn clears(&self) -> u64 {
         self.words.clears()
-            + self.weak.clears()
             + self.starting.clears()
             + self.lines.clears()
             + self.free.clears()
@@ -224,7 +227,8 @@ impl Scanner {
         let mut keyed = Vec::new();
         self.catalogue.keyed_by(octets, &mut keyed);
         let mut hits = Vec::new();
-        self.catalogue.lexicon.find(octets, 0, octets.len(), &mut hits);
+        let classes = Classes::of(octets, &self.catalogue.classes);
+        self.catalogue.lexicon.find(octets, &classes, 0, octets.len(), &mut hits);
         let named = path.trim_end_matches(['[', ']', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
         let last = named.rfind(['.', '/', '[']).map_or(0, |i| i + 1);
         let lists = |which: &dyn Fn(&Hit) -> bool| {
@@ -236,7 +240,8 @@ impl Scanner {
         // A label names the value if it ends the path: a `passport_build` is no passport.
         let ends = |h: &Hit| h.end > last && is_filler(named.as_bytes().get(h.end..).unwrap_or_default());
         let (lists, last_lists) = (lists(&|_| true), lists(&ends));
-        let field = Arc::new(Field { path: path.into(), keyed, lists, last_lists });
+        let hash = self.fields.hasher().hash_one(path);
+        let field = Arc::new(Field { path: path.into(), hash, keyed, lists, last_lists, brief: lists.brief() });
         self.fields.insert(path.into(), Arc::clone(&field));
         field
     }
@@ -252,6 +257,8 @@ impl Scanner {
         self.scratch.weak_next = 0;
         self.scratch.covered = 0;
         self.scratch.candidates.clear();
+        let known = document.text.len().min(finish + KNOWN_OCTETS);
+        self.scratch.classes.fill(document.text.get(..known).unwrap_or_default(), &catalogue.classes);
         let clears = self.clears();
         if document.has_fields() {
             for (start, end, field) in document.values(from, to) {
@@ -261,10 +268,12 @@ impl Scanner {
         }
         let mut passed = std::mem::take(&mut self.scratch.passed);
         passed.clear();
-        gate(&catalogue, &document.text, begin, finish, &mut passed);
-        for &(at, acts) in &passed {
-            self.act(document, &catalogue, at as usize, acts);
-            if self.clears() - clears > CLEARS_MAX {
+        // Lists are asked about parts of numbers too.
+        let parts = self.watcher.is_some() || self.probe.is_some();
+        gate(&catalogue, (&document.text, &self.scratch.classes), (begin, finish), parts, &mut passed);
+        for (&(at, acts, digits), turn) in passed.iter().zip(1_u32..) {
+            self.act(document, &catalogue, (at as usize, usize::from(digits)), acts);
+            if turn % 8 == 0 && self.clears() - clears > CLEARS_MAX {
                 self.counts.given_up_octets += (finish - at as usize) as u64;
                 break;
             }
@@ -296,38 +305,30 @@ impl Scanner {
 
     /// Looks at an octet that passed the gate.
     #[inline]
-    fn act(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, at: usize, acts: u8) {
+    pub(super) fn act(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, from: (usize, usize), acts: u8) {
+        let at = from.0;
+        let Scratch { ends, weak_ends, .. } = &mut self.scratch;
         if acts & PAIR_WORDS != 0 {
-            catalogue.words.walk(&mut self.words, &document.text, at, &mut self.scratch.ends);
+            catalogue.words.walk(&mut self.words, &document.text, from, ends, weak_ends);
             self.weigh(document, catalogue, at);
+            self.weigh_weak(document, catalogue, at);
         }
-        if acts & PAIR_WEAK != 0 {
-            catalogue.weak.walk(&mut self.weak, &document.text, at, &mut self.scratch.ends);
-            // Far from words that may speak for any of them, matches are not looked at one by one.
-            if !self.scratch.ends.is_empty() && !self.speaks_for_weak(document, catalogue, at) {
-                if let Some(watcher) = &mut self.watcher {
-                    // A listed number needs no words.
-                    for &(signature, end) in &self.scratch.ends {
-                        watcher.candidate(document, signature, at, end);
-                    }
-                }
-                self.scratch.ends.clear();
-            }
-            self.weigh(document, catalogue, at);
-        }
+        let Scratch { ends, weak_ends, .. } = &mut self.scratch;
         if acts & PAIR_STARTING != 0 {
-            catalogue.starting.walk(&mut self.starting, &document.text, at, &mut self.scratch.ends);
+            catalogue.starting.walk(&mut self.starting, &document.text, from, ends, weak_ends);
             self.weigh(document, catalogue, at);
         }
+        let Scratch { ends, weak_ends, .. } = &mut self.scratch;
         if acts & PAIR_LINES != 0 {
-            catalogue.lines.walk(&mut self.lines, &document.text, at, &mut self.scratch.ends);
+            catalogue.lines.walk(&mut self.lines, &document.text, from, ends, weak_ends);
             self.weigh(document, catalogue, at);
         }
+        let Scratch { ends, weak_ends, .. } = &mut self.scratch;
         if acts & PAIR_FREE != 0 {
-            catalogue.free.walk(&mut self.free, &document.text, at, &mut self.scratch.ends);
+            catalogue.free.walk(&mut self.free, &document.text, from, ends, weak_ends);
             self.weigh(document, catalogue, at);
         }
-        if acts & ACT_ANCHOR != 0 {
+        if acts & PAIR_ANCHOR != 0 {
             for (anchor, states) in catalogue.anchors.iter().zip(&mut self.anchors) {
                 let from = at.saturating_sub(PATTERN_OCTETS_MAX);
                 if document.text.get(at) == Some(&anchor.octet)
@@ -338,50 +339,75 @@ impl Scanner {
                 }
             }
         }
-        if acts & ACT_KEY != 0 {
+        if acts & PAIR_KEY != 0 {
             self.key(document, catalogue, at);
         }
     }
 }
 
-/// Bits beside those of the automata in what the gate says.
-const ACT_ANCHOR: u8 = 32;
-const ACT_KEY: u8 = 64;
-
-/// Finds the octets of `text[begin..finish]` where something may begin.
-fn gate(catalogue: &Catalogue, text: &[u8], begin: usize, finish: usize, passed: &mut Vec<(u32, u8)>) {
-    let class = |octet: u8| catalogue.gates.get(usize::from(octet)).copied().unwrap_or(0);
-    // Before a document's beginning stands what a line begins after.
-    let mut before = begin.checked_sub(1).and_then(|i| text.get(i)).map_or(GATE_BREAK, |b| class(*b));
-    let octets = text.get(begin..finish).unwrap_or_default();
-    for (&octet, at) in octets.iter().zip(begin..) {
-        let this = class(octet);
-        let act = this & (GATE_FREE | GATE_KEY | GATE_ANCHOR)
-            | this & GATE_START & !(before << 1)
-            | this & GATE_LINE & (before << 1);
-        before = this;
-        if act == 0 {
-            continue;
+/// Finds the octets of `text[begin..finish]` where something may begin; words within numbers only if `parts`.
+fn gate(
+    catalogue: &Catalogue,
+    (text, classes): (&[u8], &Classes),
+    (begin, finish): (usize, usize),
+    parts: bool,
+    passed: &mut Vec<(u32, u8, u8)>,
+) {
+    for group in begin / 64..finish.div_ceil(64) {
+        let word = classes.bits(WORD, group);
+        let before = group.checked_sub(1).map_or(0, |before| classes.bits(WORD, before) >> 63);
+        let begins = classes.bits(START, group) & !(word << 1 | before);
+        let mut places = begins | classes.bits(ANYWHERE, group);
+        if group == begin / 64 {
+            places &= u64::MAX << (begin % 64);
         }
-        let mut acts = 0;
-        if act & (GATE_START | GATE_FREE | GATE_LINE) != 0 {
-            let permitted = if act & GATE_START != 0 { PAIR_WORDS | PAIR_WEAK | PAIR_STARTING } else { 0 }
-                | if act & GATE_FREE != 0 { PAIR_FREE } else { 0 }
-                | if act & GATE_LINE != 0 { PAIR_LINES } else { 0 };
-            // At the text's end every octet may follow.
-            let pair = text.get(at + 1).map(|next| usize::from(octet) << 8 | usize::from(*next));
-            acts = permitted & pair.map_or(u8::MAX, |pair| catalogue.pairs.get(pair).copied().unwrap_or(0));
-            if octet.is_ascii_digit() && acts != 0 {
-                let run = text.get(at..).unwrap_or_default().iter().take(RUN_DIGITS_MAX + 1);
-                let digits = run.take_while(|b| b.is_ascii_digit()).count();
-                if let (Some(row), Some(next)) = (catalogue.runs.get(digits), text.get(at + digits)) {
-                    acts &= row.get(usize::from(*next)).copied().unwrap_or(u8::MAX);
-                }
+        while places != 0 {
+            let at = group * 64 + places.trailing_zeros() as usize;
+            places &= places - 1;
+            if at >= finish {
+                break;
+            }
+            let (mut acts, digits) = acts(catalogue, text, classes, at);
+            if digits > 0 && !parts && continues_number(text, at) {
+                acts &= !PAIR_WORDS;
+            }
+            if acts != 0 {
+                passed.push((at as u32, acts, digits));
             }
         }
-        acts |= if act & GATE_ANCHOR != 0 { ACT_ANCHOR } else { 0 } | if act & GATE_KEY != 0 { ACT_KEY } else { 0 };
-        if acts != 0 {
-            passed.push((at as u32, acts));
+    }
+}
+
+/// What may begin at an octet, and how many digits a run has that begins there.
+#[inline]
+fn acts(catalogue: &Catalogue, text: &[u8], classes: &Classes, at: usize) -> (u8, u8) {
+    let class = |octet: &u8| catalogue.gates.get(usize::from(*octet)).copied().unwrap_or(0);
+    let Some(octet) = text.get(at) else { return (0, 0) };
+    // At the text's end every octet may follow.
+    let pair = text.get(at + 1).map(|next| usize::from(*octet) << 8 | usize::from(*next));
+    let possible = pair.map_or(u8::MAX, |pair| catalogue.pairs.get(pair).copied().unwrap_or(0));
+    if possible == 0 {
+        return (0, 0);
+    }
+    // Before a document's beginning stands what a line begins after.
+    let before = at.checked_sub(1).and_then(|i| text.get(i)).map_or(GATE_BREAK, class);
+    let this = class(octet);
+    let act = this & (GATE_FREE | GATE_KEY | GATE_ANCHOR)
+        | this & GATE_START & !(before << 1)
+        | this & GATE_LINE & (before << 1);
+    let (mut acts, mut digits) = (0, 0);
+    if act & (GATE_START | GATE_FREE | GATE_LINE) != 0 {
+        let permitted = if act & GATE_START != 0 { PAIR_WORDS | PAIR_STARTING } else { 0 }
+            | if act & GATE_FREE != 0 { PAIR_FREE } else { 0 }
+            | if act & GATE_LINE != 0 { PAIR_LINES } else { 0 };
+        acts = permitted & possible;
+        if octet.is_ascii_digit() && acts != 0 {
+            digits = classes.run_end(DIGIT, at).saturating_sub(at);
+            if let (Some(row), Some(next)) = (catalogue.runs.get(digits), text.get(at + digits)) {
+                acts &= row.get(usize::from(*next)).copied().unwrap_or(u8::MAX);
+            }
         }
     }
+    acts |= if act & GATE_ANCHOR != 0 { PAIR_ANCHOR } else { 0 } | if act & GATE_KEY != 0 { PAIR_KEY } else { 0 };
+    (acts, digits.min(255) as u8)
 }

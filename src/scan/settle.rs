@@ -1,9 +1,5 @@
 //! Settling: which of the overlapping candidates stay, how neighbours raise each other, and the findings they become.
 
-use std::collections::BTreeMap;
-
-use hashbrown::HashSet;
-
 use super::catalogue::Catalogue;
 use super::document::{DocumentScan, Pending};
 use super::signature::Edge;
@@ -30,17 +26,28 @@ pub(super) struct Candidate {
     pub(super) test: bool,
 }
 
-/// Ranges of one kind that were kept; they do not overlap: start to end and class.
+/// Ranges of one kind that were kept, in order: start, end and class. They do not overlap.
 #[derive(Default)]
-struct Kept(BTreeMap<u64, (u64, DataClass)>);
+struct Kept(Vec<(u64, u64, DataClass)>);
 
 impl Kept {
     fn overlaps(&self, start: u64, end: u64, class: Option<DataClass>) -> bool {
-        self.0
-            .range(..end)
-            .rev()
-            .take_while(|(_, (until, _))| *until > start)
-            .any(|(_, (_, of))| class.is_none_or(|c| c == *of))
+        let before = self.0.get(..self.place(end)).unwrap_or_default();
+        let near = before.iter().rev().take_while(|(_, until, _)| *until > start);
+        near.map(|(.., of)| of).any(|of| class.is_none_or(|class| class == *of))
+    }
+
+    /// Where a range that begins at a position belongs.
+    fn place(&self, start: u64) -> usize {
+        self.0.partition_point(|(other, ..)| *other < start)
+    }
+
+    fn insert(&mut self, start: u64, end: u64, class: DataClass) {
+        let place = self.place(start);
+        match self.0.get_mut(place).filter(|(other, ..)| *other == start) {
+            Some(same) => *same = (start, end, class),
+            None => self.0.insert(place, (start, end, class)),
+        }
     }
 }
 
@@ -52,6 +59,7 @@ pub(super) fn settle(
     candidates: &mut Vec<Candidate>,
 ) {
     candidates.sort_by_key(|c| (c.start, c.end, c.signature));
+    let known = document.pending.len();
     let before = document.pending.iter().map(|p| p.end).max().unwrap_or(0);
     let mut rest = candidates.as_mut_slice();
     while let Some(first) = rest.first() {
@@ -67,7 +75,11 @@ pub(super) fn settle(
         if count == 1 && start >= before {
             together.iter().for_each(|c| keep(catalogue, digester, document, c));
         } else {
-            choose(catalogue, digester, document, together, (start, end));
+            let known = if start < before { known } else { 0 };
+            let kept = document.pending.len();
+            choose(catalogue, digester, document, together, (start, end, known));
+            // In order as far as can be told yet: what is in order already costs little to sort in the end.
+            document.pending.get_mut(kept..).unwrap_or_default().sort_by_key(|p| (p.start, p.end, p.signature));
         }
         rest = others;
     }
@@ -75,13 +87,13 @@ pub(super) fn settle(
     document.pending.sort_by_key(|p| (p.start, p.end, p.signature));
 }
 
-/// Decides candidates that overlap each other, or what was kept before.
+/// Decides candidates that overlap each other, or what was kept before: the first `known` that are pending.
 fn choose(
     catalogue: &Catalogue,
     digester: &mut Digester,
     document: &mut DocumentScan,
     candidates: &mut [Candidate],
-    (start, end): (u64, u64),
+    (start, end, known): (u64, u64, usize),
 ) {
     candidates.sort_by(|a, b| {
         let length = |c: &Candidate| c.end - c.start;
@@ -92,21 +104,23 @@ fn choose(
             .then(a.signature.cmp(&b.signature))
     });
     let (mut shaped, mut keyed) = (Kept::default(), Kept::default());
-    for pending in document.pending.iter().filter(|p| p.start < end && p.end > start) {
+    for pending in document.pending.iter().take(known).filter(|p| p.start < end && p.end > start) {
         if let Some((signature, _)) = catalogue.at(pending.signature).filter(|(s, _)| !s.container) {
             let kept = if signature.edge == Edge::Key { &mut keyed } else { &mut shaped };
-            kept.0.insert(pending.start, (pending.end, signature.class));
+            kept.insert(pending.start, pending.end, signature.class);
         }
     }
-    let mut containers: HashSet<(u16, u64)> = HashSet::new();
+    let mut containers: Vec<(u16, u64)> = Vec::new();
     for candidate in candidates {
         let Some((signature, _)) = catalogue.at(candidate.signature) else {
             continue;
         };
         if signature.container {
-            if !containers.insert((candidate.signature, candidate.start)) {
+            // Few: of one signature they do not overlap.
+            if containers.contains(&(candidate.signature, candidate.start)) {
                 continue;
             }
+            containers.push((candidate.signature, candidate.start));
         } else {
             let (own, other) = if signature.edge == Edge::Key { (&mut keyed, &shaped) } else { (&mut shaped, &keyed) };
             if own.overlaps(candidate.start, candidate.end, None)
@@ -114,7 +128,7 @@ fn choose(
             {
                 continue;
             }
-            own.0.insert(candidate.start, (candidate.end, signature.class));
+            own.insert(candidate.start, candidate.end, signature.class);
         }
         keep(catalogue, digester, document, candidate);
     }

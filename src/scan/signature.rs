@@ -56,6 +56,11 @@ impl Edge {
         ("document", Self::Document),
         ("key", Self::Key),
     ];
+
+    /// Its name in signature files.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, edge)| *edge == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// Which octets of a value are digested, so that equal values written differently have equal digests.
@@ -87,6 +92,11 @@ impl Normalise {
         ("words", Self::Words),
         ("ipv6", Self::Ipv6),
     ];
+
+    /// Its name in signature files.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, normalise)| *normalise == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// What an example must do.
@@ -98,6 +108,17 @@ pub enum Verdict {
     Shape,
     /// Accepted by the pattern, refused by the validator.
     Check,
+}
+
+impl Verdict {
+    /// Its name in signature files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Match => "match",
+            Self::Shape => "shape",
+            Self::Check => "check",
+        }
+    }
 }
 
 /// An example of a signature.
@@ -152,6 +173,15 @@ pub struct Signature {
     pub file: String,
     /// Line of its id.
     pub line: usize,
+    pub(super) lines: Lines,
+}
+
+/// Lines of what is checked after a signature was read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lines {
+    pub(super) pattern: usize,
+    pub(super) extend: usize,
+    pub(super) context: usize,
 }
 
 #[derive(Deserialize)]
@@ -305,6 +335,11 @@ pub(super) fn read(file: &str, text: &str, problems: &mut Vec<Problem>) -> Vec<S
         if let (Ok(class), Some(edge), Some(normalise), true) = (class, edge, normalise, problems.len() == before) {
             signatures.push(Signature {
                 line: line_of(raw.id.span()),
+                lines: Lines {
+                    pattern: line_of(raw.pattern.span()),
+                    extend: raw.extend.as_ref().map_or(0, |extend| line_of(extend.span())),
+                    context: raw.context.first().map_or(0, |list| line_of(list.span())),
+                },
                 id: raw.id.into_inner().into(),
                 class,
                 subject,

@@ -8,6 +8,7 @@
 //! | licences' barcodes | the issuer |
 //! | telephone numbers | the country code; the area code in the North American plan |
 //! | fields of residence, nationality, account region | the code in them |
+//! | locales | their region, which counts for less than any other |
 
 use std::sync::LazyLock;
 
@@ -15,6 +16,9 @@ use hashbrown::HashMap;
 
 use super::signature::Signature;
 use crate::model::{Country, ISO_3166_ALPHA_2, is_assigned};
+
+/// The signature of locales.
+pub(super) const LOCALE: &str = "locale-keyed";
 
 /// ISO 3166-1 alpha-3 codes in the order of [`ISO_3166_ALPHA_2`].
 const ALPHA_3: &str = "\
@@ -88,6 +92,7 @@ pub(super) fn subject(signature: &Signature, value: &[u8]) -> Option<Country> {
         "phone-e164" => dialling(value),
         "phone-nanp" => dialling(&[b"1", digits(value).strip_prefix(b"1").unwrap_or(&digits(value))].concat()),
         "residence-keyed" => code(value),
+        LOCALE => code(value.rsplit(|octet| matches!(octet, b'-' | b'_')).next()?),
         _ => None,
     }
 }
@@ -174,6 +179,8 @@ mod tests {
             ("residence-keyed", "us", Some("US")),
             ("residence-keyed", "CHN", Some("CN")),
             ("residence-keyed", "zz", None),
+            ("locale-keyed", "pt_BR", Some("BR")),
+            ("locale-keyed", "zh-Hant-TW", Some("TW")),
             ("email", "kim@example.de", None),
         ] {
             let found = subject(catalogue.get(id).unwrap(), value.as_bytes());

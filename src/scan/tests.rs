@@ -49,7 +49,87 @@ fn brief(found: &[Finding]) -> Vec<String> {
 fn every_example_is_decided_as_it_says() {
     let problems = CATALOGUE.check_examples(|_| true);
     assert!(problems.is_empty(), "{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>());
-    assert_eq!(CATALOGUE.signatures().count(), 138);
+    assert_eq!(CATALOGUE.signatures().count(), 142);
+}
+
+/// The project's signature reference beside the catalogue: every id, and every example with its verdict.
+#[test]
+fn the_whole_reference_is_in_the_catalogue() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/reference/signatures.md");
+    let Ok(reference) = std::fs::read_to_string(path) else {
+        eprintln!("skipped: there is no ../shared/reference/signatures.md");
+        return;
+    };
+    let tables: Vec<&str> = reference.split("```tsv\n").skip(1).filter_map(|t| t.split("```").next()).collect();
+    let [patterns, examples] = tables.as_slice() else { panic!("{} tables", tables.len()) };
+    let cells = |line: &str| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
+    let rows = |table: &str| -> Vec<Vec<String>> {
+        table.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(cells).collect()
+    };
+    let (patterns, examples) = (rows(patterns), rows(examples));
+    assert_eq!(patterns.len(), 121);
+    let absent: Vec<&String> = patterns.iter().map(|row| &row[0]).filter(|id| CATALOGUE.get(id).is_none()).collect();
+    assert!(absent.is_empty(), "absent: {absent:?}");
+    for row in &examples {
+        let verdict = match row[1].as_str() {
+            "match" => Verdict::Match,
+            "shape" => Verdict::Shape,
+            _ => Verdict::Check,
+        };
+        // What is decided is in the catalogue's own examples, which another test decides.
+        let known = CATALOGUE.get(&row[0]).is_some_and(|signature| {
+            signature.examples.iter().any(|example| example.verdict == verdict && example.text == row[2])
+        });
+        assert!(known, "{} {} is no example of the catalogue", row[0], row[1]);
+    }
+}
+
+#[test]
+fn numbers_of_documents_are_found_in_small_letters() {
+    let cases: &[(&str, &[&str])] = &[
+        ("my passport x00000001", &["us-passport@12+9 medium"]),
+        ("{\"passport\":\"x00000001\"}", &["us-passport@13+9 high"]),
+        ("mbi: 1eg4-te5-mk73", &["us-mbi@5+13 high"]),
+        ("dni 00000001r", &["es-dni@4+9 high"]),
+        ("iban=gb33bukb20201555555555&x=1", &["iban@5+22 high"]),
+        ("{\"codice_fiscale\":\"xxxxxx00a01z999o\"}", &["it-codice-fiscale@19+16 high"]),
+        ("{\"nino\":\"ab 12 34 56 c\"}", &["gb-nino@9+13 high"]),
+        ("{\"driver_license\":\"d1234562\"}", &["us-dl-number@19+8 medium"]),
+        // Without a word that says what they are, they are tokens.
+        ("etag x0000001 a1234563 f12345678", &[]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(brief(&scan(text.as_bytes())), *expected, "{text}");
+    }
+    let found = scan_pieces([(&b"gb33 bukb 2020 1555 5555 55"[..], 0, Some("account.iban"))]);
+    assert_eq!(brief(&found), ["iban@0+27 high"]);
+    let capitals = scan_pieces([(&b"GB33BUKB20201555555555"[..], 0, Some("account.iban"))]);
+    assert_eq!(found[0].digest, capitals[0].digest);
+}
+
+#[test]
+fn vectors_of_faces_are_found_by_what_they_are_called() {
+    let numbers = vec!["0.0625,-0.0625"; 128].join(", ");
+    for (text, expected) in [
+        (format!("{{\"face_embedding\":[{numbers}]}}"), "face-vector@19 high"),
+        (format!("{{\"face\":{{\"embedding\":[{numbers}]}}}}"), "feature-vector@22 high"),
+        (format!("{{\"object\":\"embedding\",\"embedding\":[{numbers}],\"model\":\"text\"}}"), ""),
+        ("{\"face_embedding\":[0.1,0.2,0.3]}".to_owned(), ""),
+    ] {
+        let found = scan(text.as_bytes());
+        let vectors: Vec<String> = found
+            .iter()
+            .map(|f| format!("{}@{} {}", f.signature, f.offset, f.confidence.level().map_or("none", Level::as_str)))
+            .collect();
+        assert_eq!(vectors.join(" "), expected, "{}", &text[..40]);
+    }
+    // As a JSON reader gives it: each number is a value.
+    let mut pieces: Vec<Piece<'_>> = vec![(b"{\"f\":[", 0, None)];
+    for at in 0..256_u64 {
+        pieces.push((b"-0.0625", 10 + at * 8, Some("user.face_feature[]")));
+        pieces.push((b",", 17 + at * 8, None));
+    }
+    assert_eq!(scan_pieces(pieces).iter().filter(|f| &*f.signature == "face-vector").count(), 1);
 }
 
 #[test]
@@ -311,19 +391,38 @@ fn an_operators_signature_is_loaded_and_found() {
 #[test]
 fn bad_signatures_are_refused_with_line_and_reason_all_at_once() {
     let replaced = |from: &str, to: &str| OPERATORS.replace(from, to);
+    let twice = [OPERATORS, OPERATORS].concat();
     let cases = [
         (replaced("custom", "costum"), 4, "unknown class \"costum\"", Some("\"custom\"")),
         (replaced("\"luhn\"", "\"lunh\""), 8, "unknown validator", Some("\"luhn\"")),
         (replaced("\"word\"", "\"wort\""), 7, "unknown edge", Some("\"word\"")),
         (replaced("acme-badge", "us-ssn"), 3, "this id is taken by signatures/us.toml", None),
-        (replaced("[0-9]{6}", "[0-9]*"), 3, "may match more than", None),
-        (replaced("[0-9]{6}", "[0-9"), 3, "pattern: ", None),
-        (replaced("ACME-[0-9]{6}'", "\\bACME-[0-9]{6}'"), 3, "anchors and word boundaries", None),
+        (replaced("[0-9]{6}", "[0-9]*"), 6, "may match more than", None),
+        (replaced("[0-9]{6}", "[0-9"), 6, "pattern: ", None),
+        (replaced("ACME-[0-9]{6}'", "\\bACME-[0-9]{6}'"), 6, "anchors and word boundaries", None),
         (replaced("match = ['ACME-123455']", "match = ['ACME-123456']"), 13, "refused by the validator", None),
         (replaced("match = ['ACME-123455']", ""), 3, "at least one example", None),
         (replaced("shape = ['ACME-12345']", "shape = ['ACME-123455']"), 15, "is accepted", None),
         (replaced("score = 60", "scores = 60"), 9, "unknown field `scores`", None),
-        (replaced("labels = [\"badge\"]", "context = [\"pasport\"]"), 3, "unknown context list", Some("passport")),
+        (replaced("labels = [\"badge\"]", "context = [\"pasport\"]"), 10, "unknown context list", Some("passport")),
+        (replaced("id = \"acme-badge\"", "id = \"ACME badge\""), 3, "an id is made of", None),
+        (replaced("id = \"acme-badge\"", ""), 2, "missing field `id`", None),
+        (replaced("score = 60", "score = 101"), 9, "from 0 to 100", None),
+        (replaced("score = 60", "score = \"60\""), 9, "invalid type", None),
+        (replaced("score = 60", "score = "), 9, "", None),
+        (replaced("score = 60", "score = 60\nsubject = \"XX\""), 10, "ISO 3166-1", None),
+        (replaced("score = 60", "score = 60\nnormalise = \"digit\""), 10, "unknown normalise", Some("\"digits\"")),
+        (replaced("score = 60", "score = 60\nextend = '[0-9]+'"), 10, "one class of octets", None),
+        (replaced("score = 60", "score = 60\nanchor = \"@\""), 10, "an anchor is one octet", None),
+        (replaced("\"word\"", "\"key\"").replace("labels = [\"badge\"]", ""), 7, "needs labels", None),
+        (replaced("[0-9]{6}", "(?=x)"), 6, "look", None),
+        (replaced("'ACME-[0-9]{6}'", "'(?:[0-9]?){6}'"), 6, "the empty text", None),
+        (replaced("'ACME-[0-9]{6}'", "'(?:[a-m]|[g-z]x){1,90}[ab]{1,90}'"), 6, "", None),
+        (replaced("match = ['ACME-123455']", "match = ['ACME-\\q']"), 13, "escape", None),
+        (replaced("match = ['ACME-123455']", "match = [7]"), 13, "invalid type", None),
+        (replaced("check = ['ACME-123456']", "check = ['ACME-123455']"), 14, "is accepted", None),
+        (replaced("[[signature]]", "[[signatur]]"), 2, "unknown field `signatur`", None),
+        (twice, 18, "this id is taken by acme.toml", None),
     ];
     for (text, line, message, hint) in cases {
         let Err(problems) = Catalogue::load(&[("acme.toml".into(), text.clone())]) else {
@@ -337,6 +436,17 @@ fn bad_signatures_are_refused_with_line_and_reason_all_at_once() {
         });
         assert!(good, "{line} {message}: {problems:?}");
     }
+    let mistyped = proptest::test_runner::Config::with_cases(400);
+    proptest!(mistyped, |(at in 0..OPERATORS.len(), octet in 0x20_u8..0x7f, cut in any::<bool>())| {
+        // Whatever is mistyped, it is read or refused with file, line and reason.
+        let mut text = OPERATORS.as_bytes().to_vec();
+        if cut { text.truncate(at) } else { text[at] = octet }
+        let mut problems = Vec::new();
+        super::signature::read("acme.toml", &String::from_utf8_lossy(&text), &mut problems);
+        for problem in problems {
+            prop_assert!(problem.file == "acme.toml" && problem.line.is_some() && !problem.message.is_empty(), "{problem:?}");
+        }
+    });
     let both = OPERATORS.replace("custom", "costum").replace("\"luhn\"", "\"lunh\"");
     assert_eq!(Catalogue::load(&[("acme.toml".into(), both)]).err().map(|p| p.len()), Some(2));
 }

@@ -17,14 +17,12 @@ pub(super) fn masked(value: &[u8], class: DataClass) -> String {
     let hidden = class == DataClass::Credential || class == DataClass::Image;
     if value.is_ascii() {
         let shown = value.iter().take(MASKED_CHARACTERS_MAX).map(|b| match b {
-            _ if hidden => '*',
-            b if b.is_ascii_punctuation() || *b == b' ' => char::from(*b),
-            b if b.is_ascii_control() => ' ',
-            _ => '*',
+            _ if hidden => b'*',
+            b if b.is_ascii_punctuation() || *b == b' ' => *b,
+            b if b.is_ascii_control() => b' ',
+            _ => b'*',
         });
-        let mut masked = String::with_capacity(value.len().min(MASKED_CHARACTERS_MAX));
-        masked.extend(shown);
-        return masked;
+        return String::from_utf8(shown.collect()).unwrap_or_default();
     }
     String::from_utf8_lossy(value.get(..value.len().min(4 * MASKED_CHARACTERS_MAX)).unwrap_or_default())
         .chars()
@@ -68,7 +66,7 @@ impl Digester {
         Self { mac: Hmac::new(&block), known: vec![empty; KNOWN] }
     }
 
-    /// The [digest](Self::digest) of a value of the signature with an index.
+    /// The [digest](Self::digest_normal) of a value of the signature with an index.
     pub(super) fn digest_of(&mut self, index: u16, signature: &str, value: &[u8], normalise: Normalise) -> String {
         let hash = value.iter().fold(u64::from(index), |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
         let slot = (hash ^ hash >> 29) as usize % KNOWN;
@@ -76,38 +74,68 @@ impl Digester {
         if let Some(digest) = known.and_then(|k| std::str::from_utf8(&k.digest).ok()) {
             return digest.to_string();
         }
-        let digest = self.digest(signature, value, normalise);
+        let digest = self.hex(signature, value, normalise);
         if let Some(known) = self.known.get_mut(slot)
             && let Some(to) = known.value.get_mut(..value.len())
         {
             to.copy_from_slice(value);
-            (known.signature, known.length) = (index, value.len());
-            known.digest.iter_mut().zip(digest.bytes()).for_each(|(to, from)| *to = from);
+            (known.signature, known.length, known.digest) = (index, value.len(), digest);
         }
-        digest
+        text(&digest)
     }
 
-    /// The first 16 octets, in hex, of the digest of `signature 00 value`.
-    pub(super) fn digest(&self, signature: &str, value: &[u8], normalise: Normalise) -> String {
-        self.digest_normal(signature, &normalised(value, normalise))
-    }
-
-    /// The same of a value in its normal form.
+    /// The first 16 octets, in hex, of the digest of `signature 00 value`, for a value in its normal form.
     pub(super) fn digest_normal(&self, signature: &str, value: &[u8]) -> String {
+        text(&self.hex_normal(signature, value))
+    }
+
+    fn hex(&self, signature: &str, value: &[u8], normalise: Normalise) -> [u8; 32] {
+        // Most values are short, and most normal forms leave octets out.
+        let mut short = [0; KNOWN_OCTETS_MAX];
+        let keeps: fn(&u8) -> bool = match normalise {
+            Normalise::Digits => u8::is_ascii_digit,
+            Normalise::Alphanumeric => u8::is_ascii_alphanumeric,
+            Normalise::Verbatim => return self.hex_normal(signature, value),
+            _ => return self.hex_normal(signature, &normalised(value, normalise)),
+        };
+        if value.len() > short.len() {
+            return self.hex_normal(signature, &normalised(value, normalise));
+        }
+        let mut length = 0;
+        for octet in value.iter().filter(|octet| keeps(octet)) {
+            if let Some(slot) = short.get_mut(length) {
+                *slot = octet.to_ascii_uppercase();
+                length += 1;
+            }
+        }
+        self.hex_normal(signature, short.get(..length).unwrap_or_default())
+    }
+
+    fn hex_normal(&self, signature: &str, value: &[u8]) -> [u8; 32] {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut mac = self.mac.clone();
         mac.update(signature.as_bytes());
         mac.update(&[0]);
         mac.update(value);
         let tag = mac.finalize().into_bytes();
-        let digit = |n: u8| HEX.get(usize::from(n)).copied().map_or('0', char::from);
-        let mut text = String::with_capacity(32);
-        for octet in tag.iter().take(16) {
-            text.push(digit(octet >> 4));
-            text.push(digit(octet & 15));
+        let digit = |n: u8| HEX.get(usize::from(n)).copied().unwrap_or(b'0');
+        let mut hex = [0; 32];
+        for (two, octet) in hex.as_chunks_mut::<2>().0.iter_mut().zip(&tag) {
+            *two = [digit(octet >> 4), digit(octet & 15)];
         }
-        text
+        hex
     }
+}
+
+fn text(hex: &[u8; 32]) -> String {
+    std::str::from_utf8(hex).map(str::to_owned).unwrap_or_default()
+}
+
+/// A digest as a number.
+pub(super) fn tag_of(digest: &str) -> u128 {
+    let number =
+        |hex: &str| hex.bytes().fold(0_u64, |number, digit| number << 4 | u64::from((digit & 15) + 9 * (digit >> 6)));
+    digest.split_at_checked(16).map_or(0, |(high, low)| u128::from(number(high)) << 64 | u128::from(number(low)))
 }
 
 fn normalised(value: &[u8], normalise: Normalise) -> Vec<u8> {
@@ -153,8 +181,9 @@ mod tests {
         let mut key = [0; 32];
         (0..).zip(key.iter_mut()).for_each(|(n, k)| *k = n);
         let digester = Digester::new(&key);
-        let digest = digester.digest("us-ssn", b"899-45-6789", Normalise::Digits);
-        assert_eq!(digest, digester.digest("us-ssn", b"899 45 6789", Normalise::Digits));
+        let digest = text(&digester.hex("us-ssn", b"899-45-6789", Normalise::Digits));
+        assert_eq!(digest, text(&digester.hex("us-ssn", b"899 45 6789", Normalise::Digits)));
         assert_eq!(digest, "e2348b8b5902b7a812a2c23215287a17");
+        assert_eq!(tag_of(&digest), 0xe234_8b8b_5902_b7a8_12a2_c232_1528_7a17);
     }
 }

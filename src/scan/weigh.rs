@@ -12,6 +12,9 @@ use crate::model::DataClass;
 /// Octets that `extend` may add.
 const EXTENSION_OCTETS_MAX: usize = 1536;
 
+/// Numbers of documents are written in capitals: what is not is less sure.
+const SMALL: i16 = 20;
+
 impl Scanner {
     /// Weighs the matches that begin at `start`, the longest of each signature first.
     #[inline]
@@ -19,21 +22,52 @@ impl Scanner {
         if self.scratch.ends.is_empty() {
             return;
         }
+        let mut ends = std::mem::take(&mut self.scratch.ends);
+        self.weigh_each(document, catalogue, start, &ends);
+        ends.clear();
+        self.scratch.ends = ends;
+    }
+
+    /// The same of matches that are nothing without context: far from words that may speak for any of them, they are
+    /// not looked at one by one.
+    #[inline]
+    pub(super) fn weigh_weak(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize) {
+        if self.scratch.weak_ends.is_empty() {
+            return;
+        }
+        let speaks = self.speaks_for_weak(document, catalogue, start);
+        let mut ends = std::mem::take(&mut self.scratch.weak_ends);
+        if speaks {
+            self.weigh_each(document, catalogue, start, &ends);
+        } else if let Some(watcher) = &mut self.watcher {
+            // A listed number needs no words.
+            ends.iter().for_each(|&(signature, end)| watcher.candidate(document, signature, start, end));
+        }
+        ends.clear();
+        self.scratch.weak_ends = ends;
+    }
+
+    fn weigh_each(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize, ends: &[(u16, usize)]) {
         self.scratch.around.known = false;
         self.scratch.accepted.clear();
-        let mut ends = std::mem::take(&mut self.scratch.ends);
         for &(signature, end) in ends.iter().rev() {
-            if self.is_hopeless(document, catalogue, Place { signature, start, end }) {
+            let place = Place { signature, start, end };
+            // Most numbers are refused by their pattern as it was written. Lists are asked about them even so.
+            let exact = catalogue.at(signature).and_then(|(_, compiled)| compiled.exact.as_ref());
+            let text = document.text.get(start..end).unwrap_or_default();
+            if self.watcher.is_none() && exact.is_some_and(|exact| !exact.accepts(text)) {
                 continue;
             }
-            if !self.scratch.accepted.contains(&signature)
-                && self.consider(document, catalogue, Place { signature, start, end }, None)
-            {
+            if self.is_hopeless(document, catalogue, place) {
+                if let Some(watcher) = &mut self.watcher {
+                    watcher.candidate(document, signature, start, end);
+                }
+                continue;
+            }
+            if !self.scratch.accepted.contains(&signature) && self.consider(document, catalogue, place, None) {
                 self.scratch.accepted.push(signature);
             }
         }
-        ends.clear();
-        self.scratch.ends = ends;
     }
 
     /// Whether a match is nothing without context and has none. Most matches are of that kind, so it is asked first.
@@ -101,8 +135,8 @@ impl Scanner {
             }
             around = Some(says);
         }
-        if let (Some(exact), Some(Some(cache))) = (&compiled.exact, self.exact.get_mut(usize::from(place.signature)))
-            && !exact.accepts(cache, document.text.get(start..end).unwrap_or_default())
+        if let Some(exact) = &compiled.exact
+            && !exact.accepts(document.text.get(start..end).unwrap_or_default())
         {
             return false;
         }
@@ -121,6 +155,9 @@ impl Scanner {
         let Check::Accept { bonus, test } = check else {
             return false;
         };
+        if compiled.folds && document.text.get(start..end).is_some_and(|v| v.iter().any(u8::is_ascii_lowercase)) {
+            score -= SMALL;
+        }
         debug_assert!(bonus <= compiled.bonus_max, "{}: bonus {bonus}", signature.id);
         score += i16::from(bonus);
         score += match around {
@@ -190,10 +227,15 @@ impl Scanner {
 
 /// Whether a match is a part of a decimal number or version: `0.354819359535`, `1774172455.25`.
 fn is_in_number(text: &[u8], start: usize, end: usize) -> bool {
-    let digit = |at: Option<usize>| at.and_then(|i| text.get(i)).is_some_and(u8::is_ascii_digit);
-    let point = |at: Option<usize>| at.and_then(|i| text.get(i)) == Some(&b'.');
-    let before = digit(Some(start)) && point(start.checked_sub(1)) && digit(start.checked_sub(2));
-    before || digit(end.checked_sub(1)) && point(Some(end)) && digit(Some(end + 1))
+    let digit = |at: usize| text.get(at).is_some_and(u8::is_ascii_digit);
+    digit(start) && continues_number(text, start)
+        || end > 0 && digit(end - 1) && text.get(end) == Some(&b'.') && digit(end + 1)
+}
+
+/// Whether digits that begin at `start` go on a number that began before a point.
+pub(super) fn continues_number(text: &[u8], start: usize) -> bool {
+    let before = start.checked_sub(2).and_then(|from| text.get(from..start));
+    matches!(before, Some([b'0'..=b'9', b'.']))
 }
 
 /// Whether a match may begin at `start`.

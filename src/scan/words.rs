@@ -9,6 +9,8 @@ use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
+use super::classes::{Classes, LETTER, SMALL};
+
 /// Number of a word list within a catalogue: below [`CONCEPTS_MAX`] a concept's, else one signature's labels.
 pub(super) type ListId = u16;
 
@@ -36,6 +38,13 @@ impl Lists {
         self.0.iter_mut().zip(&other.0).for_each(|(to, from)| *to |= from);
     }
 
+    /// The same in fewer bits, some of which stand for several lists: what meets has bits in common.
+    #[inline]
+    pub(super) fn brief(&self) -> Brief {
+        let [concepts, labels @ ..] = self.0;
+        Brief(u128::from(concepts) | u128::from(labels.iter().fold(0, |all, bits| all | bits)) << 64)
+    }
+
     /// Whether one is in both.
     #[inline]
     pub(super) fn meet(&self, other: &Self) -> bool {
@@ -46,6 +55,24 @@ impl Lists {
     #[inline]
     pub(super) fn contains(&self, list: ListId) -> bool {
         self.0.get(usize::from(list / 64)).is_some_and(|bits| bits >> (list % 64) & 1 == 1)
+    }
+}
+
+/// A set of lists in brief: the concepts, and the labels' lists by their number modulo 64.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Brief(u128);
+
+impl Brief {
+    /// Adds others.
+    #[inline]
+    pub(super) fn extend(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// Whether one may be in both.
+    #[inline]
+    pub(super) fn may_meet(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 }
 
@@ -82,30 +109,60 @@ pub(super) struct Lexicon {
     unspaced_first: HashMap<char, u64>,
     /// Lists of an entry.
     entries: Vec<Lists>,
-    /// Bit for each [`shape`] that some word has: spares most hash look-ups.
-    shapes: Box<[u64]>,
+    /// Shapes of all words: spare most hash look-ups.
+    shapes: Shapes,
 }
 
-/// Bits of [`Lexicon::shapes`].
-const SHAPES: usize = 1 << 16;
+/// A bit for each shape that some word of a set has. The shape is the same for equal words, in whatever case, and seldom
+/// for others: a number of their first eight octets and their length.
+#[derive(Default)]
+pub(super) struct Shapes(Box<[u64]>);
 
-/// A number below [`SHAPES`] that is the same for equal words, in whatever case, and seldom for others: of their first two
-/// and last two octets and their length.
-#[inline]
-fn shape(word: &[u8]) -> usize {
-    // The bit that tells small ASCII letters from capital ones says nothing else about octets of words.
-    let octet = |at: usize| word.get(at).copied().map_or(0, |octet| usize::from(octet | 0x20));
-    let last = word.len().wrapping_sub(1);
-    let mixed = octet(0) | octet(1) << 8 | octet(last) << 16 | octet(last.wrapping_sub(1)) << 24 | word.len() << 32;
-    mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48
+impl Shapes {
+    const COUNT: usize = 1 << 16;
+
+    pub(super) fn insert(&mut self, word: &[u8]) {
+        if self.0.is_empty() {
+            self.0 = vec![0; Self::COUNT / 64].into_boxed_slice();
+        }
+        let shape = Self::shape(word, 0, word.len());
+        if let Some(bits) = self.0.get_mut(shape / 64) {
+            *bits |= 1 << (shape % 64);
+        }
+    }
+
+    /// Whether a word may be in the set.
+    #[inline]
+    pub(super) fn may_hold(&self, word: &[u8]) -> bool {
+        self.may_hold_part(word, 0, word.len())
+    }
+
+    /// Whether the word `text[start..end]` may be in the set: faster than asking for it alone.
+    #[inline]
+    fn may_hold_part(&self, text: &[u8], start: usize, end: usize) -> bool {
+        let shape = Self::shape(text, start, end);
+        self.0.get(shape / 64).is_some_and(|bits| bits >> (shape % 64) & 1 == 1)
+    }
+
+    #[inline]
+    fn shape(text: &[u8], start: usize, end: usize) -> usize {
+        let onward = text.get(start..).unwrap_or_default();
+        let octets = onward.first_chunk::<8>().copied().unwrap_or_else(|| {
+            let mut octets = [0; 8];
+            octets.iter_mut().zip(onward).for_each(|(to, from)| *to = *from);
+            octets
+        });
+        let length = end - start;
+        // The bit that tells small ASCII letters from capital ones says nothing else about octets of words.
+        let word = u64::from_le_bytes(octets) | 0x2020_2020_2020_2020;
+        let word = if length < 8 { word & ((1 << (8 * length)) - 1) } else { word };
+        ((word ^ (length as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+    }
 }
 
 impl Lexicon {
     /// Adds a word or phrase to a list.
     pub(super) fn add(&mut self, text: &str, list: ListId) {
-        if self.shapes.is_empty() {
-            self.shapes = vec![0; SHAPES / 64].into_boxed_slice();
-        }
         let folded = fold(text);
         if folded.chars().any(is_unspaced) {
             let key: String = folded.chars().filter(|c| !c.is_whitespace()).collect();
@@ -145,10 +202,7 @@ impl Lexicon {
 
     fn word(&mut self, word: &str) -> &mut Word {
         let octets = word.as_bytes();
-        let shape = shape(octets);
-        if let Some(bits) = self.shapes.get_mut(shape / 64) {
-            *bits |= 1 << (shape % 64);
-        }
+        self.shapes.insert(octets);
         // Identifiers start at 1: 0 pads short phrases.
         let id = self.words.len() as u16 + 1;
         self.words.entry(octets.into()).or_insert(Word { id, ..Word::default() })
@@ -169,34 +223,33 @@ impl Lexicon {
         self.entries.get(hit.entry as usize)
     }
 
-    /// Finds the words of `text[from..to]`, in order of their ends.
-    pub(super) fn find(&self, text: &[u8], from: usize, to: usize, hits: &mut Vec<Hit>) {
+    /// Finds the words of `text[from..to]`, in order of their ends. `classes` are those of the text.
+    pub(super) fn find(&self, text: &[u8], classes: &Classes, from: usize, to: usize, hits: &mut Vec<Hit>) {
         let to = to.min(text.len());
         let mut recent = Recent::default();
         let mut at = from;
-        while let Some(&octet) = text.get(at).filter(|_| at < to) {
-            match octet {
-                b'a'..=b'z' => {
-                    // What begins small ends with the small letters.
-                    let rest = text.get(at + 1..to).unwrap_or_default();
-                    let end = at + 1 + rest.iter().position(|b| !b.is_ascii_lowercase()).unwrap_or(rest.len());
-                    at = self.ascii(text, at, end, &mut recent, hits);
-                }
-                b'A'..=b'Z' => {
-                    let end = word_end(text, at, to);
-                    at = self.ascii(text, at, end, &mut recent, hits);
-                }
-                0x80.. => {
-                    let end = run_end(text, at, to);
-                    self.unicode(text.get(at..end).unwrap_or_default(), at, &mut recent, hits);
-                    at = end;
-                }
-                b'0'..=b'9' => {
-                    recent.clear();
-                    at += 1;
-                }
-                _ => at += 1,
+        while let Some(start) = classes.next(LETTER, at).filter(|start| *start < to) {
+            if recent.length > 0 && text.get(at..start).is_some_and(|gap| gap.iter().any(u8::is_ascii_digit)) {
+                recent.clear();
             }
+            let end = match text.get(start) {
+                // What begins small ends with the small letters.
+                Some(b'a'..=b'z') => classes.run_end(SMALL, start).min(to),
+                Some(b'A'..=b'Z') => capital_end(text, classes, start, to),
+                _ => {
+                    at = run_end(text, start, to);
+                    self.unicode(text.get(start..at).unwrap_or_default(), start, &mut recent, hits);
+                    continue;
+                }
+            };
+            // Nearly all words are none of ours, and their shape says so. One that runs into letters beyond ASCII is looked at.
+            let follows = text.get(end).copied().unwrap_or(0);
+            at = if follows < 0xc0 && !self.shapes.may_hold_part(text, start, end) {
+                recent.clear();
+                end
+            } else {
+                self.ascii(text, start, end, &mut recent, hits)
+            };
         }
     }
 
@@ -209,8 +262,7 @@ impl Lexicon {
             self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
             return run;
         }
-        // Nearly all words are none of ours, and their shape says so.
-        if word.len() > WORD_OCTETS_MAX || !self.may_be_known(word) {
+        if word.len() > WORD_OCTETS_MAX {
             recent.clear();
             return end;
         }
@@ -226,16 +278,7 @@ impl Lexicon {
         end
     }
 
-    #[inline]
-    fn may_be_known(&self, word: &[u8]) -> bool {
-        let shape = shape(word);
-        self.shapes.get(shape / 64).is_some_and(|bits| bits >> (shape % 64) & 1 == 1)
-    }
-
     fn look_up(&self, folded: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
-        if !self.may_be_known(folded) {
-            return recent.clear();
-        }
         let Some(word) = self.words.get(folded) else {
             return recent.clear();
         };
@@ -376,6 +419,19 @@ pub(super) fn word_end(text: &[u8], start: usize, to: usize) -> usize {
     at
 }
 
+/// The same of a word that begins with a capital letter.
+#[inline]
+fn capital_end(text: &[u8], classes: &Classes, start: usize, to: usize) -> usize {
+    let rest = text.get(start + 1..to).unwrap_or_default();
+    let capitals = start + 1 + rest.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let end = classes.run_end(SMALL, capitals).min(to);
+    match (end > capitals, capitals > start + 1) {
+        // The last capital of several begins the next word.
+        (true, true) => capitals - 1,
+        _ => end,
+    }
+}
+
 /// The end of a run of ASCII letters and octets beyond ASCII.
 fn run_end(text: &[u8], start: usize, to: usize) -> usize {
     let mut at = start;
@@ -425,6 +481,11 @@ pub(super) fn fold(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::classes::plain;
+
+    fn classes(text: &[u8]) -> Classes {
+        Classes::of(text, &std::array::from_fn(|octet| plain(octet as u8)))
+    }
 
     fn found(words: &[&str], text: &str) -> Vec<String> {
         let mut lexicon = Lexicon::default();
@@ -432,7 +493,7 @@ mod tests {
             lexicon.add(word, 1);
         }
         let mut hits = Vec::new();
-        lexicon.find(text.as_bytes(), 0, text.len(), &mut hits);
+        lexicon.find(text.as_bytes(), &classes(text.as_bytes()), 0, text.len(), &mut hits);
         hits.iter().map(|h| text[h.start..h.end].to_string()).collect()
     }
 
@@ -473,12 +534,24 @@ mod tests {
     }
 
     #[test]
+    fn words_that_begin_large_end_where_all_words_do() {
+        for text in
+            ["Information", "INFO", "INFOx", "HTTPServer", "A", "Ab", "ABc", "AbC", "ABC1", "Ab1", "Aé", "ABé", "Abé"]
+        {
+            let text = text.as_bytes();
+            for to in 1..=text.len() {
+                assert_eq!(capital_end(text, &classes(text), 0, to), word_end(text, 0, to), "{text:?} {to}");
+            }
+        }
+    }
+
+    #[test]
     fn damaged_utf8_is_no_word_and_no_panic() {
         let mut lexicon = Lexicon::default();
         lexicon.add("身份证", 1);
         let mut hits = Vec::new();
         for text in [&b"\xff\xfe\x80abc"[..], b"\xe8\xba", b"a\xe8\xba\xab\xe4", b"\xf0"] {
-            lexicon.find(text, 0, text.len() + 9, &mut hits);
+            lexicon.find(text, &classes(text), 0, text.len() + 9, &mut hits);
         }
         assert!(hits.is_empty());
     }

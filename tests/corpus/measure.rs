@@ -1,14 +1,13 @@
 //! Measures the scanner: throughput on several texts beside the same patterns in other engines, and findings in noise.
 //! `cargo run --release --example measure-scan engines [DIRECTORY] | noise MEGABYTES`; results: docs/performance-scan.md. With a
-//! directory the texts are left there, for `hyperscan_compare.py`.
+//! directory the texts and patterns are left there, for `hyperscan_compare.py`.
 
 #![allow(clippy::expect_used, clippy::print_stdout, missing_docs, reason = "a measurement")]
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use borderpost::model::{Finding, Level, Text};
-use borderpost::scan::{Catalogue, DocumentScan, Scanner};
+use borderpost::scan::{Catalogue, DocumentScan, Edge, Scanner, Signature};
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::util::syntax;
 use regex_automata::{Input, MatchKind, hybrid::dfa::OverlappingState, nfa::thompson};
@@ -21,11 +20,22 @@ use corpus::numbers::Numbers;
 /// Octets of each text.
 const OCTETS: usize = 4 << 20;
 
-/// Seconds that this thread was running: the machine may be shared. Wall time where the system does not say.
-fn seconds(since: Instant) -> f64 {
-    let spent = std::fs::read_to_string("/proc/thread-self/schedstat");
-    let spent = spent.ok().and_then(|s| s.split(' ').next().and_then(|n| n.parse::<f64>().ok()));
-    spent.map_or_else(|| since.elapsed().as_secs_f64(), |ns| ns / 1e9)
+/// Seconds that this thread was running: the machine may be shared.
+fn seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// A signature's pattern with its edges, as other engines can be told of them: keyed values stand after a `:` or `=`.
+fn edged(signature: &Signature) -> String {
+    let pattern = &signature.pattern;
+    match signature.edge {
+        Edge::Word => format!(r"\b(?:{pattern})\b"),
+        Edge::Start | Edge::Document => format!(r"\b(?:{pattern})"),
+        Edge::Line => format!(r#"[\x00-\x1f"](?:{pattern})"#),
+        Edge::Key => format!(r#"[:=]["' ]{{0,3}}(?:{pattern})"#),
+        Edge::Free => pattern.clone(),
+    }
 }
 
 fn filled(octets: usize, mut piece: impl FnMut() -> String) -> Vec<u8> {
@@ -123,8 +133,7 @@ fn users(n: &mut Numbers) -> String {
 }
 
 fn scan(scanner: &mut Scanner, text: &[u8], see: &mut dyn FnMut(Finding)) -> f64 {
-    let started = Instant::now();
-    let before = seconds(started);
+    let before = seconds();
     let mut document = DocumentScan::new("measure");
     let mut at = 0;
     for piece in text.chunks(1400) {
@@ -132,7 +141,7 @@ fn scan(scanner: &mut Scanner, text: &[u8], see: &mut dyn FnMut(Finding)) -> f64
         at += piece.len() as u64;
     }
     scanner.end(&mut document, see);
-    seconds(started) - before
+    seconds() - before
 }
 
 /// The usual way: one lazy automaton for all patterns that is run over all octets, reporting every match.
@@ -145,12 +154,11 @@ fn unanchored(patterns: &[&str]) -> impl FnMut(&[u8]) -> f64 {
         .expect("the patterns compile");
     let mut cache = dfa.create_cache();
     move |text| {
-        let started = Instant::now();
-        let before = seconds(started);
+        let before = seconds();
         let mut state = OverlappingState::start();
         let input = Input::new(text);
         while dfa.try_search_overlapping_fwd(&mut cache, &input, &mut state).is_ok() && state.get_match().is_some() {}
-        seconds(started) - before
+        seconds() - before
     }
 }
 
@@ -164,11 +172,10 @@ fn one_by_one(patterns: &[&str]) -> impl FnMut(&[u8]) -> f64 {
     };
     let all: Vec<_> = patterns.iter().map(|p| builder().build(p).expect("the patterns compile")).collect();
     move |text| {
-        let started = Instant::now();
-        let before = seconds(started);
+        let before = seconds();
         let count: usize = all.iter().map(|r| r.find_iter(text).count()).sum();
         std::hint::black_box(count);
-        seconds(started) - before
+        seconds() - before
     }
 }
 
@@ -196,19 +203,30 @@ fn texts() -> [(&'static str, Vec<u8>); 8] {
     ]
 }
 
-/// Throughput, with all signatures and with every second one, beside other engines.
+/// Throughput, with all signatures and with every second one both ways round, beside other engines.
 fn engines(catalogue: &Arc<Catalogue>, directory: Option<&std::path::Path>) {
-    let patterns: Vec<&str> = catalogue.signatures().map(|s| s.pattern.as_str()).collect();
+    let patterns: Vec<String> = catalogue.signatures().map(edged).collect();
+    if let Some(directory) = directory {
+        std::fs::write(directory.join("patterns"), patterns.join("\n") + "\n").expect("the directory can be written");
+    }
+    let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+    let before = seconds();
+    let built = Catalogue::built_in().expect("the built-in catalogue is right").signatures().count();
+    let of_scanner = seconds() - before;
     let mut lazy = unanchored(&patterns);
+    let before = seconds();
     let mut single = one_by_one(&patterns);
+    let of_regexes = seconds() - before;
+    println!("{built} signatures; seconds to build: scanner {of_scanner:.3}, regexes one by one {of_regexes:.3}");
     let place = |id: &str| catalogue.signatures().position(|s| &*s.id == id);
-    let half = catalogue.only(|s| place(&s.id).is_some_and(|at| at % 2 == 0)).expect("half of what is right");
-    let half = Arc::new(half);
-    println!("MB/s of one thread         full      half  lazy-dfa  one-by-one  findings");
+    let half =
+        |parity| catalogue.only(|s| place(&s.id).is_some_and(|at| at % 2 == parity)).expect("half of what is right");
+    let (even, odd) = (Arc::new(half(0)), Arc::new(half(1)));
+    println!("MB/s of one thread         full      even       odd  lazy-dfa  one-by-one  findings");
     for (name, text) in &texts() {
-        let mut scanners = [catalogue, &half].map(|c| Scanner::new(Arc::clone(c), [0; 32]));
-        let mut best = [f64::MAX; 2];
-        let mut counts = [0; 2];
+        let mut scanners = [catalogue, &even, &odd].map(|c| Scanner::new(Arc::clone(c), [0; 32]));
+        let mut best = [f64::MAX; 3];
+        let mut counts = [0; 3];
         // Taken in turns: what else the machine does falls on both.
         for _ in 0..4 {
             for ((scanner, best), count) in scanners.iter_mut().zip(&mut best).zip(&mut counts) {
@@ -218,8 +236,8 @@ fn engines(catalogue: &Arc<Catalogue>, directory: Option<&std::path::Path>) {
         }
         let part = text.get(..OCTETS / 8).unwrap_or_default();
         let others = [lazy(part), single(part)].map(|s| part.len() as f64 / s / 1e6);
-        let [full, half] = best.map(|s| text.len() as f64 / s / 1e6);
-        println!("{name:22}{full:>9.1}{half:>10.1}{:>10.1}{:>12.2}{:>10}", others[0], others[1], counts[0]);
+        let [full, even, odd] = best.map(|s| text.len() as f64 / s / 1e6);
+        println!("{name:22}{full:>9.1}{even:>10.1}{odd:>10.1}{:>10.2}{:>12.2}{:>10}", others[0], others[1], counts[0]);
         if let Some(directory) = directory {
             std::fs::write(directory.join(format!("{name}.txt")), text).expect("the directory can be written");
         }

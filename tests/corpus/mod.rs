@@ -114,7 +114,12 @@ fn planted(n: &mut Numbers, plant: &Plant, form: &'static str) -> Sample {
     if let Some(file) = numbers::file(n, plant.id) {
         return planted_file(n, plant, form, &file);
     }
-    let made = value(n, plant.id);
+    let mut made = value(n, plant.id);
+    // Numbers of documents are written in small letters, too.
+    let is_number = plant.class == "government-id" && made.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if is_number && matches!(form, "json" | "sql" | "csv" | "log") && n.within(0, 4) == 0 {
+        made.make_ascii_lowercase();
+    }
     let key = n.one(plant.keys);
     let (language, phrase) = *n.one(&plant.phrases.iter().collect::<Vec<_>>());
     let mut draft = Draft::new(form, language);

@@ -5,7 +5,7 @@ use super::{Draft, Sample};
 
 /// A key and a value that is no user data.
 pub fn pair(n: &mut Numbers) -> (&'static str, String) {
-    match n.within(0, 46) {
+    match n.within(0, 64) {
         0 => ("order_id", format!("{}-{}-{}", n.within(100, 999), n.digits(7), n.digits(7))),
         1 => ("order", n.within(100_000_000, 999_999_999).to_string()),
         2 => ("commit", n.hex(40)),
@@ -98,8 +98,45 @@ pub fn pair(n: &mut Numbers) -> (&'static str, String) {
         42 => ("account_invoice", format!("{}-{}-{}", n.digits(3), n.digits(3), n.digits(4))),
         43 => ("device_batch", n.digits(15)),
         44 => ("bank_holiday", format!("20{}-{:02}-{:02}", n.within(24, 27), n.within(1, 13), n.within(1, 29))),
+        // Numbers that have the form, or the check digits, of something else.
+        45 => {
+            let body = n.digits(15);
+            let check = luhn(&body);
+            ("order_ref", format!("{body}{check}"))
+        }
+        46 => ("number", n.digits(9)),
+        47 => ("case_number", format!("{}-{:02}-{:04}", n.within(100, 900), n.within(1, 99), n.within(1, 9999))),
+        48 => ("item_number", n.digits(11)),
+        49 => ("vin", n.of("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", 17)),
+        50 => ("gtin", n.digits(14)),
+        51 => ("isin", format!("US{}", n.digits(10))),
+        52 => ("booking_code", format!("GB{}{}{}", n.digits(2), n.of("ABCDEFGHKLMNPRST", 4), n.digits(14))),
+        53 => ("oid", format!("1.3.6.1.4.1.{}.{}", n.within(1, 60_000), n.within(1, 99))),
+        54 => ("doi", format!("10.{}/{}.{}.{}", n.digits(4), n.hex(4), n.within(1990, 2027), n.digits(6))),
+        55 => (
+            "package",
+            format!(
+                "{}@{}.{}.{}",
+                n.one(&["react", "lodash", "left-pad"]),
+                n.within(1, 20),
+                n.within(0, 9),
+                n.within(0, 30)
+            ),
+        ),
+        // What looks like a hardware address: certificates' fingerprints, world wide names, groups, no address at all.
+        56 => ("fingerprint", octets(n, 20)),
+        57 => ("wwn", octets(n, 8)),
+        58 => ("multicast_group", format!("01:00:5e:{}", octets(n, 3))),
+        59 => ("neighbour_group", format!("33:33:{}", octets(n, 4))),
+        60 => ("broadcast", n.one(&["ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "FF-FF-FF-FF-FF-FF"]).to_string()),
+        61 => ("listen", format!("127.0.0.1:{}, 10.{}.0.1, 0.0.0.0", n.within(1024, 60_000), n.within(0, 255))),
+        62 => ("embedding", (0..16).map(|_| format!("-0.{}", n.digits(7))).collect::<Vec<_>>().join(",")),
         _ => ("seq", n.digits(16)),
     }
+}
+
+fn octets(n: &mut Numbers, count: usize) -> String {
+    (0..count).map(|_| n.hex(2)).collect::<Vec<_>>().join(":")
 }
 
 /// A short statement without user data.

@@ -117,6 +117,13 @@ fn day(n: &mut Numbers) -> (u64, u64, u64) {
     (n.within(1950, 2000), n.within(1, 13), n.within(1, 29))
 }
 
+/// A vector of length 1.
+fn vector(n: &mut Numbers) -> Vec<f64> {
+    let numbers: Vec<f64> = (0..128).map(|_| n.within(0, 2001) as f64 / 1000.0 - 1.0).collect();
+    let length = numbers.iter().map(|number| number * number).sum::<f64>().sqrt();
+    numbers.iter().map(|number| number / length).collect()
+}
+
 fn base64(octets: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
@@ -137,6 +144,7 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
         "us-ssn-bare" => format!("{}{:02}{:04}", n.within(101, 660), n.within(1, 99), n.within(1, 9999)),
         "us-itin" => format!("9{}-{}-{}", n.digits(2), n.within(70, 88), n.within(1000, 9999)),
         "us-dl-number" => format!("{}{}", n.one(&["A", "B", "D", "F", "Y"]), n.within(1_000_000, 9_999_999)),
+        "us-dl-encoded" => format!("S530-{}-{}-{}-0", n.digits(3), n.within(50, 99), n.within(101, 366)),
         "us-passport" => n.within(210_000_000, 690_000_000).to_string(),
         "us-passport-card" => format!("C{}", n.within(10_000_000, 99_999_999)),
         "us-a-number" => format!("A{}", n.within(201_000_000, 299_999_999)),
@@ -486,6 +494,7 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
         "phone-nanp" => {
             format!("({}) {}-{:04}", n.one(&["415", "212", "646", "312"]), n.within(23, 55) * 10 + 3, n.within(0, 9999))
         }
+        "phone-keyed" => format!("0{}/{}", n.within(30, 9999), n.within(100_000, 9_999_999)),
         "dob-iso" => format!("{year}-{month:02}-{date:02}"),
         "dob-us" => format!("{month:02}/{date:02}/{year}"),
         "ipv4-datum" => format!(
@@ -544,10 +553,19 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
                 "\u{738b}\u{5c0f}\u{660e}",
             ])
             .to_string(),
+        "locale-keyed" => n.one(&["en-US", "pt_BR", "zh-Hans-CN", "de_DE"]).to_string(),
         "residence-keyed" => n.one(&["US", "DE", "BR", "JP", "USA"]).to_string(),
         "tiktok-snowflake" => format!("7{}", n.within(100_000_000_000_000_000, 399_999_999_999_999_999)),
         "tiktok-sec-uid" => format!("MS4wLjABAAAA{}", n.of("abcdefghijkmnopqrstuvwxyzABCDEFGHJK23456789_-", 64)),
         "lark-object-id" => format!("ou_{}", n.hex(32)),
+        "face-vector" => {
+            let octets: Vec<u8> = vector(n).iter().flat_map(|number| (*number as f32).to_le_bytes()).collect();
+            base64(&octets)
+        }
+        "feature-vector" => {
+            let numbers: Vec<String> = vector(n).iter().map(|number| format!("{number:.8}")).collect();
+            format!("{{\"type\":\"face\",\"embedding\":[{}]}}", numbers.join(","))
+        }
         "icd10-cm" => format!("{}{}.{}", n.one(&["E1", "F3", "J4", "M5"]), n.within(0, 10), n.digits(1)),
         "mrn-keyed" => format!("MR{}", n.within(1_000_000, 9_999_999)),
         "mrz-td3" => {
@@ -615,7 +633,6 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
         "exif-serial" => n.digits(10),
         "token-keyed" => n.of("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789-_.", 40),
         "snmp-community" => format!("{}-{}", n.one(&["monitor", "core", "s3cret"]), n.hex(6)),
-        "phone-keyed" => format!("0{} {}", n.within(20, 99), n.within(100_000, 9_999_999)),
         "phone-uri" => format!("{}:+4930{}", n.one(&["sip", "tel", "sips"]), n.within(1_000_000, 99_999_999)),
         "national-id-keyed" => format!("{}{}", n.one(&["AB", "CX", "KL"]), n.within(1_000_000, 99_999_999)),
         "serial-keyed" => format!("{}{}T{}A{}", n.one(&["S", "C", "FX"]), n.digits(7), n.digits(4), n.digits(4)),

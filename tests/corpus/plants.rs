@@ -17,7 +17,7 @@ impl Plant {
     pub fn is_low(&self) -> bool {
         matches!(
             self.id,
-            "exif-model" | "phone-keyed" | "national-id-keyed" | "serial-keyed" | "host-name-keyed" | "exif-block"
+            "exif-model" | "locale-keyed" | "national-id-keyed" | "serial-keyed" | "host-name-keyed" | "exif-block"
         )
     }
 
@@ -25,7 +25,10 @@ impl Plant {
     pub fn forms(&self) -> &'static [&'static str] {
         match self.id {
             "mrz-td3" | "mrz-td2" | "mrz-td1" => &["json", "chat", "mail", "html"],
-            "us-aamva-header" | "us-aamva-element" | "fastq-record" | "snp-row" => &["lines"],
+            "us-aamva-header" | "us-aamva-element" | "fastq-record" | "snp-row" | "feature-vector" => &["lines"],
+            // The name stands beside it.
+            "us-dl-encoded" => &["chat", "mail", "html", "lines"],
+            "face-vector" => &["json", "sql", "csv", "log"],
             "us-aamva-header-escaped" => &["chat", "mail", "bare"],
             "image-jpeg" | "image-png" | "image-heif" | "exif-gps" | "biometric-iso19794" | "dicom-file"
             | "alignment-file" => &["part", "bare"],
@@ -37,7 +40,7 @@ impl Plant {
             "user-name-keyed" | "residence-keyed" | "lat-keyed" | "lon-keyed" | "android-id-keyed" | "ad-id-keyed"
             | "exif-model" | "exif-serial" | "user-id-keyed" | "mrn-keyed" | "password-keyed" | "api-key-keyed"
             | "dob-compact" | "token-keyed" | "snmp-community" | "phone-keyed" | "national-id-keyed"
-            | "serial-keyed" | "host-name-keyed" => &["json", "csv", "log"],
+            | "serial-keyed" | "host-name-keyed" | "locale-keyed" => &["json", "csv", "log"],
             "exif-block" => &["part", "bare"],
             _ => &["json", "sql", "csv", "log", "chat", "mail", "html", "bare"],
         }
@@ -86,6 +89,7 @@ plants! {
     "us-ssn-bare" "government-id" ["ssn", "social_security_number"] ["en" "my SSN is"]
     "us-itin" "government-id" ["itin"] ["en" "ITIN"]
     "us-dl-number" "government-id" ["driver_license", "driverLicenseNumber"] ["en" "California driver license number"]
+    "us-dl-encoded" "government-id" ["licence"] ["en" "Kim Smith, licence", "en" "Smith"]
     "us-passport" "government-id" ["passport_number", "passportNo"] ["en" "passport number"]
     "us-passport-card" "government-id" ["passport_card"] ["en" "passport card"]
     "us-a-number" "government-id" ["alien_number"] ["en" "alien registration number"]
@@ -159,6 +163,7 @@ plants! {
     "email" "contact" ["email", "mail"] ["en" "write to", "vi" "email", "zh" "\u{90ae}\u{7bb1}"]
     "phone-e164" "contact" ["phone", "msisdn"] ["de" "Telefon", "fr" "t\u{e9}l\u{e9}phone", "vi" "\u{111}i\u{1ec7}n tho\u{1ea1}i", "ar" "\u{647}\u{627}\u{62a}\u{641}"]
     "phone-nanp" "contact" ["phone", "mobile_number"] ["en" "my phone number is", "en" "phone"]
+    "phone-keyed" "contact" ["phone", "mobile_number", "tel"] ["de" "Telefon"]
     "dob-iso" "contact" ["dob", "birthDate"] ["en" "date of birth", "ru" "\u{434}\u{430}\u{442}\u{430} \u{440}\u{43e}\u{436}\u{434}\u{435}\u{43d}\u{438}\u{44f}", "zh" "\u{51fa}\u{751f}\u{65e5}\u{671f}"]
     "dob-compact" "contact" ["dob", "birthDate"] ["en" "date of birth"]
     "dob-us" "contact" ["dob", "birthdate"] ["en" "born"]
@@ -183,6 +188,7 @@ plants! {
     "bearer-token" "credential" ["header"] ["en" "curl -H"]
     "user-id-keyed" "account-id" ["user_id", "uid", "customerId"] ["en" "user id"]
     "user-name-keyed" "account-id" ["nickname", "username", "full_name"] ["en" "name"]
+    "locale-keyed" "residence" ["locale", "userLocale"] ["en" "locale"]
     "residence-keyed" "residence" ["country_of_residence", "nationality"] ["en" "nationality"]
     "tiktok-snowflake" "account-id" ["user_id", "author_id"] ["en" "TikTok user id"]
     "tiktok-sec-uid" "account-id" ["sec_uid"] ["en" "TikTok sec uid"]
@@ -206,13 +212,14 @@ plants! {
     "exif-model" "device-id" ["camera_model"] ["en" "camera model"]
     "exif-serial" "device-id" ["body_serial_number", "camera_serial_number"] ["en" "camera serial number"]
     "biometric-iso19794" "biometric" ["fingerprint", "template"] ["en" "fingerprint"]
+    "face-vector" "biometric" ["face_feature", "faceEmbedding", "face_template"] ["en" "face"]
+    "feature-vector" "biometric" ["embedding"] ["en" "faces"]
     "dicom-file" "health" ["scan", "attachment"] ["en" "scan"]
     "alignment-file" "genomic" ["reads", "attachment"] ["en" "reads"]
     "vendor-token" "credential" ["slack_token", "api_key", "github_token"] ["en" "token"]
     "fastq-record" "genomic" ["reads"] ["en" "reads"]
     "token-keyed" "credential" ["access_token", "refresh_token"] ["en" "access token"]
     "snmp-community" "credential" ["snmp_community", "community_string"] ["en" "community string"]
-    "phone-keyed" "contact" ["phone", "msisdn", "home_phone"] ["en" "phone"]
     "phone-uri" "contact" ["contact", "callee"] ["en" "call me at", "de" "Telefon"]
     "national-id-keyed" "government-id" ["ssn", "national_id"] ["en" "national id"]
     "serial-keyed" "device-id" ["serial_number", "device_serial"] ["en" "serial number"]

@@ -612,6 +612,21 @@ fn objects_rows_forms_and_messages_are_records() {
             "1a 2b 2d 3e 3f 1g",
         ),
         ("application/json", "{\"i\":\"a\"}\n{\"i\":\"b\"}", "1a 2b"),
+        // Maps: each value of a key that is an identifier is a record, parts of one record are none.
+        ("application/json", r#"{"u1":{"n":"a","c":{"m":"b"}},"u2":{"n":"c"},"k":"d"}"#, "2a 2b 3c 1d"),
+        ("application/json", r#"{"users":{"17":{"n":"a"},"kim@example.com":{"n":"b"}}}"#, "2a 3b"),
+        ("application/json", r#"{"6f1c2d3e-4a5b-4c6d-8e7f-901234567890":{"n":"a"},"user_7":{"n":"b"}}"#, "2a 3b"),
+        (
+            "application/json",
+            r#"{"address1":{"n":"a"},"address2":{"n":"b"},"@id":{"n":"c"},"sha256":{"n":"d"}}"#,
+            "1a 1b 1c 1d",
+        ),
+        // { 1: "n", 2: { 1: "a" }, 2: { 1: "b", 2: { 1: "c" } }, 3: { 1: "d" } }: messages of one number that follow each other.
+        (
+            "application/x-protobuf",
+            "\n\u{1}n\u{12}\u{12}\n\u{10}aaaaaaaaaaaaaaaa\u{12}\u{26}\n\u{10}bbbbbbbbbbbbbbbb\u{12}\u{12}\n\u{10}cccccccccccccccc\u{1a}\u{12}\n\u{10}dddddddddddddddd",
+            "1n 1aaaaaaaaaaaaaaaa 2bbbbbbbbbbbbbbbb 2cccccccccccccccc 1dddddddddddddddd",
+        ),
         ("text/csv", "x,y\na,b\nc,d\ne,f\n", "1a 1b 2c 2d 3e 3f"),
         ("text/csv", "1000,b\n1001,d\n1002,f\n", ""),
         ("application/x-www-form-urlencoded", "x=a&y=b", "1a 1b"),

@@ -76,7 +76,11 @@ fn email(value: Value<'_>) -> Check {
 
 /// Country codes of one and two digits; all others have three.
 fn e164(value: Value<'_>) -> Check {
-    let d = value.digits();
+    // The zero of `+49 (0)30` is not dialled from abroad.
+    let trunk = value.octets().windows(3).position(|w| w == b"(0)").map(|at| at + 1);
+    let dialled: Vec<u8> =
+        value.octets().iter().enumerate().filter(|(at, _)| Some(*at) != trunk).map(|(_, octet)| *octet).collect();
+    let d = Value::new(&dialled, 0, dialled.len()).digits();
     let around = value.before().last().is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'.' | b'/'))
         || value.after().first().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
         || matches!(value.after(), [b'.', b'0'..=b'9', ..]);
@@ -99,7 +103,8 @@ fn e164(value: Value<'_>) -> Check {
         }
         _ => false,
     };
-    let british = value.octets().starts_with(b"+442079460") || value.octets().starts_with(b"+447700900");
+    let british =
+        matches!(d.number(0, 8), 44_207_946 | 44_770_090) && matches!(d.number(0, 9), 442_079_460 | 447_700_900);
     Check::when(national).test_when(british)
 }
 
@@ -122,10 +127,12 @@ fn nanp(value: Value<'_>) -> Check {
     Check::bonus(if separated { 25 } else { 0 }).test_when(fiction(exchange, d.small(from + 6, from + 10)))
 }
 
-/// A number in a field for telephone numbers that is of no known form: a short one, or one without its country's code.
+/// What a key says is a telephone number: as many digits as one has (E.164: up to 15), and no date.
 fn field(value: Value<'_>) -> Check {
     let d = value.digits();
-    Check::when((7..=15).contains(&d.len()) && !d.all_equal()).raise(true, -20)
+    let parts: Vec<usize> = value.octets().split(|b| !b.is_ascii_digit()).map(<[u8]>::len).collect();
+    let date = matches!(parts.as_slice(), [4, 2, 2] | [2, 2, 4]);
+    Check::when((7..=15).contains(&d.len()) && !d.all_equal() && !date)
 }
 
 /// The user of a `sip:` or `tel:` URI (RFC 3261, section 19.1.1; RFC 3966): numbers of extensions are shorter.

@@ -10,12 +10,13 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("gb-nhs", nhs),
     ("gb-driving-licence", |v| {
         let d = v.octets();
-        let at = |i: usize| d.get(i).map_or(0, |b| u32::from(b.wrapping_sub(b'0')));
+        let at = |i: usize| d.get(i).filter(|b| b.is_ascii_digit()).map_or(0, |b| u32::from(b - b'0'));
         Check::when((1..=12).contains(&(at(6) % 5 * 10 + at(7))) && (1..=31).contains(&(at(8) * 10 + at(9))))
     }),
     ("de-steuer-id", steuer_id),
     ("de-id-card", |v| {
-        Check::when(super::mrz::check_digit(v.octets().get(..8).unwrap_or_default()) == v.octets().get(8).copied())
+        let text = v.alphanumeric();
+        Check::when(super::mrz::check_digit(text.get(..8).unwrap_or_default()) == text.get(8).copied())
     }),
     ("fr-nir", nir),
     ("it-codice-fiscale", codice_fiscale),
@@ -217,7 +218,7 @@ fn hetu(value: Value<'_>) -> Check {
     let expected = b"0123456789ABCDEFHJKLMNPRSTUVWXY".get((number % 31) as usize).copied();
     let century = match value.octets().get(6) {
         Some(b'+') => 1800,
-        Some(b'-' | b'U'..=b'Y') => 1900,
+        Some(b'-' | b'U'..=b'Y' | b'u'..=b'y') => 1900,
         _ => 2000,
     };
     let date = is_date(century + d.small(4, 6), d.small(2, 4), d.small(0, 2));
@@ -244,7 +245,8 @@ fn cartao_de_cidadao(value: Value<'_>) -> Check {
             if i % 2 == 0 { n } else { (n * 2).checked_sub(9).filter(|_| n * 2 > 9).unwrap_or(n * 2) }
         })
         .sum();
-    Check::when(text.len() == 12 && sum.is_multiple_of(10))
+    // Versions begin with letters; digits alone are any number of twelve.
+    Check::when(text.len() == 12 && sum.is_multiple_of(10)).raise(text.iter().all(u8::is_ascii_digit), -30)
 }
 
 fn ppsn(value: Value<'_>) -> Check {

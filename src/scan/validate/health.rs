@@ -7,11 +7,21 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("icd10", |v| {
         // A code with a point is rarer than a cell or part number.
         let pointed = v.octets().contains(&b'.');
-        Check::bonus(if pointed { 10 } else { 0 })
+        if is_chapter(v.octets()) { Check::bonus(if pointed { 10 } else { 0 }) } else { Check::Refuse }
     }),
     ("mrn", |v| Check::when(v.octets().iter().any(u8::is_ascii_digit))),
     ("fastq", fastq),
 ];
+
+/// Whether a chapter of ICD-10-CM (2026) holds the category.
+fn is_chapter(code: &[u8]) -> bool {
+    let [letter, tens, ..] = *code.to_ascii_uppercase() else { return false };
+    let last = match letter {
+        b'D' | b'E' | b'T' => b'8',
+        _ => b'9',
+    };
+    tens <= last && !code.eq_ignore_ascii_case(b"F00")
+}
 
 /// The quality line, as far as it is there, has no more cells than the sequence line.
 fn fastq(value: Value<'_>) -> Check {

@@ -6,12 +6,14 @@ mod aamva;
 mod account;
 mod americas;
 mod asia;
+mod biometric;
 mod checksum;
 mod contact;
 mod dates;
 mod europe;
 mod health;
 mod image;
+mod licence;
 mod money;
 mod mrz;
 mod network;
@@ -169,12 +171,14 @@ const FAMILIES: &[&[(&str, Validator)]] = &[
     account::VALIDATORS,
     americas::VALIDATORS,
     asia::VALIDATORS,
+    biometric::VALIDATORS,
     checksum::VALIDATORS,
     contact::VALIDATORS,
     dates::VALIDATORS,
     europe::VALIDATORS,
     health::VALIDATORS,
     image::VALIDATORS,
+    licence::VALIDATORS,
     money::VALIDATORS,
     mrz::VALIDATORS,
     network::VALIDATORS,
@@ -194,7 +198,9 @@ const BONUSES: &[(&str, i8)] = &[
     ("card-pan", 10),
     ("cn-mobile", 20),
     ("exif-gps", 70),
+    ("face-vector", 10),
     ("fastq", 20),
+    ("feature-vector", 10),
     ("heif", 50),
     ("hk-id", 20),
     ("hl7v2", 30),
@@ -206,6 +212,7 @@ const BONUSES: &[(&str, i8)] = &[
     ("phone-nanp", 25),
     ("png", 25),
     ("se-personnummer", 15),
+    ("us-dl-encoded", 70),
     ("us-dl-number", 20),
     ("us-passport", 15),
 ];

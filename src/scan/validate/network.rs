@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::checksum::{is_placeholder, luhn};
 use super::{Check, Validator, Value};
+use crate::model::{Country, is_assigned};
 
 pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     ("ipv4", ipv4),
@@ -37,7 +38,13 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     }),
     ("latitude", |v| degrees(v, 90.0)),
     ("longitude", |v| degrees(v, 180.0)),
-    ("latlon", |v| Check::when(v.digits().as_slice().iter().any(|&d| d > 0))),
+    ("latlon", |v| Check::when(v.digits().as_slice().iter().any(|&d| d > 0) && !is_in_list(v))),
+    ("locale", |v| {
+        let country = v.octets().rsplit(|b| matches!(b, b'-' | b'_')).next().unwrap_or_default();
+        let country = std::str::from_utf8(country).ok().and_then(|code| code.parse::<Country>().ok());
+        // What a device is set to says little of where its user belongs.
+        if country.is_some_and(is_assigned) { Check::bonus(-20) } else { Check::Refuse }
+    }),
 ];
 
 /// Whether an address names a user: not special-purpose; documentation ranges are for tests.
@@ -127,6 +134,30 @@ fn mac(value: Value<'_>) -> Check {
     let decimal = hex.iter().all(|&d| d < 10);
     Check::bonus(if randomised { -10 } else { 0 } - if decimal { 20 } else { 0 })
         .test_when(octets.get(..5) == Some(&[0x00, 0x00, 0x5e, 0x00, 0x53]))
+}
+
+/// Whether a pair stands in a list of more numbers than a place has (a vector, a matrix): one before it, or two after it.
+fn is_in_list(value: Value<'_>) -> bool {
+    let before = value.before();
+    let before = before.strip_suffix(b"-").unwrap_or(before).trim_ascii_end();
+    let number = |b: &&u8| b.is_ascii_digit() || **b == b'.';
+    // A whole number before it may be another column.
+    let after_number = before.strip_suffix(b",").is_some_and(|rest| {
+        let mut last = rest.trim_ascii_end().iter().rev().take(24).take_while(number);
+        last.next().is_some_and(u8::is_ascii_digit) && last.any(|b| *b == b'.')
+    });
+    let mut after = value.after();
+    let mut numbers = 0;
+    while let Some(rest) = after.trim_ascii_start().strip_prefix(b",") {
+        let rest = rest.trim_ascii_start();
+        let length = rest.iter().take(32).take_while(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+')).count();
+        numbers += usize::from(length > 0);
+        if length == 0 || numbers == 2 {
+            break;
+        }
+        after = rest.get(length..).unwrap_or_default();
+    }
+    after_number || numbers == 2
 }
 
 /// In range, not 0 (a placeholder), and precise to about a kilometre (two decimals: 28 CFR 202.242 asks for 1,000 m).

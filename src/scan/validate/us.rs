@@ -46,6 +46,7 @@ const LICENCES: &[(&str, &str, &[&str])] = &[
     ("DC", "district of columbia", &["9{7}", "9{9}"]),
     ("FL", "florida", &["A9{12}"]),
     ("GA", "georgia", &["9{7,9}"]),
+    ("GU", "guam", &["A9{14}"]),
     ("HI", "hawaii", &["A9{8}", "9{9}"]),
     ("ID", "idaho", &["AA9{6}A", "9{9}"]),
     ("IL", "illinois", &["A9{11,12}"]),
@@ -94,7 +95,7 @@ const STATE_OCTETS: usize = 300;
 
 /// A licence number: its shape must belong to some state; a state named nearby whose shape it has makes it likely.
 fn licence(value: Value<'_>) -> Check {
-    let number = value.octets();
+    let number = &*value.octets().to_ascii_uppercase();
     if value.digits().len() == number.len() && value.digits().all_equal() {
         return Check::Refuse;
     }
@@ -154,10 +155,10 @@ fn has_word(text: &[u8], word: &[u8], cased: bool) -> bool {
 
 /// No check digit exists; a letter and 8 digits (since 2021) is rarer than 9 digits.
 fn passport(value: Value<'_>) -> Check {
-    let letter = value.octets().first().is_some_and(u8::is_ascii_uppercase);
+    let letter = value.octets().first().is_some_and(u8::is_ascii_alphabetic);
     match value.digits().all_equal() {
         true => Check::Refuse,
-        false => Check::bonus(if letter { 15 } else { 0 }).test_when(value.octets().starts_with(b"X0000000")),
+        false => Check::bonus(if letter { 15 } else { 0 }).test_when(value.alphanumeric().starts_with(b"X0000000")),
     }
 }
 

@@ -1,0 +1,124 @@
+//! Classes of octets as bits: 64 octets of a text are 64 bits of a word for each class. Each octet is looked at once;
+//! whoever wants the next letter, or the end of a run of digits, counts zeros.
+
+use super::transposed::transposed;
+
+/// Octets of words.
+pub(super) const WORD: usize = 0;
+/// Octets that a pattern may begin with where a word begins.
+pub(super) const START: usize = 1;
+/// Octets that the gate looks at wherever they stand.
+pub(super) const ANYWHERE: usize = 2;
+/// Small ASCII letters.
+pub(super) const SMALL: usize = 3;
+/// ASCII letters, and octets beyond ASCII.
+pub(super) const LETTER: usize = 4;
+/// Digits.
+pub(super) const DIGIT: usize = 5;
+
+pub(super) const CLASSES: usize = 6;
+
+/// The classes of each octet, a bit for each.
+pub(super) type Table = [u8; 256];
+
+/// The classes that do not depend on patterns.
+pub(super) fn plain(octet: u8) -> u8 {
+    let bit = |is: bool, class: usize| u8::from(is) << class;
+    bit(super::matcher::is_word(octet), WORD)
+        | bit(octet.is_ascii_lowercase(), SMALL)
+        | bit(octet.is_ascii_alphabetic() || octet >= 0x80, LETTER)
+        | bit(octet.is_ascii_digit(), DIGIT)
+}
+
+/// The octets of a text by class.
+#[derive(Default)]
+pub(super) struct Classes {
+    groups: Vec<[u64; CLASSES]>,
+}
+
+impl Classes {
+    /// Classes of a short text.
+    pub(super) fn of(text: &[u8], table: &Table) -> Self {
+        let mut classes = Self::default();
+        classes.fill(text, table);
+        classes
+    }
+
+    /// Forgets what it knew, and sorts the octets of a text.
+    pub(super) fn fill(&mut self, text: &[u8], table: &Table) {
+        self.groups.clear();
+        let (chunks, rest) = text.as_chunks::<64>();
+        self.groups.extend(chunks.iter().map(|chunk| sorted(chunk, table)));
+        if !rest.is_empty() {
+            let mut chunk = [0; 64];
+            chunk.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            self.groups.push(sorted(&chunk, table).map(|bits| bits & ((1 << rest.len()) - 1)));
+        }
+    }
+
+    /// The bits of a class of the octets from `64 * group` on.
+    #[inline]
+    pub(super) fn bits(&self, class: usize, group: usize) -> u64 {
+        self.groups.get(group).and_then(|group| group.get(class)).copied().unwrap_or(0)
+    }
+
+    /// Where the next octet of a class stands, from `at` on.
+    #[inline]
+    pub(super) fn next(&self, class: usize, at: usize) -> Option<usize> {
+        let mut group = at / 64;
+        let mut bits = self.groups.get(group)?.get(class)? & (u64::MAX << (at % 64));
+        while bits == 0 {
+            group += 1;
+            bits = *self.groups.get(group)?.get(class)?;
+        }
+        Some(group * 64 + bits.trailing_zeros() as usize)
+    }
+
+    /// Where a run of octets of a class ends that goes on at `at`.
+    #[inline]
+    pub(super) fn run_end(&self, class: usize, at: usize) -> usize {
+        let mut group = at / 64;
+        let mut others = !self.bits(class, group) & (u64::MAX << (at % 64));
+        while others == 0 {
+            group += 1;
+            others = !self.bits(class, group);
+        }
+        group * 64 + others.trailing_zeros() as usize
+    }
+}
+
+#[inline]
+fn sorted(chunk: &[u8; 64], table: &Table) -> [u64; CLASSES] {
+    let mut classes = [0; 64];
+    for (class, octet) in classes.iter_mut().zip(chunk) {
+        *class = table.get(usize::from(*octet)).copied().unwrap_or(0);
+    }
+    transposed(&classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_those_of_each_octet() {
+        let mut table = [0; 256];
+        (0..=255_u8).zip(table.iter_mut()).for_each(|(octet, slot)| *slot = plain(octet) | (octet & 1) << ANYWHERE);
+        let text: Vec<u8> = (0..1000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        for length in [0, 1, 63, 64, 65, 1000] {
+            let text = &text[..length];
+            let classes = Classes::of(text, &table);
+            for class in 0..CLASSES {
+                let is = |at: usize| text.get(at).is_some_and(|o| table[usize::from(*o)] >> class & 1 == 1);
+                for at in 0..length + 70 {
+                    assert_eq!(classes.next(class, at), (at..length).find(|at| is(*at)), "{class} {at} of {length}");
+                    assert_eq!(
+                        classes.run_end(class, at),
+                        (at..).find(|at| !is(*at)).unwrap(),
+                        "{class} {at} of {length}"
+                    );
+                }
+            }
+        }
+    }
+}
