@@ -1,7 +1,7 @@
-//! What policy said of one flow's data already. A flow sends the same kinds of data to the same end again and again, and rules are
-//! asked once for each kind: a thousand rules cost no more than ten.
+//! What policy said already: of one flow's data, and of unread octets to one place. A flow sends the same kinds of data to the same end
+//! again and again, and flows go to the same places; rules are asked once for each: a thousand rules cost no more than ten.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ledger::Judged;
 use super::tally::day;
@@ -15,6 +15,26 @@ const KINDS_MAX: usize = 64;
 pub(super) struct Decided {
     under: Option<(Arc<Destination>, u16)>,
     kinds: Vec<Kind>,
+}
+
+/// The decision on octets that nobody could read, to one place. Shared by the flows that go there. Holds for one UTC day.
+#[derive(Clone, Default)]
+pub(super) struct UnreadDecision(Arc<Mutex<Option<OfDay>>>);
+
+/// A UTC day, and what was decided on it.
+type OfDay = (u16, Arc<Decision>);
+
+impl UnreadDecision {
+    /// The decision, remembered or made.
+    pub(super) fn recall(&self, now: Timestamp, decide: impl FnOnce() -> Decision) -> Arc<Decision> {
+        let today = day::of(now);
+        // One lane holds it, and nothing panics meanwhile.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((at, decision)) if *at == today => decision.clone(),
+            _ => known.insert((today, Arc::new(decide()))).1.clone(),
+        }
+    }
 }
 
 struct Kind {
@@ -74,7 +94,13 @@ mod tests {
             operator: None,
             evidence: Vec::new(),
         };
-        Judged { name: None, place: Place::UNKNOWN, destination: Arc::new(destination), feasible: None }
+        Judged {
+            name: None,
+            place: Place::UNKNOWN,
+            destination: Arc::new(destination),
+            feasible: None,
+            unread: UnreadDecision::default(),
+        }
     }
 
     #[test]
@@ -105,5 +131,21 @@ mod tests {
             assert!(ask(&here, day(3), &CrossingData { signature: &signature, ..email }));
             assert_eq!(ask(&here, day(3), &CrossingData { signature: &signature, ..email }), number >= KINDS_MAX);
         }
+    }
+
+    #[test]
+    fn of_unread_octets_policy_is_asked_once_a_day_and_place() {
+        let day = |number: u64| Timestamp::from_nanos(number * 86_400 * 1_000_000_000);
+        let (here, there) = (judged(), judged());
+        let mut asked = 0;
+        let mut ask = |judged: &Judged, now| {
+            judged.unread.recall(now, || {
+                asked += 1;
+                Decision { verdict: Verdict::Allowed, rule: None, matched: Vec::new(), counted: Vec::new() }
+            });
+            asked
+        };
+        let again = Judged { unread: here.unread.clone(), ..judged() };
+        assert_eq!([ask(&here, day(1)), ask(&again, day(1)), ask(&there, day(1)), ask(&here, day(2))], [1, 1, 2, 3]);
     }
 }

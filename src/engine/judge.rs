@@ -305,7 +305,8 @@ impl Judge {
             operator: place.operator.clone(),
             evidence,
         };
-        Judged { name: name.cloned(), place, destination: Arc::new(destination), feasible }
+        let unread = Default::default();
+        Judged { name: name.cloned(), place, destination: Arc::new(destination), feasible, unread }
     }
 
     /// What policy says of data, or of octets that could not be read, going to where a flow goes.
@@ -464,7 +465,12 @@ impl Judge {
     ) -> Verdict {
         let bytes = flow.bytes[out.index()];
         let Some(judged) = live.judged.as_deref() else { return Verdict::Undetermined };
-        let decision = self.decide(flow, out, judged, None);
+        let decide = || self.decide(flow, out, judged, None);
+        // Where the sender or the port matters, another flow to the same place is another question.
+        let decision = match self.rules.policy.minds_ways() {
+            true => Arc::new(decide()),
+            false => judged.unread.recall(self.now, decide),
+        };
         match decision.verdict {
             Verdict::Allowed => {}
             // Of an open flow more may be read yet.
@@ -488,12 +494,12 @@ impl Judge {
             }
             Verdict::Violation => {
                 let ledger = live.ledger.get_or_insert_default();
-                if let Some(rule) = decision.rule.filter(|_| !ledger.unread_reported) {
+                if let Some(rule) = decision.rule.clone().filter(|_| !ledger.unread_reported) {
                     ledger.unread_reported = true;
                     count(&mut ledger.violations, ViolationKey { rule: rule.clone(), to, class: None });
                     ledger.worst = Some(Verdict::Violation);
                     let view = Arc::new(view(flow, Scope::Egress, out, live, &self.now));
-                    let matched = decision.matched;
+                    let matched = decision.matched.clone();
                     self.push(Some(view), EventBody::Violation { rule, matched, finding: None });
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::decided::Decided;
+use super::decided::{Decided, UnreadDecision};
 use super::persons::Persons;
 use crate::model::{
     Countries, Destination, EgressCounts, EvidenceSource, FindingKey, Inspection, Jurisdiction, Place, Tally,
@@ -18,6 +18,8 @@ pub(super) struct Judged {
     pub(super) destination: Arc<Destination>,
     /// Where an unknown location can be.
     pub(super) feasible: Option<Box<Countries>>,
+    /// What policy said of octets going there that nobody could read.
+    pub(super) unread: UnreadDecision,
 }
 
 impl Judged {

@@ -209,6 +209,11 @@ impl Policy {
         policy
     }
 
+    /// Whether a rule is about one way of sending.
+    pub(super) fn minds_ways(&self) -> bool {
+        self.rules.iter().any(|rule| rule.way.parts() > 0)
+    }
+
     /// Ids of all rules of the file as `policy/rule`, in force or not.
     pub(super) fn known(&self) -> &BTreeSet<String> {
         &self.known

@@ -114,6 +114,7 @@ pub struct PolicySet {
     violable: Vec<Arc<RuleRef>>,
     suspicions: Vec<Arc<RuleRef>>,
     least_suspected: Option<u64>,
+    minds_ways: bool,
 }
 
 /// What a policy says of itself.
@@ -231,6 +232,7 @@ impl PolicySet {
         set.violable.sort();
         set.suspicions = set.policies.iter().flat_map(Policy::suspicions).cloned().collect();
         set.suspicions.sort();
+        set.minds_ways = set.policies.iter().any(Policy::minds_ways);
         set.least_suspected = set.policies.iter().filter_map(Policy::least_suspected).min();
         Ok(set)
     }
@@ -350,6 +352,11 @@ impl PolicySet {
             Problem::line(&mention.file, mention.line, message).with_hint("docs/watch.md tells how to make it")
         };
         self.signatures.iter().filter(waits).map(remark).collect()
+    }
+
+    /// Whether any rule asks from whom, on which port or for which purpose something is sent.
+    pub fn minds_ways(&self) -> bool {
+        self.minds_ways
     }
 
     /// The fewest octets that a suspicion waits for; `None` without any.
