@@ -6,7 +6,8 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use borderpost::geo::{GeoSettings, Locator, Memo, Override};
+use borderpost::geo::{GeoSettings, Locator, Override};
+use borderpost::model::Memo;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Addresses that look random and are the same every time (SplitMix64).
@@ -52,15 +53,11 @@ fn lookups(c: &mut Criterion) {
     let new = addresses(100_000, false);
     let mut turn = (0usize..).map(|n| if n % 10 == 0 { new[n / 10 % new.len()] } else { known[n * 7 % known.len()] });
     group.bench_function("judge with evidence, as flows come", |b| {
-        b.iter(|| {
-            turn.next().map(|addr| black_box(memo.recall(addr, None, || Arc::new(plain.judge(addr, None, None)))))
-        });
+        b.iter(|| turn.next().map(|addr| black_box(memo.recall(addr, || Arc::new(plain.judge(addr, None, None))))));
     });
     let mut turn = addresses(300, false).into_iter().cycle();
     group.bench_function("judge with evidence, a server met before", |b| {
-        b.iter(|| {
-            turn.next().map(|addr| black_box(memo.recall(addr, None, || Arc::new(plain.judge(addr, None, None)))))
-        });
+        b.iter(|| turn.next().map(|addr| black_box(memo.recall(addr, || Arc::new(plain.judge(addr, None, None))))));
     });
     let hot = IpAddr::V4(Ipv4Addr::new(223, 5, 5, 5));
     group.bench_function("one address", |b| b.iter(|| black_box(plain.locate(black_box(hot), None))));

@@ -1,6 +1,7 @@
 //! The judge of a lane: told by the flow table what each flow carries, it has it read, located and judged, keeps the counts and
 //! writes the events. This is the one place where the inner rooms meet.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,16 +12,17 @@ use super::ledger::{Judged, count};
 use super::live::{FlowState, Live, ends, local_addr, names_the_remote, remote_addr, view};
 use super::names::Names;
 use super::pixels::Pixels;
+use super::question::Question;
 use super::scan_budget::ScanBudget;
 use super::tally::{CountedFinding, LaneEvent, counts_for};
 use super::{EngineOptions, Rules, sums};
 use crate::flow::{DropReason, EndReason, FlowRecord, GapCause, Handler, Interest};
-use crate::geo::{Judgement, LIGHT_CONFLICT, Memo};
+use crate::geo::{Judgement, LIGHT_CONFLICT};
 use crate::model::{
     Country, Counts, Crossing, CrossingData, Datagram, Decision, Destination, Direction, EgressCounts, Ends, Event,
-    EventBody, Finding, FindingKey, FlowView, Jurisdiction, KeyLog, Limits, NameSource, Packet, ReassemblyOverload,
-    Scope, Segment, Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey, ip_proto,
-    shown_field,
+    EventBody, Finding, FindingKey, FlowView, Jurisdiction, KeyLog, Level, Limits, Memo, NameSource, Packet,
+    ReassemblyOverload, Scope, Segment, Tally, Timestamp, UndeterminedReason, UninspectedReason, Verdict, ViolationKey,
+    ip_proto, shown_field,
 };
 use crate::proto::{Inspector, Transport};
 use crate::scan::Scanner;
@@ -39,7 +41,9 @@ pub(super) struct Judge {
     pub(super) tools: Tools,
     pub(super) names: Names,
     /// Places found so far, under the rules in force.
-    places: Memo<Judged>,
+    places: Memo<(IpAddr, Option<Arc<str>>), Judged>,
+    /// What policy said so far.
+    decisions: Memo<Question, Arc<Decision>>,
     counts: Counts,
     events: Vec<(u64, LaneEvent)>,
     /// Octets held by documents of this lane.
@@ -60,6 +64,7 @@ impl Judge {
             },
             names: Names::new(limits.names_max),
             places: Memo::default(),
+            decisions: Memo::default(),
             rules,
             limits,
             options,
@@ -120,6 +125,7 @@ impl Judge {
             && self.rules.digest_key == rules.digest_key;
         self.rules = rules;
         self.places.clear();
+        self.decisions.clear();
         if same {
             return None;
         }
@@ -287,7 +293,7 @@ impl Judge {
         if rules.locator.hears_light() {
             return Self::look_up(rules, flow, out, name);
         }
-        places.recall(remote_addr(flow, out), name, || Self::look_up(rules, flow, out, name))
+        places.recall((remote_addr(flow, out), name.cloned()), || Self::look_up(rules, flow, out, name))
     }
 
     fn look_up(rules: &Rules, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
@@ -305,21 +311,37 @@ impl Judge {
             operator: place.operator.clone(),
             evidence,
         };
-        let unread = Default::default();
-        Judged { name: name.cloned(), place, destination: Arc::new(destination), feasible, unread }
+        Judged { name: name.cloned(), place, destination: Arc::new(destination), feasible }
     }
 
     /// What policy says of data, or of octets that could not be read, going to where a flow goes.
-    fn decide(&self, flow: &FlowRecord, out: Direction, judged: &Judged, data: Option<CrossingData<'_>>) -> Decision {
-        self.rules.policy.decide(&Crossing {
-            time: self.now,
-            data,
-            location: judged.place.location,
-            control: judged.place.control,
-            service_class: judged.place.service_class.as_deref(),
-            ends: ends(flow, out, &judged.place),
-            feasible: judged.feasible.as_deref(),
-            claimed: judged.destination.claimed,
+    fn decide(
+        &mut self,
+        flow: &FlowRecord,
+        out: Direction,
+        judged: &Judged,
+        data: Option<(&Finding, Level)>,
+    ) -> Arc<Decision> {
+        let Self { rules, now, decisions, .. } = self;
+        let ends = ends(flow, out, &judged.place);
+        let question = Question::new(judged, *now, rules.policy.minds_ways().then_some(&ends), data);
+        decisions.recall(question, || {
+            let data = data.map(|(finding, level)| CrossingData {
+                signature: &finding.signature,
+                class: finding.class,
+                level,
+                subject: finding.subject,
+            });
+            Arc::new(rules.policy.decide(&Crossing {
+                time: *now,
+                data,
+                location: judged.place.location,
+                control: judged.place.control,
+                service_class: judged.place.service_class.as_deref(),
+                ends,
+                feasible: judged.feasible.as_deref(),
+                claimed: judged.destination.claimed,
+            }))
         })
     }
 
@@ -341,10 +363,8 @@ impl Judge {
         }
         let Some(judged) = live.judged.as_deref() else { return };
         let to = judged.to();
-        let data =
-            CrossingData { signature: &finding.signature, class: finding.class, level, subject: finding.subject };
         let ledger = live.ledger.get_or_insert_default();
-        let decision = ledger.decided.recall(judged, self.now, &data, || self.decide(flow, out, judged, Some(data)));
+        let decision = self.decide(flow, out, judged, Some((&finding, level)));
         ledger.worst = ledger.worst.max(Some(decision.verdict));
         let key = FindingKey { signature: finding.signature.clone(), class: finding.class, to };
         count(&mut ledger.findings, key);
@@ -465,12 +485,7 @@ impl Judge {
     ) -> Verdict {
         let bytes = flow.bytes[out.index()];
         let Some(judged) = live.judged.as_deref() else { return Verdict::Undetermined };
-        let decide = || self.decide(flow, out, judged, None);
-        // Where the sender or the port matters, another flow to the same place is another question.
-        let decision = match self.rules.policy.minds_ways() {
-            true => Arc::new(decide()),
-            false => judged.unread.recall(self.now, decide),
-        };
+        let decision = self.decide(flow, out, judged, None);
         match decision.verdict {
             Verdict::Allowed => {}
             // Of an open flow more may be read yet.

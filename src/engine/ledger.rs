@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::decided::{Decided, UnreadDecision};
 use super::persons::Persons;
 use crate::model::{
     Countries, Destination, EgressCounts, EvidenceSource, FindingKey, Inspection, Jurisdiction, Place, Tally,
@@ -18,8 +17,6 @@ pub(super) struct Judged {
     pub(super) destination: Arc<Destination>,
     /// Where an unknown location can be.
     pub(super) feasible: Option<Box<Countries>>,
-    /// What policy said of octets going there that nobody could read.
-    pub(super) unread: UnreadDecision,
 }
 
 impl Judged {
@@ -39,8 +36,6 @@ pub(super) struct Ledger {
     pub(super) findings: Vec<Entry<FindingKey>>,
     pub(super) violations: Vec<Entry<ViolationKey>>,
     pub(super) worst: Option<Verdict>,
-    /// What policy said of its data.
-    pub(super) decided: Decided,
     /// Whether a violation by octets that cannot be read was reported.
     pub(super) unread_reported: bool,
     /// Persons told apart.

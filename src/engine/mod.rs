@@ -25,7 +25,6 @@
 
 mod allocator;
 mod batch;
-mod decided;
 mod document;
 mod facts;
 mod judge;
@@ -35,6 +34,7 @@ mod live;
 mod names;
 mod persons;
 mod pixels;
+mod question;
 mod scan_budget;
 mod sending;
 mod sums;

@@ -82,14 +82,14 @@ impl Positions {
         let mut count = 0;
         for part in self.0.drain(..) {
             let place = (part.start - document.base) as usize..(part.end - document.base) as usize;
-            let text = document.text.get(place).unwrap_or_default();
+            let value = document.text.get(place).unwrap_or_default();
             let positions = match part.axis {
-                Axis::Pair => match Degrees::read_pair(text) {
+                Axis::Pair => match Degrees::read_pair(value) {
                     Some((one, other)) => [Some((one, other)), Some((other, one))],
                     None => continue,
                 },
                 axis => {
-                    let Some(degrees) = Degrees::read(text) else { continue };
+                    let Some(degrees) = Degrees::read(value) else { continue };
                     let record = document.record_at(part.start);
                     let half = Half { axis, degrees, end: part.end, record };
                     match document.half.take().filter(|other| belong_together(other, &half, part.start)) {
@@ -103,8 +103,6 @@ impl Positions {
                 }
             };
             let Some((signature, _)) = catalogue.at(part.signature) else { continue };
-            let value = document.text.get((part.start - document.base) as usize..(part.end - document.base) as usize);
-            let value = value.unwrap_or_default();
             for list in &set.areas {
                 let area = positions.iter().flatten().find_map(|(lat, lon)| list.areas.holding(*lat, *lon));
                 let Some(area) = area else { continue };
