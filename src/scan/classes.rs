@@ -1,5 +1,5 @@
 //! Classes of octets as bits: 64 octets of a text are 64 bits of a word for each class. Each octet is looked at once;
-//! whoever wants the next letter, or the end of a run of digits, counts zeros.
+//! whoever wants the next word, or the end of a run of digits, counts zeros.
 
 use super::transposed::transposed;
 
@@ -15,8 +15,10 @@ pub(super) const SMALL: usize = 3;
 pub(super) const LETTER: usize = 4;
 /// Digits.
 pub(super) const DIGIT: usize = 5;
+/// Capital ASCII letters.
+pub(super) const CAPITAL: usize = 6;
 
-pub(super) const CLASSES: usize = 6;
+pub(super) const CLASSES: usize = 7;
 
 /// The classes of each octet, a bit for each.
 pub(super) type Table = [u8; 256];
@@ -28,6 +30,7 @@ pub(super) fn plain(octet: u8) -> u8 {
         | bit(octet.is_ascii_lowercase(), SMALL)
         | bit(octet.is_ascii_alphabetic() || octet >= 0x80, LETTER)
         | bit(octet.is_ascii_digit(), DIGIT)
+        | bit(octet.is_ascii_uppercase(), CAPITAL)
 }
 
 /// The octets of a text by class.
@@ -60,18 +63,6 @@ impl Classes {
     #[inline]
     pub(super) fn bits(&self, class: usize, group: usize) -> u64 {
         self.groups.get(group).and_then(|group| group.get(class)).copied().unwrap_or(0)
-    }
-
-    /// Where the next octet of a class stands, from `at` on.
-    #[inline]
-    pub(super) fn next(&self, class: usize, at: usize) -> Option<usize> {
-        let mut group = at / 64;
-        let mut bits = self.groups.get(group)?.get(class)? & (u64::MAX << (at % 64));
-        while bits == 0 {
-            group += 1;
-            bits = *self.groups.get(group)?.get(class)?;
-        }
-        Some(group * 64 + bits.trailing_zeros() as usize)
     }
 
     /// Where a run of octets of a class ends that goes on at `at`.
@@ -111,7 +102,7 @@ mod tests {
             for class in 0..CLASSES {
                 let is = |at: usize| text.get(at).is_some_and(|o| table[usize::from(*o)] >> class & 1 == 1);
                 for at in 0..length + 70 {
-                    assert_eq!(classes.next(class, at), (at..length).find(|at| is(*at)), "{class} {at} of {length}");
+                    assert_eq!(classes.bits(class, at / 64) >> (at % 64) & 1 == 1, is(at), "{class} {at} of {length}");
                     assert_eq!(
                         classes.run_end(class, at),
                         (at..).find(|at| !is(*at)).unwrap(),

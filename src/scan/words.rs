@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::classes::{Classes, LETTER, SMALL};
+use super::classes::{CAPITAL, Classes, LETTER, SMALL};
 
 /// Number of a word list within a catalogue: below [`CONCEPTS_MAX`] a concept's, else one signature's labels.
 pub(super) type ListId = u16;
@@ -227,58 +227,71 @@ impl Lexicon {
     pub(super) fn find(&self, text: &[u8], classes: &Classes, from: usize, to: usize, hits: &mut Vec<Hit>) {
         let to = to.min(text.len());
         let mut recent = Recent::default();
-        let mut at = from;
-        while let Some(start) = classes.next(LETTER, at).filter(|start| *start < to) {
-            if recent.length > 0 && text.get(at..start).is_some_and(|gap| gap.iter().any(u8::is_ascii_digit)) {
-                recent.clear();
+        // A run of letters beyond ASCII may have begun before, but not within a character.
+        let rest = text.get(from..to).unwrap_or_default().iter();
+        let from = from + rest.take_while(|octet| matches!(octet, 0x80..0xc0)).count();
+        let goes_on = u64::from(text.get(from).is_some_and(|octet| *octet >= 0x80)) << (from % 64);
+        // Where the last word beyond ASCII ended: what it held is no word of its own.
+        let mut done = from;
+        for group in from / 64..to.div_ceil(64) {
+            let mut words = Words::of(classes, group);
+            let mut begins = words.begins | words.wide;
+            if group == from / 64 {
+                words.wide |= goes_on;
+                begins = (begins | goes_on) & u64::MAX << (from % 64);
             }
-            let end = match text.get(start) {
-                // What begins small ends with the small letters.
-                Some(b'a'..=b'z') => classes.run_end(SMALL, start).min(to),
-                Some(b'A'..=b'Z') => capital_end(text, classes, start, to),
-                _ => {
-                    at = run_end(text, start, to);
-                    self.unicode(text.get(start..at).unwrap_or_default(), start, &mut recent, hits);
+            while begins != 0 {
+                let bit = begins.trailing_zeros();
+                begins &= begins - 1;
+                let start = group * 64 + bit as usize;
+                if start >= to {
+                    break;
+                }
+                if words.wide >> bit & 1 == 1 {
+                    if start >= done {
+                        let begin = ascii_begin(text, start).max(done);
+                        done = run_end(text, start, to);
+                        self.unicode(text, (begin, done), &mut recent, hits);
+                    }
                     continue;
                 }
-            };
-            // Nearly all words are none of ours, and their shape says so. One that runs into letters beyond ASCII is looked at.
-            let follows = text.get(end).copied().unwrap_or(0);
-            at = if follows < 0xc0 && !self.shapes.may_hold_part(text, start, end) {
-                recent.clear();
-                end
-            } else {
-                self.ascii(text, start, end, &mut recent, hits)
-            };
+                let ends = words.ends & (u64::MAX - 1) << bit;
+                let end = match ends {
+                    0 => Words::end_after(classes, group),
+                    _ => group * 64 + ends.trailing_zeros() as usize,
+                };
+                let end = end.min(to);
+                // Nearly all words are none of ours, and their shape says so.
+                if self.shapes.may_hold_part(text, start, end) && start >= done {
+                    self.ascii(text, start, end, &mut recent, hits);
+                }
+            }
         }
     }
 
-    /// Looks up an ASCII word; returns where the next may begin.
-    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) -> usize {
+    /// Looks up an ASCII word.
+    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
         let word = text.get(start..end).unwrap_or_default();
-        // An ASCII word that runs into letters beyond ASCII ("naïve") is looked up with them.
-        if text.get(end).is_some_and(|&b| b >= 0xc0) {
-            let run = run_end(text, start, text.len().min(end + WORD_OCTETS_MAX));
-            self.unicode(text.get(start..run).unwrap_or_default(), start, recent, hits);
-            return run;
-        }
-        if word.len() > WORD_OCTETS_MAX {
-            recent.clear();
-            return end;
-        }
-        if word.iter().all(u8::is_ascii_lowercase) {
-            self.look_up(word, start, end, recent, hits);
-            return end;
+        // One that runs into letters beyond ASCII ("naïve") is looked up with them.
+        if word.len() > WORD_OCTETS_MAX || text.get(end).is_some_and(|octet| *octet >= 0x80) {
+            return;
         }
         let mut folded = [0; WORD_OCTETS_MAX];
         for (to, from) in folded.iter_mut().zip(word) {
             *to = from.to_ascii_lowercase();
         }
-        self.look_up(folded.get(..word.len()).unwrap_or_default(), start, end, recent, hits);
-        end
+        self.look_up(text, (start, end), folded.get(..word.len()).unwrap_or_default(), recent, hits);
     }
 
-    fn look_up(&self, folded: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
+    /// Looks up `text[start..end]`, which folds to `folded`.
+    fn look_up(
+        &self,
+        text: &[u8],
+        (start, end): (usize, usize),
+        folded: &[u8],
+        recent: &mut Recent,
+        hits: &mut Vec<Hit>,
+    ) {
         let Some(word) = self.words.get(folded) else {
             return recent.clear();
         };
@@ -288,7 +301,7 @@ impl Lexicon {
         if !word.in_phrase {
             return recent.clear();
         }
-        recent.push(word.id, start, end);
+        recent.push(text, word.id, start, end);
         for (key, start) in recent.phrases() {
             if let Some(&entry) = self.phrases.get(&key) {
                 hits.push(Hit { start, end, entry });
@@ -296,8 +309,9 @@ impl Lexicon {
         }
     }
 
-    /// A run of letters that holds some beyond ASCII.
-    fn unicode(&self, run: &[u8], at: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
+    /// A run of letters that holds some beyond ASCII: `text[at..end]`.
+    fn unicode(&self, text: &[u8], (at, end): (usize, usize), recent: &mut Recent, hits: &mut Vec<Hit>) {
+        let run = text.get(at..end).unwrap_or_default();
         let run = match std::str::from_utf8(run) {
             Ok(run) => run,
             Err(error) => std::str::from_utf8(run.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default(),
@@ -335,7 +349,7 @@ impl Lexicon {
                 if octets.get(i).is_some_and(u8::is_ascii_alphabetic) {
                     let end = word_end(octets, i, octets.len());
                     let folded = octets.get(i..end).unwrap_or_default().to_ascii_lowercase();
-                    self.look_up(&folded, at + i, at + end, recent, hits);
+                    self.look_up(text, (at + i, at + end), &folded, recent, hits);
                     i = end;
                 } else {
                     i += 1;
@@ -348,7 +362,8 @@ impl Lexicon {
         for part in run.split_inclusive(|c: char| !c.is_alphanumeric() && !is_combining_mark(c)) {
             let word = part.trim_end_matches(|c: char| !c.is_alphanumeric() && !is_combining_mark(c));
             if !word.is_empty() {
-                self.look_up(fold(word).as_bytes(), at + start, at + start + word.len(), recent, hits);
+                let place = (at + start, at + start + word.len());
+                self.look_up(text, place, fold(word).as_bytes(), recent, hits);
             }
             start += part.len();
         }
@@ -372,8 +387,10 @@ impl Recent {
         self.length = 0;
     }
 
-    fn push(&mut self, id: u16, start: usize, end: usize) {
-        if start > self.end + Self::GAP_MAX {
+    fn push(&mut self, text: &[u8], id: u16, start: usize, end: usize) {
+        // Words that are none of ours were passed over.
+        let parts = |gap: &[u8]| gap.len() > Self::GAP_MAX || gap.iter().any(u8::is_ascii_alphanumeric);
+        if text.get(self.end..start).is_none_or(parts) {
             self.length = 0;
         }
         self.end = end;
@@ -419,17 +436,58 @@ pub(super) fn word_end(text: &[u8], start: usize, to: usize) -> usize {
     at
 }
 
-/// The same of a word that begins with a capital letter.
-#[inline]
-fn capital_end(text: &[u8], classes: &Classes, start: usize, to: usize) -> usize {
-    let rest = text.get(start + 1..to).unwrap_or_default();
-    let capitals = start + 1 + rest.iter().take_while(|b| b.is_ascii_uppercase()).count();
-    let end = classes.run_end(SMALL, capitals).min(to);
-    match (end > capitals, capitals > start + 1) {
+/// Where words begin and end in a group of 64 octets, a bit for each octet.
+struct Words {
+    /// ASCII letters that begin a word: after what is no letter, or where the case changes.
+    begins: u64,
+    /// Octets that no ASCII word goes on with.
+    ends: u64,
+    /// Octets beyond ASCII after what is none.
+    wide: u64,
+}
+
+impl Words {
+    #[inline]
+    fn of(classes: &Classes, group: usize) -> Self {
+        let (small, capital) = (classes.bits(SMALL, group), classes.bits(CAPITAL, group));
+        let (ascii, wide) = (small | capital, classes.bits(LETTER, group) & !(small | capital));
+        let before = |class: usize| group.checked_sub(1).map_or(0, |before| classes.bits(class, before) >> 63);
+        let after = classes.bits(SMALL, group + 1) << 63;
+        let (small_before, capital_before) = (small << 1 | before(SMALL), capital << 1 | before(CAPITAL));
+        let letter_before = classes.bits(LETTER, group) << 1 | before(LETTER);
         // The last capital of several begins the next word.
-        (true, true) => capitals - 1,
-        _ => end,
+        let changes = capital & (small_before | capital_before & (small >> 1 | after));
+        let begins = ascii & !letter_before | changes;
+        let wide_before = letter_before & !(small_before | capital_before);
+        Self { begins, ends: !ascii | begins, wide: wide & !wide_before }
     }
+
+    /// Where a word ends that goes on beyond a group.
+    fn end_after(classes: &Classes, group: usize) -> usize {
+        let mut next = group + 1;
+        let mut ends = Self::of(classes, next).ends;
+        while ends == 0 {
+            next += 1;
+            ends = Self::of(classes, next).ends;
+        }
+        next * 64 + ends.trailing_zeros() as usize
+    }
+}
+
+/// Where the ASCII word begins that runs into the letter beyond ASCII at `at`.
+fn ascii_begin(text: &[u8], at: usize) -> usize {
+    let before = text.get(..at).unwrap_or_default();
+    let letters = before.iter().rev().take_while(|octet| octet.is_ascii_alphabetic()).count();
+    let mut begin = at - letters;
+    // The last word of several that the case tells apart.
+    while begin < at {
+        let end = word_end(text, begin, at);
+        if end >= at {
+            break;
+        }
+        begin = end;
+    }
+    begin
 }
 
 /// The end of a run of ASCII letters and octets beyond ASCII.
@@ -534,14 +592,29 @@ mod tests {
     }
 
     #[test]
-    fn words_that_begin_large_end_where_all_words_do() {
-        for text in
-            ["Information", "INFO", "INFOx", "HTTPServer", "A", "Ab", "ABc", "AbC", "ABC1", "Ab1", "Aé", "ABé", "Abé"]
-        {
-            let text = text.as_bytes();
-            for to in 1..=text.len() {
-                assert_eq!(capital_end(text, &classes(text), 0, to), word_end(text, 0, to), "{text:?} {to}");
+    fn words_begin_and_end_where_letters_and_cases_change() {
+        let text = "Information INFO INFOx HTTPServer A Ab ABc AbC ABC1 Ab1 user_id XMLHttpRequest camelCaseWord x1y2";
+        for shift in 0..70 {
+            let text = [&b" ".repeat(shift), text.as_bytes()].concat();
+            let classes = classes(&text);
+            let mut expected = Vec::new();
+            let mut at = 0;
+            while at < text.len() {
+                match text[at].is_ascii_alphabetic() {
+                    true => {
+                        expected.push((at, word_end(&text, at, text.len())));
+                        at = expected[expected.len() - 1].1;
+                    }
+                    false => at += 1,
+                }
             }
+            let begins = |at: &usize| Words::of(&classes, at / 64).begins >> (at % 64) & 1 == 1;
+            let end = |at: usize| {
+                let ends = Words::of(&classes, at / 64).ends & (u64::MAX - 1) << (at % 64);
+                if ends == 0 { Words::end_after(&classes, at / 64) } else { at / 64 * 64 + ends.trailing_zeros() as usize }
+            };
+            let found: Vec<_> = (0..text.len()).filter(begins).map(|at| (at, end(at))).collect();
+            assert_eq!(found, expected, "{shift}");
         }
     }
 
