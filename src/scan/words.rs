@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::classes::{CAPITAL, Classes, LETTER, SMALL};
+use super::classes::{CAPITAL, Classes, DIGIT, LETTER, SMALL};
 
 /// Number of a word list within a catalogue: below [`CONCEPTS_MAX`] a concept's, else one signature's labels.
 pub(super) type ListId = u16;
@@ -137,26 +137,26 @@ impl Shapes {
         self.may_hold_part(word, 0, word.len())
     }
 
-    /// Whether the word `text[start..end]` may be in the set: faster than asking for it alone.
+    /// Whether the word of some length at `start` may be in the set: faster than asking for it alone.
     #[inline]
-    fn may_hold_part(&self, text: &[u8], start: usize, end: usize) -> bool {
-        let shape = Self::shape(text, start, end);
+    fn may_hold_part(&self, text: &[u8], start: usize, length: usize) -> bool {
+        let shape = Self::shape(text, start, length);
         self.0.get(shape / 64).is_some_and(|bits| bits >> (shape % 64) & 1 == 1)
     }
 
     #[inline]
-    fn shape(text: &[u8], start: usize, end: usize) -> usize {
-        let onward = text.get(start..).unwrap_or_default();
-        let octets = onward.first_chunk::<8>().copied().unwrap_or_else(|| {
+    fn shape(text: &[u8], start: usize, length: usize) -> usize {
+        let octets = text.get(start..start + 8).and_then(<[u8]>::first_chunk::<8>).copied();
+        let octets = octets.unwrap_or_else(|| {
             let mut octets = [0; 8];
-            octets.iter_mut().zip(onward).for_each(|(to, from)| *to = *from);
+            octets.iter_mut().zip(text.get(start..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
             octets
         });
-        let length = end - start;
         // The bit that tells small ASCII letters from capital ones says nothing else about octets of words.
         let word = u64::from_le_bytes(octets) | 0x2020_2020_2020_2020;
-        let word = if length < 8 { word & ((1 << (8 * length)) - 1) } else { word };
-        ((word ^ (length as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+        // What stands after a short word is shifted out.
+        let word = word << (64 - 8 * length.min(8));
+        ((word ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
     }
 }
 
@@ -235,19 +235,21 @@ impl Lexicon {
         let mut done = from;
         for group in from / 64..to.div_ceil(64) {
             let mut words = Words::of(classes, group);
-            let mut begins = words.begins | words.wide;
+            let mut asked = u64::MAX;
             if group == from / 64 {
                 words.wide |= goes_on;
-                begins = (begins | goes_on) & u64::MAX << (from % 64);
+                asked <<= from % 64;
             }
+            if to - group * 64 < 64 {
+                asked &= (1 << (to % 64)) - 1;
+            }
+            let wide = words.wide & asked;
+            let mut begins = words.begins & !words.single & asked | wide;
             while begins != 0 {
                 let bit = begins.trailing_zeros();
                 begins &= begins - 1;
                 let start = group * 64 + bit as usize;
-                if start >= to {
-                    break;
-                }
-                if words.wide >> bit & 1 == 1 {
+                if wide >> bit & 1 == 1 {
                     if start >= done {
                         let begin = ascii_begin(text, start).max(done);
                         done = run_end(text, start, to);
@@ -255,15 +257,13 @@ impl Lexicon {
                     }
                     continue;
                 }
-                let ends = words.ends & (u64::MAX - 1) << bit;
-                let end = match ends {
-                    0 => Words::end_after(classes, group),
-                    _ => group * 64 + ends.trailing_zeros() as usize,
+                let length = match words.ends >> bit >> 1 {
+                    0 => Words::end_after(classes, group) - start,
+                    ends => ends.trailing_zeros() as usize + 1,
                 };
-                let end = end.min(to);
                 // Nearly all words are none of ours, and their shape says so.
-                if self.shapes.may_hold_part(text, start, end) && start >= done {
-                    self.ascii(text, start, end, &mut recent, hits);
+                if self.shapes.may_hold_part(text, start, length) && start >= done {
+                    self.ascii(text, start, (start + length).min(to), &mut recent, hits);
                 }
             }
         }
@@ -444,6 +444,8 @@ struct Words {
     ends: u64,
     /// Octets beyond ASCII after what is none.
     wide: u64,
+    /// Single letters beside a digit: those of hexadecimal numbers. They belong to no phrase.
+    single: u64,
 }
 
 impl Words {
@@ -459,7 +461,10 @@ impl Words {
         let changes = capital & (small_before | capital_before & (small >> 1 | after));
         let begins = ascii & !letter_before | changes;
         let wide_before = letter_before & !(small_before | capital_before);
-        Self { begins, ends: !ascii | begins, wide: wide & !wide_before }
+        let ends = !ascii | begins;
+        let digits = classes.bits(DIGIT, group);
+        let single = begins & ends >> 1 & (digits << 1 | digits >> 1);
+        Self { begins, ends, wide: wide & !wide_before, single }
     }
 
     /// Where a word ends that goes on beyond a group.
