@@ -13,9 +13,6 @@ const IMAGES: &str = "images";
 /// Findings that became no events.
 pub const FINDINGS: &str = "findings_per_flow_max";
 const HELD: &str = "held_bytes_max";
-/// Octets not searched because hostile text emptied the automaton's cache too often: a budget of the scanner, not configured.
-const SCAN: &str = "scan_cache";
-
 /// Pieces of documents past `scan_bytes_per_second_max`.
 const SCAN_BUDGET: &str = "scan_bytes_per_second_max";
 /// Packets that found the flow table full, where those that are tracked stay.
@@ -25,8 +22,7 @@ const PACKETS: &str = "packets";
 
 /// Every limit that can be reached.
 pub fn limit_names() -> Vec<&'static str> {
-    let mut names =
-        vec![NAMES, DOCUMENTS, IMAGES, FINDINGS, HELD, SCAN, SCAN_BUDGET, UNTRACKED, PACKETS, super::tally::TAGS];
+    let mut names = vec![NAMES, DOCUMENTS, IMAGES, FINDINGS, HELD, SCAN_BUDGET, UNTRACKED, PACKETS, super::tally::TAGS];
     names.extend(WireCounts::LIMIT_SERIES);
     names
 }
@@ -74,5 +70,4 @@ pub(super) fn add_shed(counts: &mut Counts, packets: u64) {
 
 pub(super) fn add_scan(counts: &mut Counts, scan: &ScanCounts) {
     counts.scanned_bytes += scan.octets;
-    reached(counts, SCAN, scan.given_up_octets);
 }

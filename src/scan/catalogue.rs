@@ -6,10 +6,11 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::classes::{self, ANYWHERE, START, plain};
-use super::exact::Exact;
-use super::matcher::{Anchor, Matcher, Part, RUN_DIGITS_MAX, class, is_word, lint};
+use super::matcher::{Anchor, Matcher, Part, RUN_DIGITS_MAX, is_word};
+use super::pattern::{PATTERN_STATES_MAX, class, exact, lint, parse};
 use super::scanner::examine;
 use super::signature::{Edge, Normalise, Signature, Verdict, nearest, read, unescape, with_nearest};
+use super::table::Table;
 use super::validate::{Validator, bonus_max, validator};
 use super::words::{Brief, CONCEPTS_MAX, LISTS_MAX, Lexicon, ListId, Lists, Shapes, fold, word_end};
 use crate::model::Problem;
@@ -68,7 +69,9 @@ pub(super) struct Compiled {
     /// Whether small letters stand for capital ones.
     pub(super) folds: bool,
     /// The pattern itself, where the automata know it widened.
-    pub(super) exact: Option<Exact>,
+    pub(super) exact: Option<Table>,
+    /// The pattern of a value that its key names.
+    pub(super) keyed: Option<Table>,
     pub(super) extend: Option<Box<[bool; 256]>>,
 }
 
@@ -94,8 +97,6 @@ pub struct Catalogue {
     pub(super) lines: Matcher,
     /// Patterns that begin anywhere.
     pub(super) free: Matcher,
-    /// Patterns of values of keys.
-    pub(super) keyed: Matcher,
     pub(super) anchors: Vec<Anchor>,
     pub(super) lexicon: Lexicon,
     /// Signatures with edge `key`, by key: lower case, words joined.
@@ -262,6 +263,7 @@ impl Catalogue {
                 }
             }
             let bonus_max = signature.validator.as_deref().map_or(0, bonus_max);
+            let is_keyed = signature.edge == Edge::Key;
             let plain = signature.edge == Edge::Word && signature.extend.is_none() && !signature.container;
             compiled.push(Compiled {
                 validator: signature.validator.as_deref().and_then(validator),
@@ -269,7 +271,8 @@ impl Catalogue {
                 context: lists,
                 labels,
                 brief: lists.brief(),
-                exact: if signature.anchor.is_none() { Exact::new(pattern)? } else { None },
+                exact: if signature.anchor.is_none() && !is_keyed { exact(pattern)? } else { None },
+                keyed: if is_keyed { Some(Table::new(&[parse(pattern)?], false, PATTERN_STATES_MAX)?) } else { None },
                 weak: plain && i16::from(signature.score) + i16::from(bonus_max) < REPORTED,
                 folds: folds(signature),
                 extend: signature.extend.as_deref().map(class).transpose()?,
@@ -293,9 +296,11 @@ impl Catalogue {
             (0..)
                 .zip(signatures.iter().zip(&compiled).zip(&patterns))
                 .filter(|(_, ((s, c), _))| s.anchor.is_none() && wanted(s.edge, c))
-                .map(|(signature, ((s, c), pattern))| {
-                    let word_end = s.edge == Edge::Word || s.edge == Edge::Key && c.extend.is_none();
-                    Part { signature, pattern, word_end, weak: c.weak }
+                .map(|(signature, ((s, c), pattern))| Part {
+                    signature,
+                    pattern,
+                    word_end: s.edge == Edge::Word,
+                    weak: c.weak,
                 })
                 .collect()
         };
@@ -303,7 +308,6 @@ impl Catalogue {
         let starting = Matcher::new(&group(|e, _| matches!(e, Edge::Start | Edge::Document)))?;
         let lines = Matcher::new(&group(|e, _| e == Edge::Line))?;
         let free = Matcher::new(&group(|e, _| e == Edge::Free))?;
-        let keyed = Matcher::new(&group(|e, _| e == Edge::Key))?;
         // Nearly all words begin with two small letters: numbers of documents do where a key names them, and are not looked
         // for elsewhere.
         let plain_words = Matcher::new(&group(|e, c| e == Edge::Word && !c.folds))?;
@@ -370,7 +374,6 @@ impl Catalogue {
             starting,
             lines,
             free,
-            keyed,
             anchors,
             lexicon,
             keys,

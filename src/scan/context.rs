@@ -2,7 +2,7 @@
 
 use super::catalogue::{Catalogue, Compiled, KEY_OCTETS_MAX};
 use super::document::{DocumentScan, Field};
-use super::matcher::PATTERN_OCTETS_MAX;
+use super::pattern::PATTERN_OCTETS_MAX;
 use super::scanner::{Place, Scanner};
 use super::signature::Signature;
 use super::words::{Brief, Lists};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, FOLDED, KEY_OCTETS_MAX, PAIR_WORDS};
 use super::context::LABEL;
 use super::document::{DocumentScan, Field, same_field};
-use super::matcher::PATTERN_OCTETS_MAX;
+use super::pattern::PATTERN_OCTETS_MAX;
 use super::scanner::{Place, Scanner};
+use super::table::Table;
 
 /// Octets of the number of a document.
 const NUMBER_OCTETS_MAX: usize = 40;
@@ -130,26 +131,37 @@ impl Scanner {
         if start >= end {
             return;
         }
-        let mut ends = std::mem::take(&mut self.scratch.ends);
-        ends.clear();
-        let value = document.text.get(..end).unwrap_or_default();
-        let rest = value.get(start..).unwrap_or_default();
-        let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
-        catalogue.keyed.walk(&mut self.keyed, value, (start, digits), &mut ends, &mut Vec::new());
-        self.scratch.accepted.clear();
-        for &(signature, to) in ends.iter().rev() {
-            // A value that goes on with its own octets is longer than the pattern.
-            let goes_on = catalogue.at(signature).is_some_and(|(_, compiled)| compiled.extend.is_some());
-            let whole =
-                to == end || goes_on || loose && document.text.get(to).is_some_and(|b| matches!(b, b' ' | b'\t'));
-            if whole && self.scratch.keyed.contains(&signature) && !self.scratch.accepted.contains(&signature) {
-                self.scratch.accepted.push(signature);
-                self.consider(document, catalogue, Place { signature, start, end: to }, Some(score));
+        let signatures = std::mem::take(&mut self.scratch.keyed);
+        for &signature in &signatures {
+            if let Some(end) = whole(&document.text, (start, end), catalogue, signature, loose) {
+                self.consider(document, catalogue, Place { signature, start, end }, Some(score));
             }
         }
-        ends.clear();
-        self.scratch.ends = ends;
+        self.scratch.keyed = signatures;
     }
+}
+
+/// Where the match of a keyed signature ends that is the whole value, or (`loose`) goes as far as a space.
+fn whole(text: &[u8], value: (usize, usize), catalogue: &Catalogue, signature: u16, loose: bool) -> Option<usize> {
+    let (start, end) = value;
+    let (_, compiled) = catalogue.at(signature)?;
+    let table = compiled.keyed.as_ref()?;
+    // A value that goes on with its own octets is longer than the pattern.
+    let goes_on = compiled.extend.is_some();
+    let follows = |at: usize| text.get(at).filter(|_| at < end);
+    let mut state = table.start();
+    let mut longest = None;
+    for at in start..=end {
+        let ends = at == end || goes_on || loose && text.get(at).is_some_and(|b| matches!(b, b' ' | b'\t'));
+        if ends && table.accepts(state) {
+            longest = Some(at);
+        }
+        state = follows(at).map_or(Table::DEAD, |octet| table.step(state, *octet));
+        if state == Table::DEAD {
+            break;
+        }
+    }
+    longest
 }
 
 /// Whether a value looks like the number of a document with small letters.

@@ -12,7 +12,7 @@ use super::catalogue::{
 use super::classes::{ANYWHERE, Classes, DIGIT, START, WORD};
 use super::context::{Around, is_filler};
 use super::document::{DocumentScan, Field};
-use super::matcher::{AnchorStates, PATTERN_OCTETS_MAX, States};
+use super::pattern::PATTERN_OCTETS_MAX;
 use super::records::Person;
 use super::settle::{Candidate, settle};
 use super::value::Digester;
@@ -34,9 +34,6 @@ const KNOWN_OCTETS: usize = 4 << 10;
 /// Octets before a block that are kept: context, keys, the part of an anchored match before its anchor.
 const BEHIND_OCTETS: usize = 512;
 
-/// Caches emptied within one block past which the rest of the block is given up.
-const CLEARS_MAX: u64 = 8;
-
 /// Fields remembered by name. Past it all are forgotten: their meaning is found out again.
 const FIELDS_MAX: usize = 4096;
 
@@ -51,22 +48,12 @@ pub struct ScanCounts {
     pub findings: u64,
     /// Values looked up in watch lists.
     pub looked_up: u64,
-    /// Times that a cache of automaton states was full and emptied.
-    pub cache_clears: u64,
-    /// Octets that were not searched to the end because caches were emptied too often: they may hold unseen user data.
-    pub given_up_octets: u64,
 }
 
 /// Turns text into findings. One for each worker thread: it holds caches that grow with what was seen.
 pub struct Scanner {
     pub(super) catalogue: Arc<Catalogue>,
     digester: Digester,
-    words: States,
-    starting: States,
-    lines: States,
-    free: States,
-    pub(super) keyed: States,
-    anchors: Vec<AnchorStates>,
     fields: HashMap<Box<str>, Arc<Field>>,
     pub(super) scratch: Scratch,
     pub(super) counts: ScanCounts,
@@ -128,12 +115,6 @@ impl Scanner {
     pub fn new(catalogue: Arc<Catalogue>, digest_key: [u8; 32]) -> Self {
         Self {
             digester: Digester::new(&digest_key),
-            words: catalogue.words.states(),
-            starting: catalogue.starting.states(),
-            lines: catalogue.lines.states(),
-            free: catalogue.free.states(),
-            keyed: catalogue.keyed.states(),
-            anchors: catalogue.anchors.iter().map(super::matcher::Anchor::states).collect(),
             fields: HashMap::new(),
             scratch: Scratch::default(),
             counts: ScanCounts::default(),
@@ -204,16 +185,7 @@ impl Scanner {
     /// What was done so far.
     pub fn counts(&self) -> ScanCounts {
         let looked_up = self.watcher.as_ref().map_or(0, |watcher| watcher.looked_up);
-        ScanCounts { cache_clears: self.clears(), looked_up, ..self.counts }
-    }
-
-    fn clears(&self) -> u64 {
-        self.words.clears()
-            + self.starting.clears()
-            + self.lines.clears()
-            + self.free.clears()
-            + self.keyed.clears()
-            + self.anchors.iter().map(AnchorStates::clears).sum::<u64>()
+        ScanCounts { looked_up, ..self.counts }
     }
 
     fn field(&mut self, path: &str) -> Arc<Field> {
@@ -259,7 +231,6 @@ impl Scanner {
         self.scratch.candidates.clear();
         let known = document.text.len().min(finish + KNOWN_OCTETS);
         self.scratch.classes.fill(document.text.get(..known).unwrap_or_default(), &catalogue.classes);
-        let clears = self.clears();
         if document.has_fields() {
             for (start, end, field) in document.values(from, to) {
                 let (start, end) = ((start - document.base) as usize, (end - document.base) as usize);
@@ -271,12 +242,8 @@ impl Scanner {
         // Lists are asked about parts of numbers too.
         let parts = self.watcher.is_some() || self.probe.is_some();
         gate(&catalogue, (&document.text, &self.scratch.classes), (begin, finish), parts, &mut passed);
-        for (&(at, acts, digits), turn) in passed.iter().zip(1_u32..) {
+        for &(at, acts, digits) in &passed {
             self.act(document, &catalogue, (at as usize, usize::from(digits)), acts);
-            if turn % 8 == 0 && self.clears() - clears > CLEARS_MAX {
-                self.counts.given_up_octets += (finish - at as usize) as u64;
-                break;
-            }
         }
         self.scratch.passed = passed;
         settle(&catalogue, &mut self.digester, document, &mut self.scratch.candidates);
@@ -309,30 +276,30 @@ impl Scanner {
         let at = from.0;
         let Scratch { ends, weak_ends, .. } = &mut self.scratch;
         if acts & PAIR_WORDS != 0 {
-            catalogue.words.walk(&mut self.words, &document.text, from, ends, weak_ends);
+            catalogue.words.walk(&document.text, from, ends, weak_ends);
             self.weigh(document, catalogue, at);
             self.weigh_weak(document, catalogue, at);
         }
         let Scratch { ends, weak_ends, .. } = &mut self.scratch;
         if acts & PAIR_STARTING != 0 {
-            catalogue.starting.walk(&mut self.starting, &document.text, from, ends, weak_ends);
+            catalogue.starting.walk(&document.text, from, ends, weak_ends);
             self.weigh(document, catalogue, at);
         }
         let Scratch { ends, weak_ends, .. } = &mut self.scratch;
         if acts & PAIR_LINES != 0 {
-            catalogue.lines.walk(&mut self.lines, &document.text, from, ends, weak_ends);
+            catalogue.lines.walk(&document.text, from, ends, weak_ends);
             self.weigh(document, catalogue, at);
         }
         let Scratch { ends, weak_ends, .. } = &mut self.scratch;
         if acts & PAIR_FREE != 0 {
-            catalogue.free.walk(&mut self.free, &document.text, from, ends, weak_ends);
+            catalogue.free.walk(&document.text, from, ends, weak_ends);
             self.weigh(document, catalogue, at);
         }
         if acts & PAIR_ANCHOR != 0 {
-            for (anchor, states) in catalogue.anchors.iter().zip(&mut self.anchors) {
+            for anchor in &catalogue.anchors {
                 let from = at.saturating_sub(PATTERN_OCTETS_MAX);
                 if document.text.get(at) == Some(&anchor.octet)
-                    && let Some((start, end)) = anchor.around(states, &document.text, from, at)
+                    && let Some((start, end)) = anchor.around(&document.text, from, at)
                 {
                     self.scratch.ends.push((anchor.signature, end));
                     return self.weigh(document, catalogue, start);

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use proptest::prelude::*;
 
-use super::matcher::lint;
+use super::pattern::lint;
 use super::*;
 use crate::model::{Finding, Level, Text};
 

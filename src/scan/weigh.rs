@@ -55,7 +55,7 @@ impl Scanner {
             // Most numbers are refused by their pattern as it was written. Lists are asked about them even so.
             let exact = catalogue.at(signature).and_then(|(_, compiled)| compiled.exact.as_ref());
             let text = document.text.get(start..end).unwrap_or_default();
-            if self.watcher.is_none() && exact.is_some_and(|exact| !exact.accepts(text)) {
+            if self.watcher.is_none() && exact.is_some_and(|exact| !exact.is_match(text)) {
                 continue;
             }
             if self.is_hopeless(document, catalogue, place) {
@@ -136,7 +136,7 @@ impl Scanner {
             around = Some(says);
         }
         if let Some(exact) = &compiled.exact
-            && !exact.accepts(document.text.get(start..end).unwrap_or_default())
+            && !exact.is_match(document.text.get(start..end).unwrap_or_default())
         {
             return false;
         }

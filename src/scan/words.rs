@@ -616,7 +616,11 @@ mod tests {
             let begins = |at: &usize| Words::of(&classes, at / 64).begins >> (at % 64) & 1 == 1;
             let end = |at: usize| {
                 let ends = Words::of(&classes, at / 64).ends & (u64::MAX - 1) << (at % 64);
-                if ends == 0 { Words::end_after(&classes, at / 64) } else { at / 64 * 64 + ends.trailing_zeros() as usize }
+                if ends == 0 {
+                    Words::end_after(&classes, at / 64)
+                } else {
+                    at / 64 * 64 + ends.trailing_zeros() as usize
+                }
             };
             let found: Vec<_> = (0..text.len()).filter(begins).map(|at| (at, end(at))).collect();
             assert_eq!(found, expected, "{shift}");
