@@ -160,9 +160,14 @@ impl Anchor {
 
     /// The longest match around the octet at `at` that does not begin before `from`.
     pub(super) fn around(&self, text: &[u8], from: usize, at: usize) -> Option<(usize, usize)> {
-        // What follows an anchor by chance is refused by its first octets, what stands before it by more.
-        let end = self.after.longest(text.get(at + 1..)?.iter(), PATTERN_OCTETS_MAX)?;
+        // Most such octets stand beside what is refused at once.
+        let may_stand =
+            |table: &Table, octet: u8| table.accepts(table.start()) || table.step(table.start(), octet) != Table::DEAD;
+        if !may_stand(&self.before, *text.get(at.checked_sub(1)?)?) || !may_stand(&self.after, *text.get(at + 1)?) {
+            return None;
+        }
         let start = self.before.longest(text.get(from..at)?.iter().rev(), PATTERN_OCTETS_MAX)?;
+        let end = self.after.longest(text.get(at + 1..)?.iter(), PATTERN_OCTETS_MAX)?;
         Some((at - start, at + 1 + end))
     }
 }

@@ -197,10 +197,15 @@ impl<'a> Subsets<'a> {
                 _ => {}
             }
         }
+        // Most octets of one kind lead to the same.
+        let mut last = (Vec::new(), Table::DEAD);
         for column in 0..self.octets.len() {
             let leads_to = self.reached.get_mut(column).map(std::mem::take).unwrap_or_default();
-            let next = if leads_to.is_empty() { Table::DEAD } else { self.number(&leads_to) };
-            self.rows.push(next);
+            if leads_to != last.0 {
+                let next = if leads_to.is_empty() { Table::DEAD } else { self.number(&leads_to) };
+                last = (leads_to, next);
+            }
+            self.rows.push(last.1);
         }
     }
 
