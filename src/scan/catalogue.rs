@@ -300,7 +300,7 @@ impl Catalogue {
                     signature,
                     pattern,
                     word_end: s.edge == Edge::Word,
-                    weak: c.weak,
+                    weak: c.weak.then_some(c.brief),
                 })
                 .collect()
         };

@@ -71,9 +71,7 @@ impl Scanner {
     /// matches there. Says yes too often rather than too seldom. Positions come in rising order.
     pub(super) fn speaks_for_weak(&mut self, document: &DocumentScan, catalogue: &Catalogue, start: usize) -> bool {
         let mut needs = Brief::default();
-        for &(signature, _) in &self.scratch.weak_ends {
-            needs.extend(catalogue.at(signature).map_or(Brief::default(), |(_, compiled)| compiled.brief));
-        }
+        self.scratch.weak_ends.iter().for_each(|(state, _)| needs.extend(catalogue.words.weak(*state).1));
         let field = document.field(document.base + start as u64);
         if self.probe.is_some() || field.is_some_and(|f| f.brief.may_meet(needs)) {
             return true;

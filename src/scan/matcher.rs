@@ -7,6 +7,7 @@
 
 use super::pattern::{PATTERN_OCTETS_MAX, parse, widened};
 use super::table::{STATES_MAX, Table};
+use super::words::Brief;
 
 /// Ends kept of one walk, the last ones.
 const ENDS_MAX: usize = 64;
@@ -14,8 +15,10 @@ const ENDS_MAX: usize = 64;
 /// Patterns compiled together.
 pub(super) struct Matcher {
     table: Table,
-    /// By pattern.
-    matched: Vec<Matched>,
+    /// By the number of a state among those that a match ends in.
+    endings: Vec<Ending>,
+    /// The signatures that end there.
+    signatures: Vec<u16>,
     all_word_end: bool,
     /// The states after runs of digits, by their length.
     runs: [u16; RUN_DIGITS_MAX + 1],
@@ -27,21 +30,25 @@ pub(super) struct Part<'a> {
     pub(super) pattern: &'a str,
     /// Whether its end must be the end of a word.
     pub(super) word_end: bool,
-    /// Whether its signature is nothing without context.
-    pub(super) weak: bool,
+    /// If its signature is nothing without context: what speaks for it.
+    pub(super) weak: Option<Brief>,
 }
 
 /// Digits of the longest run that [`Matcher::begins_with_run`] tells apart.
 pub(super) const RUN_DIGITS_MAX: usize = 31;
 
-/// What is done at an end of a match of a pattern.
-#[derive(Clone, Copy)]
-struct Matched {
-    signature: u16,
-    /// Whether it must be the end of a word.
-    word_end: bool,
-    /// Whether its signature is nothing without context.
-    weak: bool,
+/// What ends in a state, by where in [`Matcher::signatures`].
+struct Ending {
+    /// Those that end anywhere begin here.
+    from: usize,
+    /// They end here, and those of whole words begin.
+    anywhere: usize,
+    /// These end here, and those that are nothing without context begin: whole words too.
+    words: usize,
+    /// These end here.
+    weak: usize,
+    /// What speaks for one of the latter.
+    needs: Brief,
 }
 
 /// Whether an octet belongs to a word, for edges.
@@ -61,9 +68,32 @@ impl Matcher {
             state = table.step(state, b'0');
             *run = state;
         }
-        let matched =
-            parts.iter().map(|&Part { signature, word_end, weak, .. }| Matched { signature, word_end, weak }).collect();
-        Ok(Self { table, matched, all_word_end: parts.iter().all(|part| part.word_end), runs })
+        let mut signatures = Vec::new();
+        let mut endings = Vec::new();
+        for patterns in table.endings() {
+            let mut put = |wanted: &dyn Fn(&Part<'_>) -> bool| {
+                let ending = patterns.iter().filter_map(|pattern| parts.get(usize::from(*pattern)));
+                signatures.extend(ending.filter(|part| wanted(part)).map(|part| part.signature));
+                signatures.len()
+            };
+            let from = put(&|_| false);
+            let anywhere = put(&|part| part.weak.is_none() && !part.word_end);
+            let words = put(&|part| part.weak.is_none() && part.word_end);
+            let weak = put(&|part| part.weak.is_some());
+            let mut needs = Brief::default();
+            let ending = patterns.iter().filter_map(|pattern| parts.get(usize::from(*pattern)));
+            ending.filter_map(|part| part.weak).for_each(|brief| needs.extend(brief));
+            endings.push(Ending { from, anywhere, words, weak, needs });
+        }
+        Ok(Self { table, endings, signatures, all_word_end: parts.iter().all(|part| part.word_end), runs })
+    }
+
+    /// The signatures, nothing without context, that end in a state; and what speaks for one of them.
+    pub(super) fn weak(&self, state: u16) -> (&[u16], Brief) {
+        let ending = self.table.ending(state).and_then(|ending| self.endings.get(ending));
+        ending.map_or((&[], Brief::default()), |ending| {
+            (self.signatures.get(ending.words..ending.weak).unwrap_or_default(), ending.needs)
+        })
     }
 
     /// Whether a match may begin with this octet.
@@ -89,8 +119,8 @@ impl Matcher {
     }
 
     /// Appends `(signature, end)` for every end of every match that begins at `from`, where a run of so many digits
-    /// begins, in order of ends: to `weak` if its signature is, else to `ends`. Matches whose end is wrong by `word_end`
-    /// are left out.
+    /// begins, in order of ends. Matches whose end is wrong by `word_end` are left out. For those that are nothing without
+    /// context `(state, end)` is appended to `weak`: see [`Matcher::weak`].
     #[inline]
     pub(super) fn walk(
         &self,
@@ -120,6 +150,7 @@ impl Matcher {
         }
     }
 
+    #[inline(never)]
     fn collect(
         &self,
         state: u16,
@@ -127,16 +158,17 @@ impl Matcher {
         ends: &mut Vec<(u16, usize)>,
         weak: &mut Vec<(u16, usize)>,
     ) {
-        for matched in self.table.patterns(state).iter().filter_map(|pattern| self.matched.get(usize::from(*pattern))) {
-            if matched.word_end && word_follows {
-                continue;
-            }
-            let ends = if matched.weak { &mut *weak } else { &mut *ends };
+        let Some(ending) = self.table.ending(state).and_then(|ending| self.endings.get(ending)) else { return };
+        if ending.words < ending.weak && !word_follows {
+            weak.push((state, end));
+        }
+        let until = if word_follows { ending.anywhere } else { ending.words };
+        for signature in self.signatures.get(ending.from..until).unwrap_or_default() {
             if ends.len() == ENDS_MAX {
                 // The longest matter most.
                 ends.remove(0);
             }
-            ends.push((matched.signature, end));
+            ends.push((*signature, end));
         }
     }
 }

@@ -70,7 +70,7 @@ pub(super) struct Scratch {
     /// Positions that passed the gate, what it said, and how many digits follow.
     passed: Vec<(u32, u8, u8)>,
     pub(super) ends: Vec<(u16, usize)>,
-    /// Ends of matches whose signatures are nothing without context.
+    /// States and ends of matches of words whose signatures are nothing without context.
     pub(super) weak_ends: Vec<(u16, usize)>,
     pub(super) keyed: Vec<u16>,
     pub(super) accepted: Vec<u16>,

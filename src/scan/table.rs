@@ -24,9 +24,8 @@ pub(super) struct Table {
     rows: Box<[u16]>,
     /// States from here on end a match.
     accepting: u16,
-    /// By state from `accepting` on: a range of `patterns`.
-    accepted: Box<[(u32, u32)]>,
-    patterns: Box<[u16]>,
+    /// By state from `accepting` on: the patterns.
+    endings: Box<[Box<[u16]>]>,
     start: u16,
 }
 
@@ -72,12 +71,15 @@ impl Table {
         state >= self.accepting
     }
 
-    /// The patterns that match where a state is reached.
+    /// The number of a state among those that a match ends in.
     #[inline]
-    pub(super) fn patterns(&self, state: u16) -> &[u16] {
-        let index = state.checked_sub(self.accepting).map_or(usize::MAX, usize::from);
-        let (from, to) = self.accepted.get(index).copied().unwrap_or_default();
-        self.patterns.get(from as usize..to as usize).unwrap_or_default()
+    pub(super) fn ending(&self, state: u16) -> Option<usize> {
+        state.checked_sub(self.accepting).map(usize::from)
+    }
+
+    /// For each of those the patterns that match where it is reached.
+    pub(super) fn endings(&self) -> &[Box<[u16]>] {
+        &self.endings
     }
 
     /// Whether all of a text matches.
@@ -241,7 +243,7 @@ impl<'a> Subsets<'a> {
         let width = self.octets.len();
         let shift = width.next_power_of_two().trailing_zeros();
         let mut rows = Vec::with_capacity(order.len() << shift);
-        let mut table = (Vec::new(), Vec::new());
+        let mut endings = Vec::new();
         let mut accepting = order.len() as u16;
         for (new, old) in order.iter().enumerate() {
             let row = self.rows.get(old * width..(old + 1) * width).unwrap_or_default();
@@ -250,9 +252,7 @@ impl<'a> Subsets<'a> {
             let list = lists.get(*old).map(Vec::as_slice).unwrap_or_default();
             if !list.is_empty() {
                 accepting = accepting.min(new as u16);
-                let from = table.1.len() as u32;
-                table.1.extend_from_slice(list);
-                table.0.push((from, table.1.len() as u32));
+                endings.push(list.into());
             }
         }
         let mut columns = Box::new([0; 256]);
@@ -262,8 +262,7 @@ impl<'a> Subsets<'a> {
             shift,
             rows: rows.into_boxed_slice(),
             accepting,
-            accepted: table.0.into_boxed_slice(),
-            patterns: table.1.into_boxed_slice(),
+            endings: endings.into_boxed_slice(),
             start: place.get(1).copied().unwrap_or(Table::DEAD),
         }
     }
@@ -306,10 +305,11 @@ mod tests {
                 let part = &text[..length];
                 let expected: Vec<u16> = (0..).zip(&regexes).filter(|(_, r)| r.is_match(part)).map(|(n, _)| n).collect();
                 let state = part.iter().fold(forwards.start(), |state, octet| forwards.step(state, *octet));
-                prop_assert_eq!(forwards.patterns(state), &expected);
+                let patterns = |table: &Table, state| table.ending(state).map_or(Vec::new(), |e| table.endings()[e].to_vec());
+                prop_assert_eq!(patterns(&forwards, state), expected.clone());
                 prop_assert_eq!(forwards.is_match(part), !expected.is_empty());
                 let state = part.iter().rev().fold(backwards.start(), |state, octet| backwards.step(state, *octet));
-                prop_assert_eq!(backwards.patterns(state), &expected);
+                prop_assert_eq!(patterns(&backwards, state), expected);
             }
             let longest = (1..=text.len()).rev().find(|n| regexes.iter().any(|r| r.is_match(&text[..*n])));
             prop_assert_eq!(forwards.longest(text.iter(), 99), longest);

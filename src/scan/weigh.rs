@@ -36,15 +36,23 @@ impl Scanner {
             return;
         }
         let speaks = self.speaks_for_weak(document, catalogue, start);
-        let mut ends = std::mem::take(&mut self.scratch.weak_ends);
-        if speaks {
-            self.weigh_each(document, catalogue, start, &ends);
-        } else if let Some(watcher) = &mut self.watcher {
-            // A listed number needs no words.
-            ends.iter().for_each(|&(signature, end)| watcher.candidate(document, signature, start, end));
+        let mut states = std::mem::take(&mut self.scratch.weak_ends);
+        if speaks || self.watcher.is_some() {
+            let mut ends = std::mem::take(&mut self.scratch.ends);
+            for &(state, end) in &states {
+                ends.extend(catalogue.words.weak(state).0.iter().map(|signature| (*signature, end)));
+            }
+            if speaks {
+                self.weigh_each(document, catalogue, start, &ends);
+            } else if let Some(watcher) = &mut self.watcher {
+                // A listed number needs no words.
+                ends.iter().for_each(|&(signature, end)| watcher.candidate(document, signature, start, end));
+            }
+            ends.clear();
+            self.scratch.ends = ends;
         }
-        ends.clear();
-        self.scratch.weak_ends = ends;
+        states.clear();
+        self.scratch.weak_ends = states;
     }
 
     fn weigh_each(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize, ends: &[(u16, usize)]) {
