@@ -6,13 +6,14 @@ use hashbrown::HashMap;
 use serde::Deserialize;
 
 use super::classes::{self, ANYWHERE, START, plain};
+use super::lists::{Brief, CONCEPTS_MAX, LISTS_MAX, ListId, Lists};
 use super::matcher::{Anchor, Matcher, Part, RUN_DIGITS_MAX, is_word};
 use super::pattern::{PATTERN_STATES_MAX, class, exact, lint, parse};
 use super::scanner::examine;
 use super::signature::{Edge, Normalise, Signature, Verdict, nearest, read, unescape, with_nearest};
 use super::table::Table;
 use super::validate::{Validator, bonus_max, validator};
-use super::words::{Brief, CONCEPTS_MAX, LISTS_MAX, Lexicon, ListId, Lists, Shapes, fold, word_end};
+use super::words::{Lexicon, Shapes, fold, word_end};
 use crate::model::Problem;
 
 /// The built-in signatures: file name and text.
@@ -109,8 +110,6 @@ pub struct Catalogue {
     key_endings: Box<[u32]>,
     /// The concept that speaks against.
     pub(super) negative: Lists,
-    /// All that speaks for a weak signature.
-    pub(super) speaks_for_weak: Lists,
     /// What the gate does at an octet.
     pub(super) gates: Box<[u8; 256]>,
     /// The classes of octets that the gate and the lexicon ask for.
@@ -313,6 +312,7 @@ impl Catalogue {
         let plain_words = Matcher::new(&group(|e, c| e == Edge::Word && !c.folds))?;
         let mut speaks_for_weak = Lists::default();
         compiled.iter().filter(|c: &&Compiled| c.weak).for_each(|c| speaks_for_weak.extend(&c.context));
+        lexicon.need(&speaks_for_weak);
         let anchors = (0..)
             .zip(&signatures)
             .filter_map(|(i, s)| s.anchor.map(|octet| Anchor::new(i, &s.pattern, octet)))
@@ -381,7 +381,6 @@ impl Catalogue {
             key_tails,
             key_endings,
             negative,
-            speaks_for_weak,
             gates,
             classes,
             pairs,

@@ -1,17 +1,18 @@
 //! Context: what the words around a value, and its field, say for and against a signature.
 
 use super::catalogue::{Catalogue, Compiled, KEY_OCTETS_MAX};
+use super::classes::Classes;
 use super::document::{DocumentScan, Field};
-use super::pattern::PATTERN_OCTETS_MAX;
-use super::scanner::{Place, Scanner};
+use super::lists::{Brief, Lists};
+use super::scanner::{Place, Scanner, Scratch};
 use super::signature::Signature;
-use super::words::{Brief, Lists};
+use super::words::{Hit, Recent, Sought};
 
 /// Octets between a value and a context word.
 const CONTEXT_OCTETS: usize = 40;
 
 /// Octets past what is asked for in which words are looked for too.
-const COVER_OCTETS: usize = 256;
+const COVER_OCTETS: usize = 64;
 
 /// Octets between a label and its value.
 const LABEL_OCTETS: usize = 24;
@@ -76,14 +77,15 @@ impl Scanner {
         if self.probe.is_some() || field.is_some_and(|f| f.brief.may_meet(needs)) {
             return true;
         }
-        let last = start + PATTERN_OCTETS_MAX + CONTEXT_OCTETS;
-        self.cover(catalogue, &document.text, start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX), last);
-        let scratch = &mut self.scratch;
-        while scratch.weak_hits.get(scratch.weak_next).is_some_and(|(_, end, _)| end + CONTEXT_OCTETS < start) {
-            scratch.weak_next += 1;
+        let last = self.scratch.weak_ends.last().map_or(start, |(_, end)| end + CONTEXT_OCTETS);
+        let Scratch { needed, needed_next, classes, .. } = &mut self.scratch;
+        let from = start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX);
+        needed.cover(Sought::Needed, catalogue, (&document.text, classes), (from, last));
+        while needed.hits.get(*needed_next).is_some_and(|hit| hit.end + CONTEXT_OCTETS < start) {
+            *needed_next += 1;
         }
-        let near = scratch.weak_hits.get(scratch.weak_next..).unwrap_or_default().iter();
-        near.take_while(|(begin, ..)| *begin <= last).any(|(_, _, brief)| brief.may_meet(needs))
+        let near = needed.hits.get(*needed_next..).unwrap_or_default().iter().take_while(|hit| hit.start <= last);
+        near.filter_map(|hit| catalogue.lexicon.lists(*hit)).any(|lists| lists.brief().may_meet(needs))
     }
 
     /// Finds the lists whose words stand near a value.
@@ -98,14 +100,15 @@ impl Scanner {
         let text = &document.text;
         let from = place.start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX);
         let to = (place.end + CONTEXT_OCTETS).min(text.len());
-        self.cover(catalogue, text, from, to);
+        let Scratch { known, classes, .. } = &mut self.scratch;
+        known.cover(Sought::All, catalogue, (text, classes), (from, to));
         let around = &mut self.scratch.around;
         around.known = true;
         around.near = Lists::default();
         around.labels = Lists::default();
         let own = field.is_some();
-        let first = self.scratch.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
-        for &hit in self.scratch.hits.get(first..).unwrap_or_default() {
+        let first = self.scratch.known.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
+        for &hit in self.scratch.known.hits.get(first..).unwrap_or_default() {
             if hit.start > place.end + CONTEXT_OCTETS {
                 break;
             }
@@ -128,40 +131,76 @@ impl Scanner {
             }
         }
     }
+}
 
-    /// Makes sure that the context words of `text[from..to]` are known.
-    fn cover(&mut self, catalogue: &Catalogue, text: &[u8], from: usize, to: usize) {
-        let scratch = &mut self.scratch;
-        if to <= scratch.covered {
-            return;
+/// Context words of a text, as far as they were asked for.
+#[derive(Default)]
+pub(super) struct Known {
+    /// In order of their ends.
+    hits: Vec<Hit>,
+    /// Up to where they are known.
+    covered: usize,
+    /// The last words before that.
+    recent: Recent,
+}
+
+impl Known {
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.hits.clear();
+        self.covered = 0;
+    }
+
+    /// Makes sure that the words of `text[from..to]` are known.
+    #[inline]
+    fn cover(&mut self, sought: Sought, catalogue: &Catalogue, text: (&[u8], &Classes), range: (usize, usize)) {
+        if range.1 > self.covered {
+            self.uncover(sought, catalogue, text, range);
         }
-        let part_of_word = |i: usize| text.get(i).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80);
-        // Some words more than asked for, back to where a phrase may begin, so that phrases are not cut.
-        let known = scratch.covered;
-        let mut begin = if from > known { from } else { known.saturating_sub(CONTEXT_OCTETS) };
-        for _ in 0..CONTEXT_OCTETS {
-            if begin == 0 || !part_of_word(begin - 1) {
-                break;
+    }
+
+    #[inline(never)]
+    fn uncover(
+        &mut self,
+        sought: Sought,
+        catalogue: &Catalogue,
+        (text, classes): (&[u8], &Classes),
+        (from, to): (usize, usize),
+    ) {
+        let octet = |i: usize| text.get(i).copied().unwrap_or(0);
+        let part_of_word = |i: usize| octet(i).is_ascii_alphabetic() || octet(i) >= 0x80;
+        let covered = self.covered;
+        let mut begin = from.max(covered);
+        if begin > covered || covered == 0 {
+            // Back to where a word begins.
+            let least = begin.saturating_sub(CONTEXT_OCTETS);
+            while begin > least && part_of_word(begin - 1) {
+                begin -= 1;
             }
-            begin -= 1;
+            self.recent = Recent::default();
+        } else if octet(covered - 1) >= 0x80 && octet(covered) >= 0x80 {
+            // Text without spaces was cut: its words go over the cut.
+            begin = covered.saturating_sub(CONTEXT_OCTETS);
         }
+        // Some words more than asked for, and no word cut.
         let mut until = (to + COVER_OCTETS).min(text.len());
-        for _ in 0..CONTEXT_OCTETS {
-            if !part_of_word(until) {
-                break;
-            }
+        let most = until + CONTEXT_OCTETS;
+        while until < most && part_of_word(until) {
             until += 1;
         }
-        scratch.new_hits.clear();
-        catalogue.lexicon.find(text, &scratch.classes, begin, until, &mut scratch.new_hits);
-        scratch.new_hits.sort_by_key(|h| (h.end, h.start));
-        for hit in scratch.new_hits.iter().filter(|h| h.end > known) {
-            scratch.hits.push(*hit);
-            if let Some(lists) = catalogue.lexicon.lists(*hit).filter(|l| l.meet(&catalogue.speaks_for_weak)) {
-                scratch.weak_hits.push((hit.start, hit.end, lists.brief()));
-            }
+        let old = self.hits.len();
+        catalogue.lexicon.find(sought, (text, classes), (begin, until), &mut self.recent, &mut self.hits);
+        if begin < covered {
+            let mut at = 0;
+            self.hits.retain(|hit| {
+                at += 1;
+                at <= old || hit.end > covered
+            });
         }
-        scratch.covered = until;
+        if let Some(new) = self.hits.get_mut(old..) {
+            new.sort_by_key(|hit| (hit.end, hit.start));
+        }
+        self.covered = until;
     }
 }
 

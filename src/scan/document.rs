@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::lists::{Brief, Lists};
 use super::records::Records;
 use super::watch::Half;
-use super::words::{Brief, Hit, Lists};
+use super::words::Hit;
 use crate::model::Finding;
 
 /// A field's name and what it says about its values.

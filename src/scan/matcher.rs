@@ -5,9 +5,9 @@
 //! a second. Here the scanner's gate finds the octets where some pattern can begin (a word that starts with two
 //! octets some pattern starts with: [`Matcher::begins_with_pair`]) and walks the [table](Table) from there.
 
+use super::lists::Brief;
 use super::pattern::{PATTERN_OCTETS_MAX, parse, widened};
 use super::table::{STATES_MAX, Table};
-use super::words::Brief;
 
 /// Ends kept of one walk, the last ones.
 const ENDS_MAX: usize = 64;

@@ -38,6 +38,7 @@ mod classes;
 mod context;
 mod document;
 mod keyed;
+mod lists;
 mod matcher;
 mod pattern;
 mod records;

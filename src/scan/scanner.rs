@@ -10,15 +10,16 @@ use super::catalogue::{
     PAIR_LINES, PAIR_STARTING, PAIR_WORDS,
 };
 use super::classes::{ANYWHERE, Classes, DIGIT, START, WORD};
-use super::context::{Around, is_filler};
+use super::context::{Around, Known, is_filler};
 use super::document::{DocumentScan, Field};
+use super::lists::Lists;
 use super::pattern::PATTERN_OCTETS_MAX;
 use super::records::Person;
 use super::settle::{Candidate, settle};
 use super::value::Digester;
 use super::watch::{WatchSet, Watcher};
 use super::weigh::continues_number;
-use super::words::{Brief, Hit, Lists};
+use super::words::{Hit, Recent, Sought};
 use crate::model::{Finding, Text};
 
 /// Octets of a block.
@@ -74,14 +75,11 @@ pub(super) struct Scratch {
     pub(super) weak_ends: Vec<(u16, usize)>,
     pub(super) keyed: Vec<u16>,
     pub(super) accepted: Vec<u16>,
-    /// Context words known so far, in order of their ends, and how far they are known.
-    pub(super) hits: Vec<Hit>,
-    pub(super) new_hits: Vec<Hit>,
-    pub(super) covered: usize,
-    /// Those of `hits` that speak for a signature that is nothing without them.
-    pub(super) weak_hits: Vec<(usize, usize, Brief)>,
-    /// The first of `weak_hits` that may be near what comes next.
-    pub(super) weak_next: usize,
+    /// The context words known so far, and those that are needed by signatures that are nothing without context.
+    pub(super) known: Known,
+    pub(super) needed: Known,
+    /// The first of `needed` that may be near what comes next.
+    pub(super) needed_next: usize,
     pub(super) around: Around,
     pub(super) candidates: Vec<Candidate>,
 }
@@ -200,7 +198,8 @@ impl Scanner {
         self.catalogue.keyed_by(octets, &mut keyed);
         let mut hits = Vec::new();
         let classes = Classes::of(octets, &self.catalogue.classes);
-        self.catalogue.lexicon.find(octets, &classes, 0, octets.len(), &mut hits);
+        let recent = &mut Recent::default();
+        self.catalogue.lexicon.find(Sought::All, (octets, &classes), (0, octets.len()), recent, &mut hits);
         let named = path.trim_end_matches(['[', ']', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
         let last = named.rfind(['.', '/', '[']).map_or(0, |i| i + 1);
         let lists = |which: &dyn Fn(&Hit) -> bool| {
@@ -224,10 +223,9 @@ impl Scanner {
         let from = document.scanned;
         let to = (from + BLOCK_OCTETS as u64).min(document.end());
         let (begin, finish) = ((from - document.base) as usize, (to - document.base) as usize);
-        self.scratch.hits.clear();
-        self.scratch.weak_hits.clear();
-        self.scratch.weak_next = 0;
-        self.scratch.covered = 0;
+        self.scratch.known.clear();
+        self.scratch.needed.clear();
+        self.scratch.needed_next = 0;
         self.scratch.candidates.clear();
         let known = document.text.len().min(finish + KNOWN_OCTETS);
         self.scratch.classes.fill(document.text.get(..known).unwrap_or_default(), &catalogue.classes);

@@ -10,71 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::classes::{CAPITAL, Classes, DIGIT, LETTER, SMALL};
-
-/// Number of a word list within a catalogue: below [`CONCEPTS_MAX`] a concept's, else one signature's labels.
-pub(super) type ListId = u16;
-
-/// Lists of concepts that a catalogue may have; labels' lists are numbered from here.
-pub(super) const CONCEPTS_MAX: ListId = 64;
-
-/// Lists that a catalogue may have: concepts, and one for the labels of each signature that has some.
-pub(super) const LISTS_MAX: ListId = 512;
-
-/// A set of lists.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Lists([u64; LISTS_MAX as usize / 64]);
-
-impl Lists {
-    /// Adds a list.
-    pub(super) fn insert(&mut self, list: ListId) {
-        if let Some(bits) = self.0.get_mut(usize::from(list / 64)) {
-            *bits |= 1 << (list % 64);
-        }
-    }
-
-    /// Adds others.
-    #[inline]
-    pub(super) fn extend(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(to, from)| *to |= from);
-    }
-
-    /// The same in fewer bits, some of which stand for several lists: what meets has bits in common.
-    #[inline]
-    pub(super) fn brief(&self) -> Brief {
-        let [concepts, labels @ ..] = self.0;
-        Brief(u128::from(concepts) | u128::from(labels.iter().fold(0, |all, bits| all | bits)) << 64)
-    }
-
-    /// Whether one is in both.
-    #[inline]
-    pub(super) fn meet(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).fold(0, |common, (a, b)| common | a & b) != 0
-    }
-
-    /// Whether a list is in it.
-    #[inline]
-    pub(super) fn contains(&self, list: ListId) -> bool {
-        self.0.get(usize::from(list / 64)).is_some_and(|bits| bits >> (list % 64) & 1 == 1)
-    }
-}
-
-/// A set of lists in brief: the concepts, and the labels' lists by their number modulo 64.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Brief(u128);
-
-impl Brief {
-    /// Adds others.
-    #[inline]
-    pub(super) fn extend(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-
-    /// Whether one may be in both.
-    #[inline]
-    pub(super) fn may_meet(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-}
+use super::lists::{ListId, Lists};
 
 /// Words in the longest phrase.
 const PHRASE_WORDS_MAX: usize = 5;
@@ -111,6 +47,17 @@ pub(super) struct Lexicon {
     entries: Vec<Lists>,
     /// Shapes of all words: spare most hash look-ups.
     shapes: Shapes,
+    /// Shapes of the words that signatures need which are nothing without context.
+    needed: Shapes,
+}
+
+/// Which words are looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// All.
+    All,
+    /// Those of the lists of [`Lexicon::need`], and some others.
+    Needed,
 }
 
 /// A bit for each shape that some word of a set has. The shape is the same for equal words, in whatever case, and seldom
@@ -223,10 +170,32 @@ impl Lexicon {
         self.entries.get(hit.entry as usize)
     }
 
-    /// Finds the words of `text[from..to]`, in order of their ends. `classes` are those of the text.
-    pub(super) fn find(&self, text: &[u8], classes: &Classes, from: usize, to: usize, hits: &mut Vec<Hit>) {
+    /// Says which lists have the words that are [`Sought::Needed`].
+    pub(super) fn need(&mut self, lists: &Lists) {
+        let is_needed = |entry: &u32| self.entries.get(*entry as usize).is_some_and(|of| of.meet(lists));
+        let phrases: Vec<_> =
+            self.phrases.iter().filter(|(_, entry)| is_needed(entry)).map(|(words, _)| words).collect();
+        let mut needed = Shapes::default();
+        for (octets, word) in &self.words {
+            if word.entry.as_ref().is_some_and(is_needed) || phrases.iter().any(|words| words.contains(&word.id)) {
+                needed.insert(octets);
+            }
+        }
+        self.needed = needed;
+    }
+
+    /// Finds the words of `text[from..to]`, in order of their ends. `classes` are those of the text, `recent` the words
+    /// directly before.
+    pub(super) fn find(
+        &self,
+        sought: Sought,
+        (text, classes): (&[u8], &Classes),
+        (from, to): (usize, usize),
+        recent: &mut Recent,
+        hits: &mut Vec<Hit>,
+    ) {
         let to = to.min(text.len());
-        let mut recent = Recent::default();
+        let shapes = if sought == Sought::All { &self.shapes } else { &self.needed };
         // A run of letters beyond ASCII may have begun before, but not within a character.
         let rest = text.get(from..to).unwrap_or_default().iter();
         let from = from + rest.take_while(|octet| matches!(octet, 0x80..0xc0)).count();
@@ -253,7 +222,7 @@ impl Lexicon {
                     if start >= done {
                         let begin = ascii_begin(text, start).max(done);
                         done = run_end(text, start, to);
-                        self.unicode(text, (begin, done), &mut recent, hits);
+                        self.unicode(text, (begin, done), recent, hits);
                     }
                     continue;
                 }
@@ -262,8 +231,8 @@ impl Lexicon {
                     ends => ends.trailing_zeros() as usize + 1,
                 };
                 // Nearly all words are none of ours, and their shape says so.
-                if self.shapes.may_hold_part(text, start, length) && start >= done {
-                    self.ascii(text, start, (start + length).min(to), &mut recent, hits);
+                if shapes.may_hold_part(text, start, length) && start >= done {
+                    self.ascii(text, start, (start + length).min(to), recent, hits);
                 }
             }
         }
@@ -372,7 +341,7 @@ impl Lexicon {
 
 /// The last words that may begin a phrase.
 #[derive(Default)]
-struct Recent {
+pub(super) struct Recent {
     ids: [u16; PHRASE_WORDS_MAX],
     starts: [usize; PHRASE_WORDS_MAX],
     length: usize,
@@ -556,7 +525,9 @@ mod tests {
             lexicon.add(word, 1);
         }
         let mut hits = Vec::new();
-        lexicon.find(text.as_bytes(), &classes(text.as_bytes()), 0, text.len(), &mut hits);
+        let sorted = classes(text.as_bytes());
+        let recent = &mut Recent::default();
+        lexicon.find(Sought::All, (text.as_bytes(), &sorted), (0, text.len()), recent, &mut hits);
         hits.iter().map(|h| text[h.start..h.end].to_string()).collect()
     }
 
@@ -633,7 +604,7 @@ mod tests {
         lexicon.add("身份证", 1);
         let mut hits = Vec::new();
         for text in [&b"\xff\xfe\x80abc"[..], b"\xe8\xba", b"a\xe8\xba\xab\xe4", b"\xf0"] {
-            lexicon.find(text, &classes(text), 0, text.len() + 9, &mut hits);
+            lexicon.find(Sought::All, (text, &classes(text)), (0, text.len() + 9), &mut Recent::default(), &mut hits);
         }
         assert!(hits.is_empty());
     }
