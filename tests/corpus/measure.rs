@@ -208,6 +208,15 @@ fn texts() -> [(&'static str, Vec<u8>); 8] {
     ]
 }
 
+/// Every second signature in order of ids, and the others.
+fn halves(catalogue: &Arc<Catalogue>) -> [Arc<Catalogue>; 2] {
+    let place = |id: &str| catalogue.signatures().position(|s| &*s.id == id);
+    [0, 1].map(|parity| {
+        let half = catalogue.only(|s| place(&s.id).is_some_and(|at| at % 2 == parity));
+        Arc::new(half.expect("half of what is right"))
+    })
+}
+
 /// Throughput, with all signatures and with every second one both ways round, beside other engines.
 fn engines(catalogue: &Arc<Catalogue>, directory: Option<&std::path::Path>) {
     let patterns: Vec<String> = catalogue.signatures().map(edged).collect();
@@ -223,10 +232,7 @@ fn engines(catalogue: &Arc<Catalogue>, directory: Option<&std::path::Path>) {
     let mut single = one_by_one(&patterns);
     let of_regexes = seconds() - before;
     println!("{built} signatures; seconds to build: scanner {of_scanner:.3}, regexes one by one {of_regexes:.3}");
-    let place = |id: &str| catalogue.signatures().position(|s| &*s.id == id);
-    let half =
-        |parity| catalogue.only(|s| place(&s.id).is_some_and(|at| at % 2 == parity)).expect("half of what is right");
-    let (even, odd) = (Arc::new(half(0)), Arc::new(half(1)));
+    let [even, odd] = halves(catalogue);
     println!("MB/s of one thread         full      even       odd  lazy-dfa  one-by-one  findings");
     for (name, text) in &texts() {
         let mut scanners = [catalogue, &even, &odd].map(|c| Scanner::new(Arc::clone(c), [0; 32]));
@@ -254,6 +260,11 @@ fn one(catalogue: &Arc<Catalogue>, name: &str) {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let octets = std::env::args().nth(3).map_or(512 << 10, |octets| octets.parse().expect("octets"));
     let passes = std::env::args().nth(4).map_or(3, |passes| passes.parse().expect("passes"));
+    let catalogue = &match std::env::args().nth(5).as_deref() {
+        Some("even") => halves(catalogue)[0].clone(),
+        Some("odd") => halves(catalogue)[1].clone(),
+        _ => Arc::clone(catalogue),
+    };
     for (_, text) in texts().iter().filter(|(known, _)| *known == name || name == "all") {
         let text = text.get(..octets).unwrap_or(text);
         let mut scanner = Scanner::new(Arc::clone(catalogue), [0; 32]);
