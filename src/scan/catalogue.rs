@@ -10,10 +10,11 @@ use super::lists::{Brief, CONCEPTS_MAX, LISTS_MAX, ListId, Lists};
 use super::matcher::{Anchor, Matcher, Part, RUN_DIGITS_MAX, is_word};
 use super::pattern::{PATTERN_STATES_MAX, class, exact, lint, parse};
 use super::scanner::examine;
+use super::shapes::Shapes;
 use super::signature::{Edge, Normalise, Signature, Verdict, nearest, read, unescape, with_nearest};
 use super::table::Table;
 use super::validate::{Validator, bonus_max, validator};
-use super::words::{Lexicon, Shapes, fold, word_end};
+use super::words::{Lexicon, fold, word_end};
 use crate::model::Problem;
 
 /// The built-in signatures: file name and text.
@@ -312,7 +313,7 @@ impl Catalogue {
         let plain_words = Matcher::new(&group(|e, c| e == Edge::Word && !c.folds))?;
         let mut speaks_for_weak = Lists::default();
         compiled.iter().filter(|c: &&Compiled| c.weak).for_each(|c| speaks_for_weak.extend(&c.context));
-        lexicon.need(&speaks_for_weak);
+        lexicon.complete(&speaks_for_weak);
         let anchors = (0..)
             .zip(&signatures)
             .filter_map(|(i, s)| s.anchor.map(|octet| Anchor::new(i, &s.pattern, octet)))
@@ -527,7 +528,7 @@ impl Catalogue {
         for start in starts.into_iter().take(words) {
             let suffix = joined.get(start..length).unwrap_or_default();
             if let Some(signatures) =
-                Some(suffix).filter(|s| self.key_shapes.may_hold(s)).and_then(|s| self.keys.get(s))
+                Some(suffix).filter(|s| self.key_shapes.may_hold(Shapes::hash_of(s))).and_then(|s| self.keys.get(s))
             {
                 for signature in signatures {
                     if !found.contains(signature) {

@@ -44,6 +44,7 @@ mod pattern;
 mod records;
 mod scanner;
 mod settle;
+mod shapes;
 mod signature;
 mod subject;
 mod table;

@@ -5,18 +5,16 @@
 //! changes of case separate words, so that `driverLicenseNo` reads as `driver license no`. Chinese, Japanese, Korean
 //! and Thai text has no reliable word boundaries: there words are looked for as substrings.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet, HashTable};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 use super::classes::{CAPITAL, Classes, DIGIT, LETTER, SMALL};
 use super::lists::{ListId, Lists};
+use super::shapes::Shapes;
 
 /// Words in the longest phrase.
 const PHRASE_WORDS_MAX: usize = 5;
-
-/// Longest word, in folded octets, that can be in a list of words separated by spaces.
-const WORD_OCTETS_MAX: usize = 40;
 
 /// An occurrence of a word or phrase, in octets of the text searched.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,8 +25,9 @@ pub(super) struct Hit {
     pub(super) entry: u32,
 }
 
-#[derive(Default)]
 struct Word {
+    /// Folded.
+    octets: Box<[u8]>,
     id: u16,
     entry: Option<u32>,
     in_phrase: bool,
@@ -37,7 +36,8 @@ struct Word {
 /// All context words of a catalogue.
 #[derive(Default)]
 pub(super) struct Lexicon {
-    words: HashMap<Box<[u8]>, Word>,
+    /// By [hash](Shapes::hash).
+    words: HashTable<Word>,
     phrases: HashMap<[u16; PHRASE_WORDS_MAX], u32>,
     /// Words of scripts without spaces, looked for as substrings.
     unspaced: HashMap<Box<str>, u32>,
@@ -45,10 +45,12 @@ pub(super) struct Lexicon {
     unspaced_first: HashMap<char, u64>,
     /// Lists of an entry.
     entries: Vec<Lists>,
-    /// Shapes of all words: spare most hash look-ups.
-    shapes: Shapes,
-    /// Shapes of the words that signatures need which are nothing without context.
+    /// Shapes of the words that are looked for: spare most look-ups.
+    all: Shapes,
+    /// The same of those that signatures need which are nothing without context.
     needed: Shapes,
+    /// Shapes of words that go on a phrase.
+    inner: Shapes,
 }
 
 /// Which words are looked for.
@@ -60,50 +62,9 @@ pub(super) enum Sought {
     Needed,
 }
 
-/// A bit for each shape that some word of a set has. The shape is the same for equal words, in whatever case, and seldom
-/// for others: a number of their first eight octets and their length.
-#[derive(Default)]
-pub(super) struct Shapes(Box<[u64]>);
-
-impl Shapes {
-    const COUNT: usize = 1 << 16;
-
-    pub(super) fn insert(&mut self, word: &[u8]) {
-        if self.0.is_empty() {
-            self.0 = vec![0; Self::COUNT / 64].into_boxed_slice();
-        }
-        let shape = Self::shape(word, 0, word.len());
-        if let Some(bits) = self.0.get_mut(shape / 64) {
-            *bits |= 1 << (shape % 64);
-        }
-    }
-
-    /// Whether a word may be in the set.
-    #[inline]
-    pub(super) fn may_hold(&self, word: &[u8]) -> bool {
-        self.may_hold_part(word, 0, word.len())
-    }
-
-    /// Whether the word of some length at `start` may be in the set: faster than asking for it alone.
-    #[inline]
-    fn may_hold_part(&self, text: &[u8], start: usize, length: usize) -> bool {
-        let shape = Self::shape(text, start, length);
-        self.0.get(shape / 64).is_some_and(|bits| bits >> (shape % 64) & 1 == 1)
-    }
-
-    #[inline]
-    fn shape(text: &[u8], start: usize, length: usize) -> usize {
-        let octets = text.get(start..start + 8).and_then(<[u8]>::first_chunk::<8>).copied();
-        let octets = octets.unwrap_or_else(|| {
-            let mut octets = [0; 8];
-            octets.iter_mut().zip(text.get(start..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
-            octets
-        });
-        // The bit that tells small ASCII letters from capital ones says nothing else about octets of words.
-        let word = u64::from_le_bytes(octets) | 0x2020_2020_2020_2020;
-        // What stands after a short word is shifted out.
-        let word = word << (64 - 8 * length.min(8));
-        ((word ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
+impl Word {
+    fn hash(&self) -> u64 {
+        Shapes::hash_of(&self.octets)
     }
 }
 
@@ -149,10 +110,11 @@ impl Lexicon {
 
     fn word(&mut self, word: &str) -> &mut Word {
         let octets = word.as_bytes();
-        self.shapes.insert(octets);
         // Identifiers start at 1: 0 pads short phrases.
         let id = self.words.len() as u16 + 1;
-        self.words.entry(octets.into()).or_insert(Word { id, ..Word::default() })
+        let new = || Word { octets: octets.into(), id, entry: None, in_phrase: false };
+        let is_same = |word: &Word| *word.octets == *octets;
+        self.words.entry(Shapes::hash_of(octets), is_same, Word::hash).or_insert_with(new).into_mut()
     }
 
     fn put(&mut self, entry: u32, list: ListId) {
@@ -170,18 +132,30 @@ impl Lexicon {
         self.entries.get(hit.entry as usize)
     }
 
-    /// Says which lists have the words that are [`Sought::Needed`].
-    pub(super) fn need(&mut self, lists: &Lists) {
-        let is_needed = |entry: &u32| self.entries.get(*entry as usize).is_some_and(|of| of.meet(lists));
-        let phrases: Vec<_> =
-            self.phrases.iter().filter(|(_, entry)| is_needed(entry)).map(|(words, _)| words).collect();
-        let mut needed = Shapes::default();
-        for (octets, word) in &self.words {
-            if word.entry.as_ref().is_some_and(is_needed) || phrases.iter().any(|words| words.contains(&word.id)) {
-                needed.insert(octets);
+    /// All words were added: says which lists have those that are [`Sought::Needed`].
+    pub(super) fn complete(&mut self, needed: &Lists) {
+        let is_needed = |entry: &u32| self.entries.get(*entry as usize).is_some_and(|of| of.meet(needed));
+        // What a phrase begins with is looked for, what it goes on with only after that.
+        let firsts = |wanted: &dyn Fn(&u32) -> bool| -> HashSet<u16> {
+            self.phrases
+                .iter()
+                .filter(|(_, entry)| wanted(entry))
+                .filter_map(|(words, _)| words.first().copied())
+                .collect()
+        };
+        let (first, first_needed) = (firsts(&|_| true), firsts(&is_needed));
+        let rest: HashSet<u16> = self.phrases.keys().flat_map(|words| words.iter().skip(1).copied()).collect();
+        for word in &self.words {
+            if word.entry.is_some() || first.contains(&word.id) {
+                self.all.insert(&word.octets);
+            }
+            if word.entry.as_ref().is_some_and(is_needed) || first_needed.contains(&word.id) {
+                self.needed.insert(&word.octets);
+            }
+            if rest.contains(&word.id) {
+                self.inner.insert(&word.octets);
             }
         }
-        self.needed = needed;
     }
 
     /// Finds the words of `text[from..to]`, in order of their ends. `classes` are those of the text, `recent` the words
@@ -195,7 +169,7 @@ impl Lexicon {
         hits: &mut Vec<Hit>,
     ) {
         let to = to.min(text.len());
-        let shapes = if sought == Sought::All { &self.shapes } else { &self.needed };
+        let shapes = if sought == Sought::All { &self.all } else { &self.needed };
         // A run of letters beyond ASCII may have begun before, but not within a character.
         let rest = text.get(from..to).unwrap_or_default().iter();
         let from = from + rest.take_while(|octet| matches!(octet, 0x80..0xc0)).count();
@@ -231,37 +205,30 @@ impl Lexicon {
                     ends => ends.trailing_zeros() as usize + 1,
                 };
                 // Nearly all words are none of ours, and their shape says so.
-                if shapes.may_hold_part(text, start, length) && start >= done {
-                    self.ascii(text, start, (start + length).min(to), recent, hits);
+                let hash = Shapes::hash(text, start, length);
+                let sought = shapes.may_hold(hash) || recent.is_before(start) && self.inner.may_hold(hash);
+                if sought && start >= done {
+                    let end = (start + length).min(to);
+                    // One that runs into letters beyond ASCII ("naïve") is looked up with them.
+                    if text.get(end).is_none_or(u8::is_ascii) {
+                        let word = text.get(start..end).unwrap_or_default();
+                        self.look_up(text, (start, end), (word, hash), recent, hits);
+                    }
                 }
             }
         }
     }
 
-    /// Looks up an ASCII word.
-    fn ascii(&self, text: &[u8], start: usize, end: usize, recent: &mut Recent, hits: &mut Vec<Hit>) {
-        let word = text.get(start..end).unwrap_or_default();
-        // One that runs into letters beyond ASCII ("naïve") is looked up with them.
-        if word.len() > WORD_OCTETS_MAX || text.get(end).is_some_and(|octet| *octet >= 0x80) {
-            return;
-        }
-        let mut folded = [0; WORD_OCTETS_MAX];
-        for (to, from) in folded.iter_mut().zip(word) {
-            *to = from.to_ascii_lowercase();
-        }
-        self.look_up(text, (start, end), folded.get(..word.len()).unwrap_or_default(), recent, hits);
-    }
-
-    /// Looks up `text[start..end]`, which folds to `folded`.
+    /// Looks up `text[start..end]`, which but for ASCII capitals folds to a word with a hash.
     fn look_up(
         &self,
         text: &[u8],
         (start, end): (usize, usize),
-        folded: &[u8],
+        (word, hash): (&[u8], u64),
         recent: &mut Recent,
         hits: &mut Vec<Hit>,
     ) {
-        let Some(word) = self.words.get(folded) else {
+        let Some(word) = self.words.find(hash, |known| known.octets.eq_ignore_ascii_case(word)) else {
             return recent.clear();
         };
         if let Some(entry) = word.entry {
@@ -317,8 +284,8 @@ impl Lexicon {
             while i < octets.len() {
                 if octets.get(i).is_some_and(u8::is_ascii_alphabetic) {
                     let end = word_end(octets, i, octets.len());
-                    let folded = octets.get(i..end).unwrap_or_default().to_ascii_lowercase();
-                    self.look_up(text, (at + i, at + end), &folded, recent, hits);
+                    let word = octets.get(i..end).unwrap_or_default();
+                    self.look_up(text, (at + i, at + end), (word, Shapes::hash_of(word)), recent, hits);
                     i = end;
                 } else {
                     i += 1;
@@ -332,7 +299,9 @@ impl Lexicon {
             let word = part.trim_end_matches(|c: char| !c.is_alphanumeric() && !is_combining_mark(c));
             if !word.is_empty() {
                 let place = (at + start, at + start + word.len());
-                self.look_up(text, place, fold(word).as_bytes(), recent, hits);
+                let folded = fold(word);
+                let folded = folded.as_bytes();
+                self.look_up(text, place, (folded, Shapes::hash_of(folded)), recent, hits);
             }
             start += part.len();
         }
@@ -354,6 +323,12 @@ impl Recent {
 
     fn clear(&mut self) {
         self.length = 0;
+    }
+
+    /// Whether a word that begins at a position may go on a phrase.
+    #[inline]
+    fn is_before(&self, start: usize) -> bool {
+        self.length > 0 && start <= self.end + Self::GAP_MAX
     }
 
     fn push(&mut self, text: &[u8], id: u16, start: usize, end: usize) {
@@ -524,6 +499,7 @@ mod tests {
         for word in words {
             lexicon.add(word, 1);
         }
+        lexicon.complete(&Lists::default());
         let mut hits = Vec::new();
         let sorted = classes(text.as_bytes());
         let recent = &mut Recent::default();
@@ -602,6 +578,7 @@ mod tests {
     fn damaged_utf8_is_no_word_and_no_panic() {
         let mut lexicon = Lexicon::default();
         lexicon.add("身份证", 1);
+        lexicon.complete(&Lists::default());
         let mut hits = Vec::new();
         for text in [&b"\xff\xfe\x80abc"[..], b"\xe8\xba", b"a\xe8\xba\xab\xe4", b"\xf0"] {
             lexicon.find(Sought::All, (text, &classes(text)), (0, text.len() + 9), &mut Recent::default(), &mut hits);
