@@ -3,8 +3,9 @@
 use super::catalogue::{Catalogue, Compiled, KEY_OCTETS_MAX};
 use super::document::{DocumentScan, Field};
 use super::matcher::PATTERN_OCTETS_MAX;
-use super::scanner::{Place, Scanner};
+use super::scanner::{Place, Scanner, Scratch};
 use super::signature::Signature;
+use super::sql;
 use super::words::{Brief, Lists};
 
 /// Octets between a value and a context word.
@@ -40,7 +41,7 @@ pub(super) struct Around {
 }
 
 impl Scanner {
-    /// What the surroundings say: a score.
+    /// What the surroundings say: a score, and whether a word speaks against the value.
     pub(super) fn context(
         &mut self,
         document: &DocumentScan,
@@ -48,7 +49,7 @@ impl Scanner {
         (signature, compiled): (&Signature, &Compiled),
         place: Place,
         field: Option<&Field>,
-    ) -> i16 {
+    ) -> (i16, bool) {
         if !self.scratch.around.known {
             self.look_around(document, catalogue, place, field);
         }
@@ -57,14 +58,18 @@ impl Scanner {
             .labels
             .is_some_and(|l| around.labels.contains(l) || field.is_some_and(|f| f.last_lists.contains(l)));
         if label {
-            return LABEL;
+            return (LABEL, false);
+        }
+        let uncertain = i16::from(signature.score) < CERTAIN;
+        let names = |lists: &Lists| around.labels.meet(lists) || field.is_some_and(|f| f.last_lists.meet(lists));
+        if uncertain && names(&catalogue.negative) {
+            // A `booking code` next to a bank is a booking's.
+            return (AGAINST, true);
         }
         let near = |lists: &Lists| around.near.meet(lists) || field.is_some_and(|f| f.lists.meet(lists));
-        let mut score = if near(&compiled.context) { CONTEXT } else { 0 };
-        if i16::from(signature.score) < CERTAIN && near(&catalogue.negative) {
-            score += AGAINST;
-        }
-        score
+        let score = if near(&compiled.context) { CONTEXT } else { 0 };
+        let denied = uncertain && near(&catalogue.negative);
+        (score + if denied { AGAINST } else { 0 }, denied)
     }
 
     /// Whether a word near `start`, or the field there, may speak for a signature that is nothing without context and
@@ -106,18 +111,22 @@ impl Scanner {
         around.near = Lists::default();
         around.labels = Lists::default();
         let own = field.is_some();
+        let column = if own { None } else { sql::column(text, place.start) };
         let first = self.scratch.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
         for &hit in self.scratch.hits.get(first..).unwrap_or_default() {
             if hit.start > place.end + CONTEXT_OCTETS {
                 break;
             }
             let inside = hit.start < place.end && hit.end > place.start;
-            let speaks = !inside && (!own || document.speaks(hit, document.field(document.base + place.start as u64)));
+            let in_columns = column.as_ref().is_some_and(|(all, _)| hit.start < all.end && hit.end > all.start);
+            let speaks = !inside
+                && !in_columns
+                && (!own || document.speaks(hit, document.field(document.base + place.start as u64)));
             if !speaks {
                 continue;
             }
             let between = if hit.end <= place.start { hit.end..place.start } else { place.end..hit.start };
-            if has_blank_line(text.get(between).unwrap_or_default()) {
+            if is_parted(text.get(between).unwrap_or_default()) {
                 continue;
             }
             let Some(lists) = catalogue.lexicon.lists(hit) else { continue };
@@ -127,6 +136,18 @@ impl Scanner {
                 && is_filler(text.get(hit.end..place.start).unwrap_or_default())
             {
                 around.labels.extend(lists);
+            }
+        }
+        if let Some((_, own)) = column {
+            self.scratch.new_hits.clear();
+            catalogue.lexicon.find(text, &self.scratch.classes, own.start, own.end, &mut self.scratch.new_hits);
+            let Scratch { around, new_hits, .. } = &mut self.scratch;
+            for hit in new_hits.iter() {
+                let Some(lists) = catalogue.lexicon.lists(*hit) else { continue };
+                around.near.extend(lists);
+                if is_filler(text.get(hit.end..own.end).unwrap_or_default()) {
+                    around.labels.extend(lists);
+                }
             }
         }
     }
@@ -198,11 +219,19 @@ fn without_tags(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether a blank line stands in a text: what is on either side of one says nothing about the other.
-fn has_blank_line(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'\n', text).any(|at| {
+/// Whether a blank line stands in a text, or one record ends there and another begins (`},{`, `);` and a line's end): what is
+/// on either side of that says nothing about the other.
+fn is_parted(text: &[u8]) -> bool {
+    memchr::memchr3_iter(b'\n', b'}', b')', text).any(|at| {
         let rest = text.get(at + 1..).unwrap_or_default();
-        matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..])
+        match text.get(at) {
+            Some(b'\n') => matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]),
+            Some(b'}') => {
+                let next = rest.iter().find(|b| !matches!(b, b',' | b' ' | b'\r' | b'\n'));
+                next == Some(&b'{')
+            }
+            _ => matches!(rest, [b';', b'\r' | b'\n', ..]),
+        }
     })
 }
 
@@ -228,9 +257,20 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_part() {
-        for (text, parts) in [("a\nb", false), ("a\n\nb", true), ("a\r\n\r\nb", true), ("", false), ("\n", false)] {
-            assert_eq!(has_blank_line(text.as_bytes()), parts, "{text:?}");
+    fn blank_lines_and_ends_of_records_part() {
+        for (text, parts) in [
+            ("a\nb", false),
+            ("a\n\nb", true),
+            ("a\r\n\r\nb", true),
+            ("", false),
+            ("\n", false),
+            ("1\"},{\"card", true),
+            ("1\"}\n{\"card", true),
+            ("1\"},\"card", false),
+            ("1');\nINSERT", true),
+            ("(1); a", false),
+        ] {
+            assert_eq!(is_parted(text.as_bytes()), parts, "{text:?}");
         }
     }
 }

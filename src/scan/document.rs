@@ -43,6 +43,8 @@ pub(super) struct Pending {
     pub(super) end: u64,
     pub(super) signature: u16,
     pub(super) score: i16,
+    /// A word near it speaks against it: neighbours do not raise it.
+    pub(super) denied: bool,
     /// Complete but for the score; `None` once it was given out.
     pub(super) finding: Option<Finding>,
 }
