@@ -1,8 +1,11 @@
 //! Context: what the words around a value, and its field, say for and against a signature.
 
+use std::ops::Range;
+
 use super::catalogue::{Catalogue, Compiled, KEY_OCTETS_MAX};
 use super::document::{DocumentScan, Field};
 use super::matcher::PATTERN_OCTETS_MAX;
+use super::named::{key_before, last_name, names_another, names_something};
 use super::scanner::{Place, Scanner, Scratch};
 use super::signature::Signature;
 use super::sql;
@@ -18,7 +21,7 @@ const COVER_OCTETS: usize = 256;
 const LABEL_OCTETS: usize = 24;
 
 /// Words that may stand between a label and its value.
-const FILLERS: [&str; 28] = [
+pub(super) const FILLERS: [&str; 28] = [
     "no", "nr", "num", "number", "is", "id", "value", "code", "and", "the", "address", "amp", "es", "est", "ist",
     "lautet", "\u{e9}", "\u{e8}", "to", "jest", "my", "n\u{ba}", "n\u{b0}", "quot", "list", "text", "field", "input",
 ];
@@ -30,6 +33,8 @@ const CONTEXT: i16 = 30;
 /// Score for a word that speaks against, on signatures that are not certain by themselves.
 const AGAINST: i16 = -30;
 const CERTAIN: i16 = 70;
+/// Score for a key that names something else, on the same.
+const FOREIGN: i16 = -10;
 
 /// What stands around a position.
 #[derive(Default)]
@@ -38,6 +43,8 @@ pub(super) struct Around {
     /// Lists with a word near; lists with a word directly before.
     pub(super) near: Lists,
     labels: Lists,
+    /// The value is the whole of a field, or of what a key names, and the name is of something that no list knows.
+    foreign: bool,
 }
 
 impl Scanner {
@@ -69,7 +76,8 @@ impl Scanner {
         let near = |lists: &Lists| around.near.meet(lists) || field.is_some_and(|f| f.lists.meet(lists));
         let score = if near(&compiled.context) { CONTEXT } else { 0 };
         let denied = uncertain && near(&catalogue.negative);
-        (score + if denied { AGAINST } else { 0 }, denied)
+        let foreign = uncertain && around.foreign;
+        (score + if denied { AGAINST } else { 0 } + if foreign { FOREIGN } else { 0 }, denied || foreign)
     }
 
     /// Whether a word near `start`, or the field there, may speak for a signature that is nothing without context and
@@ -112,17 +120,31 @@ impl Scanner {
         around.labels = Lists::default();
         let own = field.is_some();
         let column = if own { None } else { sql::column(text, place.start) };
+        let key = if own || column.is_some() { None } else { key_before(text, place.start, place.end) };
+        let named = |name: &Range<usize>| names_something(text.get(name.clone()).unwrap_or_default());
+        around.foreign = match (field, &column, &key) {
+            (Some(field), ..) => {
+                document.is_whole(place.start, place.end)
+                    && names_something(last_name(&field.path))
+                    && !field.lists.holds_beside(&catalogue.negative)
+            }
+            (None, Some((_, name)), _) | (None, None, Some(name)) => named(name),
+            (None, None, None) => false,
+        };
         let first = self.scratch.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
         for &hit in self.scratch.hits.get(first..).unwrap_or_default() {
             if hit.start > place.end + CONTEXT_OCTETS {
                 break;
             }
-            let inside = hit.start < place.end && hit.end > place.start;
-            let in_columns = column.as_ref().is_some_and(|(all, _)| hit.start < all.end && hit.end > all.start);
-            let speaks = !inside
-                && !in_columns
-                && (!own || document.speaks(hit, document.field(document.base + place.start as u64)));
-            if !speaks {
+            let overlaps = |range: &Range<usize>| hit.start < range.end && hit.end > range.start;
+            let speaks = if own {
+                document.speaks(hit, document.field(document.base + place.start as u64))
+            } else {
+                let in_key = key.as_ref().is_some_and(overlaps);
+                let of_another = key.is_some() && !in_key && names_another(text, hit.end);
+                !of_another && !column.as_ref().is_some_and(|(all, _)| overlaps(all))
+            };
+            if !speaks || overlaps(&(place.start..place.end)) {
                 continue;
             }
             let between = if hit.end <= place.start { hit.end..place.start } else { place.end..hit.start };
@@ -131,6 +153,7 @@ impl Scanner {
             }
             let Some(lists) = catalogue.lexicon.lists(hit) else { continue };
             around.near.extend(lists);
+            around.foreign &= !(key.as_ref().is_some_and(overlaps) && lists.holds_beside(&catalogue.negative));
             if hit.end <= place.start
                 && hit.end + LABEL_OCTETS >= place.start
                 && is_filler(text.get(hit.end..place.start).unwrap_or_default())
@@ -138,16 +161,16 @@ impl Scanner {
                 around.labels.extend(lists);
             }
         }
-        if let Some((_, own)) = column {
-            self.scratch.new_hits.clear();
-            catalogue.lexicon.find(text, &self.scratch.classes, own.start, own.end, &mut self.scratch.new_hits);
-            let Scratch { around, new_hits, .. } = &mut self.scratch;
-            for hit in new_hits.iter() {
-                let Some(lists) = catalogue.lexicon.lists(*hit) else { continue };
-                around.near.extend(lists);
-                if is_filler(text.get(hit.end..own.end).unwrap_or_default()) {
-                    around.labels.extend(lists);
-                }
+        let Some((_, name)) = column else { return };
+        let Scratch { around, new_hits, classes, .. } = &mut self.scratch;
+        new_hits.clear();
+        catalogue.lexicon.find(text, classes, name.start, name.end, new_hits);
+        for hit in new_hits.iter() {
+            let Some(lists) = catalogue.lexicon.lists(*hit) else { continue };
+            around.near.extend(lists);
+            around.foreign &= !lists.holds_beside(&catalogue.negative);
+            if is_filler(text.get(hit.end..name.end).unwrap_or_default()) {
+                around.labels.extend(lists);
             }
         }
     }

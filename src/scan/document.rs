@@ -280,6 +280,15 @@ impl DocumentScan {
         self.segment(position)?.field.as_ref()
     }
 
+    /// Whether `text[start..end]` is all that its field holds.
+    pub(super) fn is_whole(&self, start: usize, end: usize) -> bool {
+        let at = |index: usize| self.field(self.base + index as u64);
+        let apart = |index: Option<usize>| {
+            index.filter(|index| *index < self.text.len()).is_none_or(|index| !same_field(at(index), at(start)))
+        };
+        apart(start.checked_sub(1)) && apart(Some(end))
+    }
+
     /// Source offset and length of `start..end`.
     pub(super) fn source(&self, start: u64, end: u64) -> (u64, u32) {
         let of = |position: u64, extra: u64| {

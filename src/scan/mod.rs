@@ -24,7 +24,9 @@
 //! or directly before it; and, if none does, 15 for each other signature, at most two, that is at least `medium` within
 //! 512 octets. Below 35 nothing is reported. Values from ranges reserved for tests score like others and are marked.
 //!
-//! *Columns.* In SQL that stands in plain text a value's column is its key (`sql.rs`); other columns say nothing about it.
+//! *Names.* A value that is all that a field or key holds, and that no list knows the name of, is less sure (10 less, and
+//! not raised by others) if it is not certain by itself; keys of other values say nothing about it.
+//! In SQL that stands in plain text a value's column is its key (`sql.rs`).
 //!
 //! *Overlap.* Where candidates overlap, they are alternatives, and the one with the highest score stays (then the
 //! longer, then the first by id), with two exceptions. A keyed signature says what a field is for, a shaped one what
@@ -42,6 +44,7 @@ mod document;
 mod exact;
 mod keyed;
 mod matcher;
+mod named;
 mod records;
 mod scanner;
 mod settle;

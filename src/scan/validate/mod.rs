@@ -219,7 +219,7 @@ const BONUSES: &[(&str, i8)] = &[
     ("aamva-element", 70),
     ("aamva-header", 5),
     ("aamva-header-escaped", 5),
-    ("card-pan", 20),
+    ("card-pan", 25),
     ("cn-mobile", 20),
     ("exif-gps", 70),
     ("face-vector", 10),

@@ -18,7 +18,7 @@ fn card(value: Value<'_>) -> Check {
         .any(|t| d.as_slice().starts_with(t))
         || d.as_slice().get(4..d.len() - 1).is_some_and(|m| m.iter().all(|&x| x == 0));
     let bonus =
-        if is_grouped(value.octets()) { 20 } else { 0 } - if rare { 40 } else { 0 } - if checked { 0 } else { 40 };
+        if is_grouped(value.octets()) { 25 } else { 0 } - if rare { 35 } else { 0 } - if checked { 0 } else { 35 };
     let number = |text: &[u8]| issued(&Value::new(text, 0, text.len()).digits()).is_some_and(|(rare, _)| !rare);
     Check::Accept { bonus, test }.raise(value.is_odd_one_out(number), -20)
 }

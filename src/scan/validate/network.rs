@@ -72,9 +72,14 @@ fn ipv4(value: Value<'_>) -> Check {
     if special || dotted || version || is_version_word(before) {
         return Check::Refuse;
     }
-    // Versions like 4.8.1.0 are made of small numbers.
-    let small = octets.iter().all(|&o| o < 20);
-    Check::bonus(if small { -25 } else { 0 }).test_when(address.is_documentation())
+    // Versions like 4.8.1.0 are made of small numbers, or begin with them.
+    let small = octets.iter().take_while(|&&o| o < 20).count();
+    let version = if small == 4 { 25 } else { 10 * i8::from(small >= 2) };
+    // With a port that services have, it is one; those of clients are large.
+    let port =
+        value.after().strip_prefix(b":").map(|rest| rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count());
+    let service = port.is_some_and(|digits| (1..=4).contains(&digits));
+    Check::bonus(-version - 15 * i8::from(service)).test_when(address.is_documentation())
 }
 
 /// `Chrome/120.0.0.0`, `v1.2.3.4`: an identifier and its slash, or a lone `v`.
