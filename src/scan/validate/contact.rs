@@ -140,7 +140,12 @@ fn nanp(value: Value<'_>) -> Check {
 fn field(value: Value<'_>) -> Check {
     let d = value.digits();
     let parts: Vec<usize> = value.octets().split(|b| !b.is_ascii_digit()).map(<[u8]>::len).collect();
-    let date = matches!(parts.as_slice(), [4, 2, 2] | [2, 2, 4]);
+    let date = match parts.as_slice() {
+        [4, 2, 2] => is_date(d.small(0, 4), d.small(4, 6), d.small(6, 8)),
+        // Day or month first.
+        [2, 2, 4] => d.small(0, 2).max(d.small(2, 4)) <= 31 && (1900..2100).contains(&d.small(4, 8)),
+        _ => false,
+    };
     Check::when((7..=15).contains(&d.len()) && !d.all_equal() && !date)
 }
 
