@@ -117,8 +117,7 @@ struct Half {
 
 impl StreamDecoder for Sip {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         if let Some((doc, left)) = &mut half.body {
             let used = usize::try_from(*left).unwrap_or(usize::MAX).min(input.octets.len());
             out.octets(doc, input.octets.get(..used).unwrap_or_default());
@@ -162,8 +161,7 @@ impl StreamDecoder for Sip {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         match &mut half.body {
             Some((doc, left)) if len < *left => {
                 *left -= len;
@@ -174,8 +172,7 @@ impl StreamDecoder for Sip {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward.close(out) } else { backward.close(out) }
+        dir.of_mut(&mut self.halves).close(out)
     }
 }
 

@@ -20,7 +20,7 @@ use super::unknown::plain;
 pub(crate) mod tests;
 mod values;
 
-use values::{Column, Tuple, begin, length, number, string};
+use values::{Column, Tuple, length, number, string};
 
 /// Where servers listen.
 pub(crate) const PORTS: &[u16] = &[3306, 33060, 4000];
@@ -366,7 +366,7 @@ impl MySql {
                 let names = self.statements.get(&(id as u32)).map(|statement| &statement.names);
                 let name = names.and_then(|names| names.get(index as usize)).cloned().flatten();
                 let doc = out.start(part.dir, plain(DocumentKind::SqlParameters, part.at + 7));
-                begin(&doc, name.as_deref(), out);
+                out.value_begins(&doc, name.as_deref());
                 self.front = Front::Long(doc);
                 Body::Took(7)
             }
