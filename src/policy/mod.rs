@@ -72,7 +72,7 @@ use decide::Policy;
 use file::{Basis, Exception, Mention, Pattern};
 use sets::Sets;
 pub use suspicion::Sending;
-use ways::Ways;
+use ways::{Recipient, Ways};
 
 use crate::model::operator_file::{nearest_hint, quote};
 use crate::model::{
@@ -232,7 +232,9 @@ impl PolicySet {
         set.violable.sort();
         set.suspicions = set.policies.iter().flat_map(Policy::suspicions).cloned().collect();
         set.suspicions.sort();
-        set.minds_ways = set.policies.iter().any(Policy::minds_ways);
+        let recipients = set.bases.iter().map(|basis| &basis.recipients);
+        let mut recipients = recipients.chain(set.exceptions.iter().map(|exception| &exception.recipients)).flatten();
+        set.minds_ways = set.policies.iter().any(Policy::minds_ways) || recipients.any(Recipient::is_network);
         set.least_suspected = set.policies.iter().filter_map(Policy::least_suspected).min();
         Ok(set)
     }
@@ -354,7 +356,7 @@ impl PolicySet {
         self.signatures.iter().filter(waits).map(remark).collect()
     }
 
-    /// Whether any rule asks from whom, on which port or for which purpose something is sent.
+    /// Whether any rule, basis or exception asks from whom, to which network, on which port or for which purpose something is sent.
     pub fn minds_ways(&self) -> bool {
         self.minds_ways
     }

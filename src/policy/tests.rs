@@ -82,7 +82,7 @@ fn ask_between(
 }
 
 impl Case {
-    fn ask(&self, set: &PolicySet) -> Decision {
+    fn ends(&self) -> Ends<'_> {
         let mut ends = Ends { operator: self.operator.as_deref(), ..ENDS };
         if let Some(text) = &self.ends {
             let (sender, rest) = text.split_once(" > ").unwrap();
@@ -93,6 +93,10 @@ impl Case {
             ends.proto = if proto == "tcp" { ip_proto::TCP } else { ip_proto::UDP };
             ends.port = port.parse().unwrap();
         }
+        ends
+    }
+
+    fn ask(&self, set: &PolicySet, ends: Ends<'_>) -> Decision {
         let feasible = self.feasible.as_ref().map(|codes| {
             let mut set = Countries::default();
             codes.iter().for_each(|code| set.insert(code.parse().unwrap()));
@@ -122,7 +126,17 @@ fn run(name: &str, text: &str, wrong: &mut Vec<String>) {
     let set = PolicySet::load(&files, file.home.map(|home| home.parse().unwrap()))
         .unwrap_or_else(|p| panic!("{name}: {p:?}"));
     for case in file.case {
-        let decision = case.ask(&set);
+        let decision = case.ask(&set, case.ends());
+        let another_way = Ends {
+            sender: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 77)),
+            peer: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 77)),
+            proto: ip_proto::UDP,
+            port: 7,
+            ..case.ends()
+        };
+        if !set.minds_ways() && case.ask(&set, another_way) != decision {
+            wrong.push(format!("{name}: {}: another decision on another way, which nobody minds", case.name));
+        }
         let name_of = |rule: &Arc<RuleRef>| format!("{}/{}", rule.policy, rule.rule);
         let rule = decision.rule.as_ref().map(name_of);
         let first = decision.matched.first().map(ToString::to_string);
