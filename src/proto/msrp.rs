@@ -87,7 +87,7 @@ impl StreamDecoder for Msrp {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        dir.of_mut(&mut self.halves).close(out)
+        dir.of_mut(&mut self.halves).close(out);
     }
 
     fn held_bytes(&self) -> usize {

@@ -141,7 +141,7 @@ impl<S: Service> StreamDecoder for Records<S> {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        dir.of_mut(&mut self.halves).close(out)
+        dir.of_mut(&mut self.halves).close(out);
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {

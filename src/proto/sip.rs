@@ -172,7 +172,7 @@ impl StreamDecoder for Sip {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        dir.of_mut(&mut self.halves).close(out)
+        dir.of_mut(&mut self.halves).close(out);
     }
 }
 

@@ -81,7 +81,7 @@ impl DatagramDecoder for Tftp {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        dir.of_mut(&mut self.halves).close(out)
+        dir.of_mut(&mut self.halves).close(out);
     }
 }
 

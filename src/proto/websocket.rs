@@ -95,7 +95,7 @@ impl StreamDecoder for WebSocket {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        dir.of_mut(&mut self.halves).close(out)
+        dir.of_mut(&mut self.halves).close(out);
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
