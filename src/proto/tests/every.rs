@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::samples::{datagram_samples, dns_answer, stream_samples};
 use super::*;
-use crate::proto::registry::{DATAGRAM, STREAM};
+use crate::proto::registry::{DATAGRAM, STREAM, datagram_candidates};
 
 #[test]
 fn every_protocol_has_a_candidate_and_samples() {
@@ -17,6 +17,19 @@ fn every_protocol_has_a_candidate_and_samples() {
     }
     for candidate in DATAGRAM {
         assert!(datagram_samples().iter().any(|(app, ..)| *app == candidate.app), "{}: no sample", candidate.app);
+    }
+}
+
+#[test]
+fn ports_bring_candidates_forward_and_leave_none_out() {
+    for port in DATAGRAM.iter().flat_map(|candidate| candidate.ports).chain(&[9]) {
+        for ports in [[40000, *port], [*port, 40000]] {
+            let order: Vec<_> = datagram_candidates(ports).collect();
+            let suggested = order.iter().take_while(|candidate| candidate.ports.contains(port)).count();
+            assert!(order.iter().skip(suggested).all(|candidate| !candidate.ports.contains(port)), "{port}");
+            assert!(DATAGRAM.iter().all(|known| order.iter().any(|candidate| std::ptr::eq(*candidate, known))));
+            assert_eq!(order.len(), DATAGRAM.len());
+        }
     }
 }
 
