@@ -60,6 +60,7 @@ mod decide;
 mod file;
 mod remarks;
 mod sets;
+mod spec;
 mod suspicion;
 #[cfg(test)]
 mod tests;
@@ -69,8 +70,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use decide::Policy;
-use file::{Basis, Exception, Mention, Pattern};
 use sets::Sets;
+use spec::{Basis, Exception, Mention, Pattern};
 pub use suspicion::Sending;
 use ways::{Recipient, Ways};
 
@@ -208,7 +209,7 @@ impl PolicySet {
             spec.rules.retain(|rule| {
                 roles.is_empty() || rule.roles.is_empty() || rule.roles.iter().any(|role| roles.contains(role))
             });
-            let applies = |rule: &file::RuleSpec| match &rule.subjects {
+            let applies = |rule: &spec::RuleSpec| match &rule.subjects {
                 Some(of) if !subjects.is_empty() => of.meets(&subjects),
                 _ => true,
             };

@@ -34,6 +34,9 @@ const METHODS: [&[u8]; 14] = [
 /// Whether octets begin with a request or a response. Either end may send either.
 pub(crate) fn probe(octets: &[u8]) -> Probe {
     let mut answer = Probe::No;
+    if octets.first().is_some_and(|octet| !octet.is_ascii_alphabetic()) {
+        return answer;
+    }
     if let found @ (None | Some(true)) = begins(octets, b"SIP/2.0 ") {
         return if found.is_some() { Probe::Yes(Role::Either) } else { Probe::More };
     }
