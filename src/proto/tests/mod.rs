@@ -197,3 +197,9 @@ pub(crate) type Part = (Direction, Vec<u8>);
 fn borrowed(talk: &[(Direction, Vec<u8>)]) -> Vec<(Direction, &[u8])> {
     talk.iter().map(|(dir, octets)| (*dir, octets.as_slice())).collect()
 }
+
+/// Octets of a published vector; white space does not matter.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    digits.chunks(2).map(|p| u8::from_str_radix(std::str::from_utf8(p).unwrap(), 16).unwrap()).collect()
+}
