@@ -62,6 +62,17 @@ pub fn frame(time: u64, data: &[u8]) -> Frame<'_> {
     }
 }
 
+/// A published schema.
+pub fn schema(file: &str) -> serde_json::Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(file);
+    serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON")
+}
+
+/// What tells whether a value is as a published schema says.
+pub fn validator(file: &str) -> jsonschema::Validator {
+    jsonschema::validator_for(&schema(file)).expect("a valid schema")
+}
+
 pub fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(octets).into_owned()
 }
