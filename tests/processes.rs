@@ -9,7 +9,6 @@ mod netns;
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::chown;
-use std::path::Path;
 use std::process::Stdio;
 
 use netns::{CN, CONFIG, LOCAL, Net, SERVER, Started, of_type};
@@ -63,9 +62,7 @@ fn events_tell_the_process_even_of_short_lived_ones() {
 
     let (events, broken) = net.events();
     assert_eq!(broken, 0);
-    let schema_path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema/event.json");
-    let schema = serde_json::from_str(&fs::read_to_string(schema_path).expect("readable")).expect("JSON");
-    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let schema = common::validator("event.json");
     for event in &events {
         assert!(schema.is_valid(event), "{event}");
     }

@@ -12,8 +12,8 @@ use crate::engine::question::Question;
 use crate::flow::FlowRecord;
 use crate::geo::{Judgement, Locator};
 use crate::model::{
-    Crossing, CrossingData, Decision, Destination, Direction, EgressCounts, Ends, Finding, Level, Packet, Tally,
-    UninspectedReason, Verdict, ViolationKey,
+    Countries, Country, Crossing, CrossingData, Decision, Destination, Direction, EgressCounts, Ends, Finding,
+    Jurisdiction, Level, Packet, Place, Tally, UninspectedReason, Verdict, ViolationKey,
 };
 
 impl Judge {
@@ -25,24 +25,33 @@ impl Judge {
         }
     }
 
-    /// The place of a flow's remote end under a name.
+    /// The place of a flow's remote end under a name. What was found is remembered, save where it took the time of an answer to tell.
     pub(super) fn judged(&mut self, flow: &FlowRecord, out: Direction, name: Option<&Arc<str>>) -> Judged {
-        self.place_of(remote_addr(flow, out), name, flow.round_trip(out.reverse()))
-    }
-
-    /// The place of an address. What was found is remembered, save where it took the time of an answer to tell.
-    fn place_of(&mut self, addr: IpAddr, name: Option<&Arc<str>>, round_trip: Option<Duration>) -> Judged {
         let Self { rules, places, .. } = self;
+        let (addr, round_trip) = (remote_addr(flow, out), flow.round_trip(out.reverse()));
         if round_trip.is_some() && rules.locator.hears_light() {
             return look_up(&rules.locator, addr, name, round_trip);
         }
         places.recall((addr, name.cloned()), || look_up(&rules.locator, addr, name, None))
     }
 
-    /// What policy says of data, or of octets that could not be read, going to a place.
+    /// What policy says of data, or of octets that could not be read, going where a flow goes.
     pub(super) fn decide(&mut self, judged: &Judged, ends: Ends<'_>, data: Option<(&Finding, Level)>) -> Arc<Decision> {
+        let light = (judged.destination.claimed, judged.feasible.as_deref());
+        self.decide_of(&judged.place, light, ends, data)
+    }
+
+    /// As [`Judge::decide`], with what light tells of the place: what was claimed, and where it can be.
+    fn decide_of(
+        &mut self,
+        place: &Place,
+        (claimed, feasible): (Option<Country>, Option<&Countries>),
+        ends: Ends<'_>,
+        data: Option<(&Finding, Level)>,
+    ) -> Arc<Decision> {
         let Self { rules, now, decisions, .. } = self;
-        let question = Question::new(judged, *now, rules.policy.minds_ways().then_some(&ends), data);
+        let way = rules.policy.minds_ways().then_some(&ends);
+        let question = Question::new(place, (claimed, feasible), *now, way, data);
         decisions.recall(question, || {
             let data = data.map(|(finding, level)| CrossingData {
                 signature: &finding.signature,
@@ -53,26 +62,26 @@ impl Judge {
             Arc::new(rules.policy.decide(&Crossing {
                 time: *now,
                 data,
-                location: judged.place.location,
-                control: judged.place.control,
-                service_class: judged.place.service_class.as_deref(),
+                location: place.location,
+                control: place.control,
+                service_class: place.service_class.as_deref(),
                 ends,
-                feasible: judged.feasible.as_deref(),
-                claimed: judged.destination.claimed,
+                feasible,
+                claimed,
             }))
         })
     }
 
     /// Counts a packet that the full flow table refused. Nothing of it was read: what policy says of that, without a flow to report
-    /// it with.
+    /// it with. Whoever floods has many destinations: each is located without evidence, and leaves what is remembered of places alone.
     pub(super) fn judge_refused(&mut self, packet: &Packet<'_>) {
         let locator = &self.rules.locator;
         if !locator.is_local(packet.src) || locator.is_local(packet.dst) {
             return;
         }
         let name = self.names.name_of(packet.src, packet.dst, self.now);
-        let judged = self.place_of(packet.dst, name.as_ref(), None);
-        let to = judged.to();
+        let place = locator.locate(packet.dst, name.as_deref());
+        let to = Jurisdiction { location: place.location, control: place.control };
         let (packets, bytes) = (u64::from(packet.packets), packet.bytes);
         *self.counts.egress.entry(to).or_default() +=
             EgressCounts { packets, bytes, missed_bytes: bytes, ..EgressCounts::default() };
@@ -83,10 +92,10 @@ impl Judge {
             peer: packet.dst,
             proto: packet.proto,
             port: packet.dst_port,
-            operator: judged.place.operator.as_deref(),
-            as_org: judged.place.as_org.as_deref(),
+            operator: place.operator.as_deref(),
+            as_org: place.as_org.as_deref(),
         };
-        let decision = self.decide(&judged, ends, None);
+        let decision = self.decide_of(&place, (None, None), ends, None);
         *self.counts.egress_by_verdict.entry((to, decision.verdict)).or_default() += bytes;
         if let Some(rule) = decision.rule.clone().filter(|_| decision.verdict == Verdict::Violation) {
             *self.counts.violations.entry(ViolationKey { rule, to, class: None }).or_default() += unread;
