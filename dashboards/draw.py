@@ -188,13 +188,29 @@ def drawn(stack, panel, place, grafana):
             f'<div class="t">{html.escape(panel["title"])}</div>{inner}</div>')
 
 
+# Beside the policy of the home, so that there is something to show of suspicions.
+SUSPECTS = """
+[policy]
+id = "acme"
+default = "allow"
+[[suspicion]]
+id = "sealed-upload"
+to = ["!@home"]
+over = "16KiB"
+severity = "medium"
+reason = "much goes out that nobody can read"
+"""
+
+
 def main():
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="borderpost-draw-") as folder, Stack(Path(sys.argv[1]).resolve(), folder) as stack:
         stack.reserve("demo", "reload")
         stack.prometheus(history(stack))
+        suspects = Path(folder) / "suspects.toml"
+        suspects.write_text(SUSPECTS)
         for name in stack.sensors:
-            stack.sensor(name, "--home", "US", "--loop", "--speed", "0.5" if name == "reload" else "1", DEMO)
+            stack.sensor(name, "--home", "US", "--policy", "home", "--policy", suspects, "--loop", "--speed", "0.5" if name == "reload" else "1", DEMO)
         until("there is enough to show", lambda: stack.instant(f"min(count_over_time(up[{SHOWN}s])) >= {SHOWN // 5 - 2}"), SHOWN + 60)
         for dashboard in DASHBOARDS:
             panels = {panel["title"]: panel for _, panels in dashboard["sections"] for panel in panels}

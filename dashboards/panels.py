@@ -34,6 +34,7 @@ VERDICTS = {"allowed": "green", "undetermined": "orange", "violation": "red"}
 EGRESS = "egress_bytes_total"
 UNREAD = "egress_uninspected_bytes_total"
 VIOLATIONS = "violations_total"
+SUSPICIONS = "suspicions_total"
 
 LAST_HOUR = rate(EGRESS, PLACE, "dst_location", "1h")
 CHANGE = f"{LAST_HOUR} - ({rate(EGRESS, PLACE, 'dst_location', '1h', ago='1d')} or 0 * {LAST_HOUR})"
@@ -190,6 +191,20 @@ BLIND_SPOTS = {
              "description": "Octets in the time shown that were not read, by jurisdiction and reason.",
              "queries": [f"{grown(UNREAD, PLACE, 'dst_location, reason')} > 0"],
              "rename": {"dst_location": "Location", "reason": "Reason", "Value": "Octets"}},
+        ]),
+        # Rules of policies that ask of it: [[suspicion]] in docs/policy.md.
+        ("Suspicious by volume and shape", [
+            {"kind": "timeseries", "title": "Suspicions", "unit": "short", "min": 0, "decimals": 0, "colours": SEVERITIES, "size": (8, 8),
+             "runbook": "BorderpostSuspicion", "empty": "no rule suspects",
+             "description": "Sums of unread octets that came to what a rule calls suspicious, in the hour before, by severity. A sum is one day's and "
+                            "one group's, most often of one recipient; no verdict comes of it.",
+             "queries": [(grown(SUSPICIONS, PLACE, "severity", "1h"), "{{severity}}")]},
+            {"kind": "table", "title": "Suspicions, in detail", "size": (16, 8), "sort": "Suspicions", "runbook": "BorderpostSuspicion", "empty": "none",
+             "description": "Each rule, jurisdiction and host with suspicions in the time shown. Who sent and to whom is in the events of type "
+                            "`suspicion` of the host.",
+             "queries": [f"{grown(SUSPICIONS, PLACE, 'severity, policy, rule, dst_location, instance')} > 0"],
+             "rename": {"severity": "Severity", "policy": "Policy", "rule": "Rule", "dst_location": "Location", "instance": "Host",
+                        "Value": "Suspicions"}},
         ]),
         ("Lost before it could be read", [
             {"kind": "timeseries", "title": "Frames lost", "unit": "percentunit", "min": 0, "runbook": "BorderpostCaptureLoss",

@@ -41,6 +41,12 @@ to = ["SG"]
 severity = "low"
 decision = "deny"
 reason = "contacts stay"
+[[suspicion]]
+id = "sealed"
+to = ["SG"]
+over = "16KiB"
+severity = "low"
+reason = "much goes out that nobody can read"
 [[exception]]
 id = "archive"
 rule = "acme/customer-list"

@@ -3,17 +3,15 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
+mod common;
 #[path = "generator/mod.rs"]
 mod generator;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use borderpost::engine::{Engine, EngineOptions, Rules};
-use borderpost::geo::{GeoSettings, Locator};
-use borderpost::model::{Counts, Frame, Limits, LinkType, Origin, Timestamp};
-use borderpost::policy::PolicySet;
-use borderpost::scan::Catalogue;
+use borderpost::engine::{Engine, EngineOptions};
+use borderpost::geo::GeoSettings;
+use borderpost::model::{Counts, Limits};
 use generator::{net::Recorder, tls};
 
 fn at(addr: &str, port: u16) -> SocketAddr {
@@ -21,23 +19,10 @@ fn at(addr: &str, port: u16) -> SocketAddr {
 }
 
 fn replay(recorder: &Recorder) -> Counts {
-    let rules = Arc::new(Rules {
-        catalogue: Arc::new(Catalogue::built_in().expect("built in")),
-        locator: Arc::new(Locator::load(&GeoSettings::default()).expect("embedded")),
-        policy: Arc::new(PolicySet::built_in_default("US".parse().expect("a code"))),
-        watch: Arc::default(),
-        digest_key: [7; 32],
-    });
+    let rules = common::rules(&GeoSettings::default());
     let mut engine = Engine::new(rules, &Limits::default(), EngineOptions { threads: 1, flow_events: false });
     for (time, data) in recorder.frames() {
-        let frame = Frame {
-            time: Timestamp::from_nanos(time),
-            link: LinkType::ETHERNET,
-            origin: Origin::default(),
-            data,
-            wire_len: data.len() as u32,
-        };
-        engine.feed(&frame, &mut |_| ());
+        engine.feed(&common::frame(time, data), &mut |_| ());
     }
     engine.finish(&mut |_| ()).counts
 }

@@ -48,13 +48,8 @@ fn live_and_replayed_traffic_say_the_same() {
     assert_eq!(broken, 0);
     assert_eq!(of_type(&events, "violation").len(), 3);
     assert_eq!(of_type(&events, "flow").iter().filter(|flow| flow["scope"] == "egress").count(), 6);
-    let schema = |name: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(name);
-        let schema = serde_json::from_str(&fs::read_to_string(path).expect("readable")).expect("JSON");
-        jsonschema::validator_for(&schema).expect("a schema")
-    };
-    assert!(schema("summary.json").is_valid(&live));
-    let event_schema = schema("event.json");
+    assert!(common::validator("summary.json").is_valid(&live));
+    let event_schema = common::validator("event.json");
     for event in &events {
         assert!(event_schema.is_valid(event), "{event}");
         assert_eq!(event["in_iface"], "mon0");

@@ -9,32 +9,13 @@ mod netns;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
-use netns::{CN, DE, Net, SSN, essence, of_type, succeeds};
+use netns::{CN, DE, Net, SSN, Started, essence, of_type, succeeds};
 use serde_json::Value;
 
-/// Programs that serve, ended with the value.
-#[derive(Default)]
-struct Servers(Vec<Child>);
-
-impl Drop for Servers {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            succeeds(&format!("kill -INT {}", child.id()));
-            let begun = std::time::Instant::now();
-            while child.try_wait().is_ok_and(|status| status.is_none()) {
-                if begun.elapsed().as_secs() > 10 {
-                    let _ = child.kill();
-                }
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-        }
-    }
-}
-
 /// nginx, in the rest of the world.
-fn nginx(net: &Net, servers: &mut Servers) -> bool {
+fn nginx(net: &Net, servers: &mut Started) -> bool {
     if !succeeds("nginx -v") {
         eprintln!("LEFT OUT: nginx is not installed");
         return false;
@@ -54,7 +35,7 @@ scgi_temp_path {dir}/s; server {{ listen 8081; location / {{ return 200 'ok'; }}
 }
 
 /// PostgreSQL, which does not run as root.
-fn postgres(net: &Net, servers: &mut Servers) -> bool {
+fn postgres(net: &Net, servers: &mut Started) -> bool {
     let found: Option<PathBuf> = fs::read_dir("/usr/lib/postgresql").ok().and_then(|versions| {
         versions.flatten().map(|version| version.path().join("bin")).find(|bin| bin.join("postgres").exists())
     });
@@ -88,7 +69,7 @@ fn psql(net: &Net, statement: &str) -> bool {
 #[test]
 fn what_real_programs_send_is_what_is_told_live_and_replayed() {
     let Some(net) = Net::new() else { return };
-    let mut servers = Servers::default();
+    let mut servers = Started::default();
     let (has_nginx, has_postgres) = (nginx(&net, &mut servers), postgres(&net, &mut servers));
     let has_iperf = succeeds("iperf3 --version");
     if has_iperf {

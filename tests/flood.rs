@@ -4,15 +4,15 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
+mod common;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use borderpost::engine::{Engine, EngineOptions, Rules, Snapshot, limit_names};
 use borderpost::export::{MetricsInput, render_metrics};
-use borderpost::geo::{CONFLICTS, GeoSettings, Locator};
+use borderpost::geo::{CONFLICTS, GeoSettings};
 use borderpost::model::{FLOW_BYTES, Frame, Limits, LinkType, Origin, Timestamp};
-use borderpost::policy::PolicySet;
-use borderpost::scan::Catalogue;
 use borderpost::wire::WireCounts;
 
 const FLOWS_MAX: usize = 20_000;
@@ -22,17 +22,8 @@ const WARM: u64 = 60_000;
 const GROWTH_BYTES_MAX: u64 = 48 << 20;
 
 fn rules() -> Arc<Rules> {
-    let home = PolicySet::named("home").expect("built in");
     let settings = GeoSettings { local: vec!["10.0.0.0/8".parse().expect("a network")], ..GeoSettings::default() };
-    Arc::new(Rules {
-        catalogue: Arc::new(Catalogue::load(&[]).expect("built in")),
-        locator: Arc::new(Locator::load(&settings).expect("built in")),
-        watch: Arc::default(),
-        policy: Arc::new(
-            PolicySet::load(&[("home".to_owned(), home.to_owned())], "US".parse().ok()).expect("built in"),
-        ),
-        digest_key: [7; 32],
-    })
+    common::rules(&settings)
 }
 
 /// SplitMix64.

@@ -4,18 +4,16 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
+mod common;
 #[path = "generator/mod.rs"]
 mod generator;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use borderpost::engine::{Engine, EngineOptions, Rules};
-use borderpost::geo::{GeoSettings, Locator};
-use borderpost::model::{Frame, Limits, LinkType, Origin, Timestamp};
-use borderpost::policy::PolicySet;
-use borderpost::scan::Catalogue;
+use borderpost::engine::{Engine, EngineOptions};
+use borderpost::geo::GeoSettings;
+use borderpost::model::Limits;
 use generator::net::{Conversation, Recorder};
 
 const FLOWS: u32 = 100_000;
@@ -74,14 +72,7 @@ fn body(coding: &str) -> Vec<u8> {
 
 fn feed(engine: &mut Engine, recorder: &Recorder) {
     for (time, data) in recorder.frames() {
-        let frame = Frame {
-            time: Timestamp::from_nanos(time),
-            link: LinkType::ETHERNET,
-            origin: Origin::default(),
-            data,
-            wire_len: data.len() as u32,
-        };
-        engine.feed(&frame, &mut |_| ());
+        engine.feed(&common::frame(time, data), &mut |_| ());
     }
 }
 
@@ -94,13 +85,7 @@ fn memory(of: &str) -> u64 {
 
 #[test]
 fn endless_documents_stay_inside_the_budget() {
-    let rules = Arc::new(Rules {
-        catalogue: Arc::new(Catalogue::built_in().expect("built in")),
-        locator: Arc::new(Locator::load(&GeoSettings::default()).expect("embedded")),
-        policy: Arc::new(PolicySet::built_in_default("US".parse().expect("a code"))),
-        watch: Arc::default(),
-        digest_key: [7; 32],
-    });
+    let rules = common::rules(&GeoSettings::default());
     let limits = Limits { document_bytes_max: DOCUMENT_BYTES_MAX, ..Limits::default() };
     let mut engine = Engine::new(rules, &limits, EngineOptions { threads: 1, flow_events: false });
     let codings = ["gzip", "deflate", "zstd", "br", "snappy", "lz4"];

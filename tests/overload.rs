@@ -10,28 +10,15 @@ use std::sync::Arc;
 
 use borderpost::capture::Captures;
 use borderpost::engine::{Engine, EngineOptions, Rules};
-use borderpost::geo::{GeoSettings, Locator};
+use borderpost::geo::GeoSettings;
 use borderpost::model::{
     Counts, FlowOverload, Limits, Overload, PacketOverload, ReassemblyOverload, ScanOverload, UninspectedReason,
 };
-use borderpost::policy::PolicySet;
-use borderpost::scan::Catalogue;
 use common::{own_capture, shared};
 
 fn rules() -> Arc<Rules> {
-    let home = PolicySet::named("home").expect("built in");
     let local = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].iter().map(|net| net.parse().expect("a network"));
-    Arc::new(Rules {
-        catalogue: Arc::new(Catalogue::load(&[]).expect("built in")),
-        locator: Arc::new(
-            Locator::load(&GeoSettings { local: local.collect(), ..GeoSettings::default() }).expect("built in"),
-        ),
-        watch: Arc::default(),
-        policy: Arc::new(
-            PolicySet::load(&[("home".to_owned(), home.to_owned())], "US".parse().ok()).expect("built in"),
-        ),
-        digest_key: [7; 32],
-    })
+    common::rules(&GeoSettings { local: local.collect(), ..GeoSettings::default() })
 }
 
 fn captures() -> Vec<PathBuf> {

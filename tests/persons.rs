@@ -3,15 +3,16 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
+mod common;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use borderpost::capture::Captures;
-use borderpost::engine::{Engine, EngineOptions, Rules};
-use borderpost::geo::{GeoSettings, Locator};
+use borderpost::engine::{Engine, EngineOptions};
+use borderpost::geo::GeoSettings;
 use borderpost::model::{Event, EventBody, Finding, Limits};
-use borderpost::policy::PolicySet;
-use borderpost::scan::{Catalogue, PERSON_RECORD};
+use borderpost::scan::PERSON_RECORD;
 use generator::demo::{at, post};
 use generator::net::Recorder;
 
@@ -47,13 +48,7 @@ fn replay(talk: &Talk) -> (Vec<Arc<Finding>>, u64) {
     let path = dir.path().join("talk.pcap");
     std::fs::write(&path, net.into_pcap()).unwrap();
     let settings = GeoSettings { local: vec![LOCAL.parse::<IpAddr>().unwrap().into()], ..GeoSettings::default() };
-    let rules = Arc::new(Rules {
-        catalogue: Arc::new(Catalogue::built_in().map_err(|p| format!("{p:?}")).unwrap()),
-        locator: Arc::new(Locator::load(&settings).map_err(|p| format!("{p:?}")).unwrap()),
-        watch: Arc::default(),
-        policy: Arc::new(PolicySet::built_in_default("US".parse().unwrap())),
-        digest_key: [0; 32],
-    });
+    let rules = common::rules(&settings);
     let (mut found, mut persons) = (Vec::new(), 0);
     let mut take = |event: Event| {
         persons = persons.max(event.flow.as_ref().map_or(0, |flow| flow.persons));

@@ -13,21 +13,8 @@ use std::sync::Arc;
 
 use borderpost::capture::Captures;
 use borderpost::engine::{Engine, EngineOptions, Rules};
-use borderpost::geo::{GeoSettings, Locator};
-use borderpost::model::{Country, Limits};
-use borderpost::policy::PolicySet;
-use borderpost::scan::Catalogue;
-
-fn rules() -> Arc<Rules> {
-    let home: Country = "US".parse().expect("a code");
-    Arc::new(Rules {
-        catalogue: Arc::new(Catalogue::built_in().expect("built in")),
-        locator: Arc::new(Locator::load(&GeoSettings::default()).expect("embedded")),
-        policy: Arc::new(PolicySet::built_in_default(home)),
-        watch: std::sync::Arc::default(),
-        digest_key: [7; 32],
-    })
-}
+use borderpost::geo::GeoSettings;
+use borderpost::model::Limits;
 
 /// Replays a capture in memory (by way of a file) and returns frames and flows.
 fn replay(rules: &Arc<Rules>, file: &std::path::Path, octets: &[u8]) -> (u64, u64) {
@@ -52,7 +39,7 @@ fn replay(rules: &Arc<Rules>, file: &std::path::Path, octets: &[u8]) -> (u64, u6
 /// which differ only in the record that is cut.
 #[test]
 fn every_prefix_of_the_own_captures() {
-    let rules = rules();
+    let rules = common::rules(&GeoSettings::default());
     let dir = tempfile::tempdir().expect("a temporary folder");
     let file = dir.path().join("prefix");
     for made in generator::all() {
@@ -87,7 +74,7 @@ fn record_borders(pcap: &[u8]) -> Vec<usize> {
 
 #[test]
 fn ten_thousand_mutations() {
-    let rules = rules();
+    let rules = common::rules(&GeoSettings::default());
     let dir = tempfile::tempdir().expect("a temporary folder");
     let file = dir.path().join("mutant.pcap");
     let mut seed = 0x1234_5678_9abc_def0_u64;

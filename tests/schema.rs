@@ -4,14 +4,8 @@
 
 mod common;
 
-use common::{own_capture, run, text};
+use common::{own_capture, run, text, validator};
 use serde_json::Value;
-
-fn schema(name: &str) -> jsonschema::Validator {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(name);
-    let schema: Value = serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON");
-    jsonschema::validator_for(&schema).expect("a valid schema")
-}
 
 fn complaints(validator: &jsonschema::Validator, value: &Value) -> Vec<String> {
     validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
@@ -19,7 +13,7 @@ fn complaints(validator: &jsonschema::Validator, value: &Value) -> Vec<String> {
 
 #[test]
 fn events_and_summary_fit_their_schemas() {
-    let (events_schema, summary_schema) = (schema("event.json"), schema("summary.json"));
+    let (events_schema, summary_schema) = (validator("event.json"), validator("summary.json"));
     let mut captures = vec![own_capture("demo.pcap")];
     if let Some(shared) = common::shared() {
         let root = shared.join("captures");
@@ -62,6 +56,6 @@ fn the_schemas_refuse_what_does_not_fit() {
     let out = run(["replay".as_ref(), "--json".as_ref(), own_capture("demo.pcap").as_os_str()]);
     let mut summary: Value = serde_json::from_slice(&out.stdout).expect("JSON");
     summary["egress"][0]["location"] = "".into();
-    assert!(!schema("summary.json").is_valid(&summary));
-    assert!(!schema("event.json").is_valid(&serde_json::json!({"timestamp": "yesterday", "event_type": "flow"})));
+    assert!(!validator("summary.json").is_valid(&summary));
+    assert!(!validator("event.json").is_valid(&serde_json::json!({"timestamp": "yesterday", "event_type": "flow"})));
 }

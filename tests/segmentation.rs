@@ -3,15 +3,14 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)] // A test may fail.
 
+mod common;
 mod corpus;
 
 use std::sync::Arc;
 
 use borderpost::engine::{Engine, EngineOptions, Rules};
-use borderpost::geo::{GeoSettings, Locator};
-use borderpost::model::{EventBody, Frame, Limits, LinkType, Origin, Timestamp};
-use borderpost::policy::PolicySet;
-use borderpost::scan::Catalogue;
+use borderpost::geo::GeoSettings;
+use borderpost::model::{EventBody, Limits};
 use corpus::Sample;
 use corpus::numbers::Numbers;
 use etherparse::PacketBuilder;
@@ -40,14 +39,7 @@ fn found(rules: &Arc<Rules>, frames: &[Vec<u8>]) -> Vec<String> {
         }
     };
     for (index, data) in frames.iter().enumerate() {
-        let frame = Frame {
-            time: Timestamp::from_nanos(1_790_000_000_000_000_000 + index as u64 * 1_000_000),
-            link: LinkType::ETHERNET,
-            origin: Origin::default(),
-            data,
-            wire_len: data.len() as u32,
-        };
-        engine.feed(&frame, &mut take);
+        engine.feed(&common::frame(1_790_000_000_000_000_000 + index as u64 * 1_000_000, data), &mut take);
     }
     engine.finish(&mut take);
     found
@@ -100,14 +92,7 @@ fn shuffled(n: &mut Numbers, stream: &[u8]) -> Vec<Vec<u8>> {
 
 #[test]
 fn findings_do_not_depend_on_segments() {
-    let catalogue = Arc::new(Catalogue::built_in().map_err(|p| format!("{p:?}")).expect("built in"));
-    let rules = Arc::new(Rules {
-        catalogue,
-        locator: Arc::new(Locator::load(&GeoSettings::default()).map_err(|p| format!("{p:?}")).expect("loads")),
-        watch: Arc::default(),
-        policy: Arc::new(PolicySet::built_in_default("US".parse().expect("a code"))),
-        digest_key: [7; 32],
-    });
+    let rules = common::rules(&GeoSettings::default());
     let mut n = Numbers::new(20_261_122);
     let mut samples = corpus::corpus(3, 1);
     let mut total = 0;

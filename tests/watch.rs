@@ -61,8 +61,7 @@ fn listed_addresses_sent_abroad_are_a_critical_violation() {
         .expect("a violation of the home policy");
     assert_eq!((&violation["severity"], &violation["class"]), (&"critical".into(), &"network-id".into()));
     let events = text(&std::fs::read(events).unwrap());
-    let schema: Value = serde_json::from_str(include_str!("../docs/schema/event.json")).unwrap();
-    let schema = jsonschema::validator_for(&schema).unwrap();
+    let schema = common::validator("event.json");
     let found: Vec<Value> = events
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())

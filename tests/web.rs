@@ -71,7 +71,7 @@ fn what_the_api_answers_fits_its_schema_and_its_bounds() {
         let status: Value = serde_json::from_str(&daemon.curl("http", "/api/v1/status", &[]).1).expect("JSON");
         status["summary"]["packets"]["total"].as_u64().is_some_and(|packets| packets > 10)
     });
-    let api = schema("api.json");
+    let api = common::schema("api.json");
     for name in ["status", "destinations", "flows", "violations"] {
         let mut part = api.clone();
         part["$ref"] = format!("#/$defs/{name}").into();
@@ -82,7 +82,7 @@ fn what_the_api_answers_fits_its_schema_and_its_bounds() {
         assert!(validator.is_valid(&value), "{name}: {value}");
         assert!(!validator.is_valid(&serde_json::json!({"a": 1})), "{name}: anything fits");
         if name == "status" {
-            let summary = jsonschema::validator_for(&schema("summary.json")).expect("a schema");
+            let summary = common::validator("summary.json");
             assert!(summary.is_valid(&value["summary"]), "{value}");
             assert_eq!(value["interfaces"][0]["name"], "lo");
         }
@@ -102,11 +102,6 @@ fn top(daemon: &Lo, args: &[&str]) -> (bool, String) {
         .output()
         .expect("the program starts");
     (out.status.success(), text(&out.stdout) + &text(&out.stderr))
-}
-
-fn schema(file: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(file);
-    serde_json::from_str(&std::fs::read_to_string(path).expect("readable")).expect("JSON")
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::{Failure, fingerprint};
 use crate::capture::Captures;
 use crate::config::{RawConfig, Settings};
 use crate::engine::Rules;
-use crate::geo::{GeoSettings, Locator, Override, SERVICE_CLASSES, ServiceEntry};
+use crate::geo::{GeoSettings, Locator, Override, SERVICE_CLASSES};
 use crate::model::Problem;
 use crate::policy::PolicySet;
 use crate::scan::{
@@ -176,19 +176,7 @@ fn geo_settings(settings: &Settings) -> GeoSettings {
                 },
             })
             .collect(),
-        services: settings
-            .services
-            .iter()
-            .map(|entry| ServiceEntry {
-                suffix: entry.suffix.clone(),
-                service: entry.service.clone(),
-                operator: entry.operator.clone(),
-                operator_home: entry.operator_home.clone(),
-                parent_home: entry.parent_home,
-                class: entry.class.clone(),
-                source: entry.origin.clone(),
-            })
-            .collect(),
+        services: settings.services.clone(),
         local: settings.local.clone(),
         ranges: settings.ranges.clone(),
         site: settings.site,

@@ -91,7 +91,7 @@ impl Settings {
             let _ = writeln!(out, "label = {}", text(&entry.label));
         }
         for entry in &self.services {
-            let _ = writeln!(out, "\n[[services]] # {}", entry.origin.escape_debug());
+            let _ = writeln!(out, "\n[[services]] # {}", entry.source.escape_debug());
             let fields = [
                 ("suffix", &entry.suffix),
                 ("service", &entry.service),

@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 
 use super::overload::overload;
 use super::raw::{RawConfig, RawOverride, RawService, Written, parse_overrides};
-use super::settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
+use super::settings::{DigestKey, OverrideEntry, Settings};
 use crate::model::operator_file::{bytes_from_text, country_code, nearest_hint, quote};
-use crate::model::{Country, KeyLog, Limits, Problem, Site};
+use crate::model::{Country, KeyLog, Limits, Problem, ServiceEntry, Site};
 
 /// What is monitored if nothing else is said: RFC 1918, RFC 6598, RFC 3927, RFC 1122 section 3.2.1.3 (loopback), RFC
 /// 4193, RFC 4291 (link-local, loopback).
@@ -370,7 +370,7 @@ impl Lowering {
                 operator_home,
                 parent_home,
                 class: word(entry.class),
-                origin: origin(&entry.suffix),
+                source: origin(&entry.suffix),
                 suffix,
             });
         }

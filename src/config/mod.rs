@@ -21,4 +21,4 @@ mod tests;
 
 pub use live::{DiskSync, LiveSettings, LogFormat, RawLive, SyslogTarget};
 pub use raw::{RawAreas, RawConfig, RawOverride, RawService, RawUpdate, RawWatch, Written};
-pub use settings::{DigestKey, OverrideEntry, ServiceEntry, Settings};
+pub use settings::{DigestKey, OverrideEntry, Settings};

@@ -300,75 +300,61 @@ impl Reader<'_> {
         policies
     }
 
+    /// Reads each table of a name; what is missing was noted as a problem.
+    fn each<T>(root: &mut Table<'_, '_>, name: &'static str, read: impl Fn(&mut Table<'_, '_>) -> Option<T>) -> Vec<T> {
+        let read = |mut table: Table<'_, '_>| {
+            let made = read(&mut table);
+            table.finish();
+            made
+        };
+        root.tables(name).into_iter().filter_map(read).collect()
+    }
+
     fn overrides(&self, root: &mut Table<'_, '_>) -> Vec<RawOverride> {
-        let mut overrides = Vec::new();
-        for mut table in root.tables("overrides") {
+        Self::each(root, "overrides", |table| {
             let prefix = self.text(table.required_string("prefix"));
             let location = self.text(table.string("location"));
             let control = self.text(table.string("control"));
             let label = self.text(table.string("label"));
-            table.finish();
-            overrides.extend(prefix.map(|prefix| RawOverride { prefix, location, control, label }));
-        }
-        overrides
+            Some(RawOverride { prefix: prefix?, location, control, label })
+        })
     }
 
     fn watch(&self, root: &mut Table<'_, '_>) -> Vec<RawWatch> {
-        let mut watch = Vec::new();
-        for mut table in root.tables("watch") {
-            let file = self.path(table.required_string("file"));
-            let key = self.path(table.required_string("key"));
-            table.finish();
-            watch.extend(file.zip(key).map(|(file, key)| RawWatch { file, key }));
-        }
-        watch
+        Self::each(root, "watch", |table| {
+            let (file, key) = (table.required_string("file"), table.required_string("key"));
+            Some(RawWatch { file: self.path(file)?, key: self.path(key)? })
+        })
     }
 
     fn areas(&self, root: &mut Table<'_, '_>) -> Vec<RawAreas> {
-        let mut areas = Vec::new();
-        for mut table in root.tables("areas") {
-            let name = self.text(table.required_string("name"));
-            let file = self.path(table.required_string("file"));
-            table.finish();
-            areas.extend(name.zip(file).map(|(name, file)| RawAreas { name, file }));
-        }
-        areas
+        Self::each(root, "areas", |table| {
+            let (name, file) = (table.required_string("name"), table.required_string("file"));
+            Some(RawAreas { name: self.text(name)?, file: self.path(file)? })
+        })
     }
 
     fn updates(&self, root: &mut Table<'_, '_>) -> Vec<RawUpdate> {
-        let mut updates = Vec::new();
-        for mut table in root.tables("updates") {
+        Self::each(root, "updates", |table| {
             let file = table.required_string("file");
             let command = self.texts(table.strings("command"));
             if command.is_empty() {
                 table.file().problem(table.line(), "`command` in [[updates]] is missing");
             }
-            table.finish();
-            updates.extend(self.path(file).map(|file| RawUpdate { file, command }));
-        }
-        updates
+            Some(RawUpdate { file: self.path(file)?, command })
+        })
     }
 
     fn services(&self, root: &mut Table<'_, '_>) -> Vec<RawService> {
-        let mut services = Vec::new();
-        for mut table in root.tables("services") {
+        Self::each(root, "services", |table| {
             let suffix = self.text(table.required_string("suffix"));
             let service = self.text(table.string("service"));
             let operator = self.text(table.string("operator"));
             let operator_home = self.texts(table.strings("operator-home"));
             let parent_home = self.text(table.string("parent-home"));
             let class = self.text(table.string("class"));
-            table.finish();
-            services.extend(suffix.map(|suffix| RawService {
-                suffix,
-                service,
-                operator,
-                operator_home,
-                parent_home,
-                class,
-            }));
-        }
-        services
+            Some(RawService { suffix: suffix?, service, operator, operator_home, parent_home, class })
+        })
     }
 
     fn site(&self, root: &mut Table<'_, '_>) -> Option<Written<(f64, f64)>> {

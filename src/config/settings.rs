@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use zeroize::ZeroizeOnDrop;
 
-use crate::model::{Country, KeyLog, Limits, Site};
+use crate::model::{Country, KeyLog, Limits, ServiceEntry, Site};
 
 /// The key of the digests of findings. Has no `Debug`; wiped when dropped.
 #[derive(ZeroizeOnDrop)]
@@ -34,25 +34,6 @@ pub struct OverrideEntry {
     pub control: Option<Country>,
     /// What people call it, or empty.
     pub label: String,
-    /// `file:line` of the entry.
-    pub origin: String,
-}
-
-/// A service that the operator knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceEntry {
-    /// Names equal to it or ending in `.` and it belong to the service. Lower case, without dots around it.
-    pub suffix: String,
-    /// The service.
-    pub service: String,
-    /// Who operates it, or empty.
-    pub operator: String,
-    /// Homes of the operator.
-    pub operator_home: Vec<Country>,
-    /// Home of its owners, if said.
-    pub parent_home: Option<Country>,
-    /// Class such as `chat`, or empty.
-    pub class: String,
     /// `file:line` of the entry.
     pub origin: String,
 }

@@ -4,7 +4,7 @@
 use super::budget::Cx;
 use super::document::{Document, Reader};
 use super::http_head::HttpHead;
-use super::multipart::{HEADER_LEN_MAX, part_hint};
+use super::multipart::{Header, part_hint};
 
 /// Header fields that messages begin with. The first line of a message has one of these, or `Received` and the like.
 const FIRST: [&str; 14] = [
@@ -41,14 +41,13 @@ pub(super) fn detect(head: &[u8]) -> bool {
 pub(super) struct Mail {
     /// Gives out the header fields.
     head: HttpHead,
-    header: Vec<u8>,
-    line_len: usize,
+    header: Header,
     body: Option<Document>,
 }
 
 impl Mail {
     pub(super) fn new() -> Self {
-        Self { head: HttpHead::of_message(), header: Vec::new(), line_len: 0, body: None }
+        Self { head: HttpHead::of_message(), header: Header::default(), body: None }
     }
 }
 
@@ -60,27 +59,12 @@ impl Reader for Mail {
         if self.header.is_empty() {
             cx.out.record(1);
         }
-        let mut len = 0;
-        let mut complete = false;
-        for &octet in octets {
-            len += 1;
-            if octet == b'\n' {
-                complete = self.line_len == 0;
-                self.line_len = 0;
-                if complete {
-                    break;
-                }
-            } else if octet != b'\r' {
-                self.line_len += 1;
-            }
-        }
+        let (len, header) = self.header.take(octets);
         let (own, rest) = octets.split_at(len);
-        let room = HEADER_LEN_MAX.saturating_sub(self.header.len());
-        self.header.extend_from_slice(own.get(..room).unwrap_or(own));
         self.head.octets(own, cx);
-        if complete {
+        if let Some(header) = header {
             self.head.end(cx);
-            let (hint, _) = part_hint(&std::mem::take(&mut self.header), None);
+            let (hint, _) = part_hint(&header, None);
             let mut body = Document::new(hint);
             body.octets(rest, cx);
             self.body = Some(body);
@@ -103,6 +87,6 @@ impl Reader for Mail {
 
     fn held_bytes(&self) -> usize {
         let body = self.body.as_ref().map_or(0, Document::held_bytes);
-        size_of::<Self>() + self.head.held_bytes() + self.header.capacity() + body
+        size_of::<Self>() + self.head.held_bytes() + self.header.held_bytes() + body
     }
 }

@@ -14,7 +14,47 @@ use super::media_type::{essence, parameter};
 use super::probe;
 
 /// Octets of a part's header that are read for fields; a longer one is passed over.
-pub(super) const HEADER_LEN_MAX: usize = 8 << 10;
+const HEADER_LEN_MAX: usize = 8 << 10;
+
+/// The header of a message or part, collected up to its empty line.
+#[derive(Default)]
+pub(super) struct Header {
+    octets: Vec<u8>,
+    /// Length of the current line, without line break.
+    line_len: usize,
+}
+
+impl Header {
+    /// Takes octets up to the end of the header: how many these are, and the header where it ends there.
+    pub(super) fn take(&mut self, octets: &[u8]) -> (usize, Option<Vec<u8>>) {
+        let (mut len, mut ends) = (0, false);
+        for &octet in octets {
+            len += 1;
+            if octet == b'\n' {
+                ends = std::mem::take(&mut self.line_len) == 0;
+                if ends {
+                    break;
+                }
+            } else if octet != b'\r' {
+                self.line_len += 1;
+            }
+        }
+        let own = octets.get(..len).unwrap_or(octets);
+        let room = HEADER_LEN_MAX.saturating_sub(self.octets.len());
+        self.octets.extend_from_slice(own.get(..room).unwrap_or(own));
+        (len, ends.then(|| std::mem::take(&mut self.octets)))
+    }
+
+    /// Whether nothing of it has come.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.octets.is_empty()
+    }
+
+    /// Octets allocated.
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.octets.capacity()
+    }
+}
 /// Longest name of a part, octets.
 const NAME_LEN_MAX: usize = 256;
 /// RFC 2046 allows 70 octets in a boundary; be lenient, but bounded.
@@ -48,9 +88,7 @@ pub(super) struct Multipart {
     held_cr: bool,
     /// Hyphens right after the boundary: two end the document.
     hyphens: u8,
-    header: Vec<u8>,
-    /// Length of the current header line, without line break.
-    line_len: usize,
+    header: Header,
 }
 
 impl Multipart {
@@ -66,8 +104,7 @@ impl Multipart {
             imagined: true,
             held_cr: false,
             hyphens: 0,
-            header: Vec::new(),
-            line_len: 0,
+            header: Header::default(),
         }
     }
 
@@ -108,14 +145,13 @@ impl Multipart {
     }
 
     /// A part's header is complete.
-    fn part_begins(&mut self, cx: &mut Cx<'_>) {
-        let header = std::mem::take(&mut self.header);
-        let (hint, name) = part_hint(&header, self.around.as_deref());
+    fn part_begins(&mut self, header: &[u8], cx: &mut Cx<'_>) {
+        let (hint, name) = part_hint(header, self.around.as_deref());
         if !cx.budget.may_nest() {
             self.state = State::TooDeep;
             return;
         }
-        if header_field(&String::from_utf8_lossy(&header), "content-disposition")
+        if header_field(&String::from_utf8_lossy(header), "content-disposition")
             .is_some_and(|d| essence(&d) == "form-data")
         {
             // What is sent together is about one person.
@@ -130,27 +166,11 @@ impl Multipart {
 
     /// Takes octets of a part's header up to its end; returns how many.
     fn header_octets(&mut self, octets: &[u8], cx: &mut Cx<'_>) -> usize {
-        let mut len = 0;
-        let mut complete = false;
-        for &octet in octets {
-            len += 1;
-            if self.header.len() < HEADER_LEN_MAX {
-                self.header.push(octet);
-            }
-            if octet == b'\n' {
-                complete = self.line_len == 0;
-                self.line_len = 0;
-                if complete {
-                    break;
-                }
-            } else if octet != b'\r' {
-                self.line_len += 1;
-            }
-        }
+        let (len, header) = self.header.take(octets);
         cx.text(octets.get(..len).unwrap_or(octets), self.at, None);
         self.at += len as u64;
-        if complete {
-            self.part_begins(cx);
+        if let Some(header) = header {
+            self.part_begins(&header, cx);
         }
         len
     }
@@ -207,8 +227,7 @@ impl Multipart {
             }
             if octet == b'\n' || self.hyphens == 2 {
                 self.state = if self.hyphens == 2 { State::Outside } else { State::Header };
-                self.header.clear();
-                self.line_len = 0;
+                self.header = Header::default();
                 break;
             }
         }
@@ -256,7 +275,7 @@ impl Reader for Multipart {
     fn held_bytes(&self) -> usize {
         let part = if let State::Part(document) = &self.state { document.held_bytes() } else { 0 };
         let around = self.around.as_ref().map_or(0, |around| around.len());
-        size_of::<Self>() + self.delimiter.capacity() + around + self.header.capacity() + part
+        size_of::<Self>() + self.delimiter.capacity() + around + self.header.held_bytes() + part
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Ledger {
     pub(super) counted: bool,
     /// Findings past the limit of events.
     pub(super) unreported: u64,
+    /// The flow's Community ID, once an event asked for it.
+    pub(super) community_id: Option<Arc<str>>,
 }
 
 /// One line of a ledger.

@@ -80,7 +80,7 @@ pub(super) fn ends<'a>(flow: &FlowRecord, out: Direction, place: &'a Place) -> E
     }
 }
 
-pub(super) fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live, now: &Timestamp) -> FlowView {
+pub(super) fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &mut Live, now: &Timestamp) -> FlowView {
     let (src, dest) = match out {
         Direction::Forward => (flow.originator, flow.responder),
         Direction::Backward => (flow.responder, flow.originator),
@@ -105,9 +105,13 @@ pub(super) fn view(flow: &FlowRecord, scope: Scope, out: Direction, live: &Live,
         },
         |judged| judged.destination.clone(),
     );
+    let hashed = || community_id(flow.proto, flow.originator, flow.responder).into();
+    // A flow with findings has many events; others have one at their end.
+    let community_id =
+        live.ledger.as_mut().map_or_else(hashed, |ledger| ledger.community_id.get_or_insert_with(hashed).clone());
     FlowView {
         flow_id: flow.flow_id,
-        community_id: community_id(flow.proto, flow.originator, flow.responder),
+        community_id,
         scope,
         proto: flow.proto,
         src: (src.addr, src.port),

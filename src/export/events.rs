@@ -201,6 +201,17 @@ impl Serialize for WatchObject<'_> {
     }
 }
 
+/// What a violation and a suspicion both say of the rule behind them.
+fn rule_fields<M: SerializeMap>(map: &mut M, rule: &RuleRef) -> Result<(), M::Error> {
+    map.serialize_entry("policy", &rule.policy)?;
+    map.serialize_entry("version", &rule.version)?;
+    map.serialize_entry("rule", &rule.rule)?;
+    map.serialize_entry("severity", &rule.severity)?;
+    map.serialize_entry("basis", &rule.basis)?;
+    map.serialize_entry("reason", &rule.reason)?;
+    if rule.owner.is_empty() { Ok(()) } else { map.serialize_entry("owner", &rule.owner) }
+}
+
 struct ViolationObject<'a> {
     rule: &'a RuleRef,
     matched: &'a [std::sync::Arc<str>],
@@ -208,17 +219,8 @@ struct ViolationObject<'a> {
 
 impl Serialize for ViolationObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rule = self.rule;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("policy", &rule.policy)?;
-        map.serialize_entry("version", &rule.version)?;
-        map.serialize_entry("rule", &rule.rule)?;
-        map.serialize_entry("severity", &rule.severity)?;
-        map.serialize_entry("basis", &rule.basis)?;
-        map.serialize_entry("reason", &rule.reason)?;
-        if !rule.owner.is_empty() {
-            map.serialize_entry("owner", &rule.owner)?;
-        }
+        rule_fields(&mut map, self.rule)?;
         map.serialize_entry("matched", self.matched)?;
         map.end()
     }
@@ -230,15 +232,7 @@ impl Serialize for SuspicionObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Suspicion { rule, group, day, unread_bytes, bytes_out, bytes_in, new_destination } = self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("policy", &rule.policy)?;
-        map.serialize_entry("version", &rule.version)?;
-        map.serialize_entry("rule", &rule.rule)?;
-        map.serialize_entry("severity", &rule.severity)?;
-        map.serialize_entry("basis", &rule.basis)?;
-        map.serialize_entry("reason", &rule.reason)?;
-        if !rule.owner.is_empty() {
-            map.serialize_entry("owner", &rule.owner)?;
-        }
+        rule_fields(&mut map, rule)?;
         map.serialize_entry("group", group)?;
         map.serialize_entry("day", day)?;
         map.serialize_entry("unread_bytes", unread_bytes)?;

@@ -52,7 +52,7 @@ pub use counts::FlowCounts;
 pub use record::FlowRecord;
 pub use table::FlowTable;
 
-use crate::model::{Direction, Packet};
+use crate::model::{Direction, Packet, names};
 
 /// What a flow table tells about flows. Per flow the calls come in this order: `open`; for each packet `packet`, then what
 /// its payload brings; `end` for both directions; `close`.
@@ -124,24 +124,7 @@ pub enum Interest {
     Skip,
 }
 
-/// Declares an enum with a name and an index per variant: closed sets for counters.
-macro_rules! reasons {
-    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$vmeta])* $variant),+ }
-        impl $name {
-            /// Every value, in the order of [`Self::index`].
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-            /// The name used in metrics and tables.
-            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
-            /// Position in [`Self::ALL`]: an index into the arrays of [`FlowCounts`].
-            pub const fn index(self) -> usize { self as usize }
-        }
-    };
-}
-
-reasons! {
+names! {
     /// Why octets of a stream will never be delivered.
     GapCause {
         /// They were never captured.
@@ -153,7 +136,7 @@ reasons! {
     }
 }
 
-reasons! {
+names! {
     /// Why captured payload is not delivered.
     DropReason {
         /// The handler answered [`Interest::Skip`] while these octets waited or were being fed.
@@ -173,7 +156,7 @@ reasons! {
     }
 }
 
-reasons! {
+names! {
     /// Why a flow ended.
     EndReason {
         /// FIN both ways (or from the only side that was captured).

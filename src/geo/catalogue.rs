@@ -8,8 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::codes;
-use super::settings::ServiceEntry;
-use crate::model::{Country, Problem};
+use crate::model::{Country, Problem, ServiceEntry};
 
 static SERVICES: &str = include_str!("../../geoip/services.tsv");
 static OPERATORS: &str = include_str!("../../geoip/operators.tsv");

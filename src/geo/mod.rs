@@ -59,7 +59,7 @@ use light::Light;
 use prefix::PrefixMap;
 use ranges::Range;
 use region::{NamedRegion, Regions};
-pub use settings::{GeoSettings, Override, ServiceEntry};
+pub use settings::{GeoSettings, Override};
 
 use crate::model::{Countries, Country, Evidence, EvidenceSource, Facet, Networks, Place, Problem, Timestamp};
 

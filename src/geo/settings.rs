@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::model::{Country, Site};
+use crate::model::{Country, ServiceEntry, Site};
 
 /// Everything the geo room is set up with. The default is the embedded data and the default local networks.
 #[derive(Clone, Debug, Default)]
@@ -38,23 +38,4 @@ pub struct Override {
     pub control: Option<Country>,
     /// Where the operator wrote it (file and line) or why: shown as the origin of the evidence.
     pub label: String,
-}
-
-/// A service that is known by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceEntry {
-    /// Domain name; it and every name under it belong to the service, unless a longer suffix is known.
-    pub suffix: String,
-    /// Name of the service.
-    pub service: String,
-    /// Name of the operator.
-    pub operator: String,
-    /// Whose law binds the operator. The first counts where the parent is unknown.
-    pub operator_home: Vec<Country>,
-    /// Whose law binds the owners of the operator; decides the control if known.
-    pub parent_home: Option<Country>,
-    /// One of [`SERVICE_CLASSES`](super::SERVICE_CLASSES).
-    pub class: String,
-    /// Where this is known from.
-    pub source: String,
 }

@@ -75,7 +75,7 @@ impl serde::Serialize for Country {
 }
 
 /// A set of two-letter codes, one bit each; `local` is in none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Countries([u64; WORDS]);
 
 const LETTERS: usize = 26;

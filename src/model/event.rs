@@ -110,7 +110,7 @@ pub struct FlowView {
     /// Number of the packet that opened the flow, counted over all captures from 0.
     pub flow_id: u64,
     /// Community ID v1.
-    pub community_id: String,
+    pub community_id: Arc<str>,
     /// Egress, internal or transit.
     pub scope: Scope,
     /// IP protocol.

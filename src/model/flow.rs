@@ -31,6 +31,22 @@ impl Direction {
         self as usize
     }
 
+    /// This direction's of a pair.
+    pub const fn of<T>(self, [forward, backward]: &[T; 2]) -> &T {
+        match self {
+            Self::Forward => forward,
+            Self::Backward => backward,
+        }
+    }
+
+    /// As [`Direction::of`], to change it.
+    pub const fn of_mut<T>(self, [forward, backward]: &mut [T; 2]) -> &mut T {
+        match self {
+            Self::Forward => forward,
+            Self::Backward => backward,
+        }
+    }
+
     /// The other way.
     pub const fn reverse(self) -> Self {
         match self {

@@ -45,6 +45,8 @@ macro_rules! names {
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
             /// The name used in events, tables, metric labels and configuration.
             pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $text),+ } }
+            /// Position in [`Self::ALL`]: an index into arrays of counts.
+            pub const fn index(self) -> usize { self as usize }
         }
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.pad(self.as_str()) }

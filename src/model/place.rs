@@ -49,6 +49,25 @@ pub struct Site {
     pub longitude: f64,
 }
 
+/// A service that is known by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceEntry {
+    /// Domain name; it and every name under it belong to the service, unless a longer suffix is known.
+    pub suffix: String,
+    /// Name of the service.
+    pub service: String,
+    /// Name of the operator.
+    pub operator: String,
+    /// Whose law binds the operator. The first counts where the parent is unknown.
+    pub operator_home: Vec<Country>,
+    /// Whose law binds the owners of the operator; decides the control if known.
+    pub parent_home: Option<Country>,
+    /// Class such as `chat`, or empty.
+    pub class: String,
+    /// Where this is known from.
+    pub source: String,
+}
+
 /// One piece of evidence for a jurisdiction.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Evidence {

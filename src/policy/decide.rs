@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::file::{Basis, Exception, Pattern, PolicySpec, RuleDecision, RuleSpec, Span};
 use super::sets::{Holds, Places};
+use super::spec::{Basis, Exception, Pattern, PolicySpec, RuleDecision, RuleSpec, Span};
 use super::suspicion::{Sending, Suspicion};
 use super::ways::{Recipient, Way, Ways};
 use crate::model::{

@@ -60,6 +60,7 @@ mod decide;
 mod file;
 mod remarks;
 mod sets;
+mod spec;
 mod suspicion;
 #[cfg(test)]
 mod tests;
@@ -69,10 +70,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use decide::Policy;
-use file::{Basis, Exception, Mention, Pattern};
 use sets::Sets;
+use spec::{Basis, Exception, Mention, Pattern};
 pub use suspicion::Sending;
-use ways::Ways;
+use ways::{Recipient, Ways};
 
 use crate::model::operator_file::{nearest_hint, quote};
 use crate::model::{
@@ -208,7 +209,7 @@ impl PolicySet {
             spec.rules.retain(|rule| {
                 roles.is_empty() || rule.roles.is_empty() || rule.roles.iter().any(|role| roles.contains(role))
             });
-            let applies = |rule: &file::RuleSpec| match &rule.subjects {
+            let applies = |rule: &spec::RuleSpec| match &rule.subjects {
                 Some(of) if !subjects.is_empty() => of.meets(&subjects),
                 _ => true,
             };
@@ -232,7 +233,9 @@ impl PolicySet {
         set.violable.sort();
         set.suspicions = set.policies.iter().flat_map(Policy::suspicions).cloned().collect();
         set.suspicions.sort();
-        set.minds_ways = set.policies.iter().any(Policy::minds_ways);
+        let recipients = set.bases.iter().map(|basis| &basis.recipients);
+        let mut recipients = recipients.chain(set.exceptions.iter().map(|exception| &exception.recipients)).flatten();
+        set.minds_ways = set.policies.iter().any(Policy::minds_ways) || recipients.any(Recipient::is_network);
         set.least_suspected = set.policies.iter().filter_map(Policy::least_suspected).min();
         Ok(set)
     }
@@ -354,7 +357,7 @@ impl PolicySet {
         self.signatures.iter().filter(waits).map(remark).collect()
     }
 
-    /// Whether any rule asks from whom, on which port or for which purpose something is sent.
+    /// Whether any rule, basis or exception asks from whom, to which network, on which port or for which purpose something is sent.
     pub fn minds_ways(&self) -> bool {
         self.minds_ways
     }

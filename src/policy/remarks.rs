@@ -1,7 +1,8 @@
 //! What is odd about a policy without being wrong: rules that never decide, rules, bases and exceptions whose days are over.
 
-use super::file::{self, PolicySpec, RuleDecision, RuleSpec};
+use super::file;
 use super::sets::{Places, Sets};
+use super::spec::{PolicySpec, RuleDecision, RuleSpec};
 use crate::model::operator_file::quote;
 use crate::model::{Country, Problem, Timestamp};
 

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::file::Span;
 use super::sets::Places;
+use super::spec::Span;
 use super::ways::{Way, WaySpec};
 use crate::model::{Country, Ends, Facet, RuleRef, SuspicionRule, Timestamp};
 

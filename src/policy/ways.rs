@@ -240,6 +240,10 @@ impl Recipient {
         network(text).map_or_else(|| Self::Name(text.to_lowercase()), Self::Network)
     }
 
+    pub(super) const fn is_network(&self) -> bool {
+        matches!(self, Self::Network(_))
+    }
+
     pub(super) fn is(&self, ends: &Ends<'_>) -> bool {
         match self {
             Self::Network(network) => network.contains(&ends.peer),

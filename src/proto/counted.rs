@@ -55,8 +55,7 @@ impl<F: Framing> Counted<F> {
 
 impl<F: Framing> StreamDecoder for Counted<F> {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         if let Some(raw) = &mut half.lost {
             raw.octets(input.at, input.octets, out);
             return Step::Took(input.octets.len());
@@ -96,8 +95,7 @@ impl<F: Framing> StreamDecoder for Counted<F> {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         if let Some(raw) = &mut half.lost {
             return raw.gap(len, out);
         }
@@ -114,14 +112,12 @@ impl<F: Framing> StreamDecoder for Counted<F> {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         half.close(out);
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let [forward, backward] = &self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of(&self.halves);
         half.lost.as_ref().and_then(Raw::sealed)
     }
 

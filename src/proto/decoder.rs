@@ -179,6 +179,14 @@ impl<'a> Out<'a> {
         }
     }
 
+    /// A value of a row begins; values without a name are parted by line ends.
+    pub(crate) fn value_begins(&mut self, doc: &Doc, name: Option<&str>) {
+        self.field(doc, name);
+        if name.is_none() {
+            self.octets(doc, b"\n");
+        }
+    }
+
     /// A whole value.
     pub(crate) fn value(&mut self, doc: &Doc, field: Option<&str>, octets: &[u8]) {
         self.field(doc, field);

@@ -109,10 +109,10 @@ struct DnsStream {
 impl StreamDecoder for DnsStream {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
         let mut reader = Reader::new(input.octets);
-        let lost = self.lost.get_mut(input.dir.index());
+        let lost = input.dir.of_mut(&mut self.lost);
         let whole = reader.u16().and_then(|len| reader.take(usize::from(len)));
         match whole {
-            Some(octets) if lost.as_ref().is_none_or(|lost| !**lost) => {
+            Some(octets) if !*lost => {
                 if Header::read(octets).is_some() {
                     message(input.dir, octets, input.at + 2, out);
                 } else {
@@ -120,28 +120,23 @@ impl StreamDecoder for DnsStream {
                 }
                 Step::Took(reader.at())
             }
-            None if input.more && lost.as_ref().is_none_or(|lost| !**lost) => Step::Took(0),
+            None if input.more && !*lost => Step::Took(0),
             _ => {
                 out.unread(input.dir, input.octets.len(), UninspectedReason::UnknownProtocol);
-                if let Some(lost) = lost {
-                    *lost = true;
-                }
+                *lost = true;
                 Step::Took(input.octets.len())
             }
         }
     }
 
     fn gap(&mut self, dir: Direction, _len: u64, _out: &mut Out<'_>) {
-        if let Some(lost) = self.lost.get_mut(dir.index()) {
-            *lost = true;
-        }
+        *dir.of_mut(&mut self.lost) = true;
     }
 
     fn end(&mut self, _dir: Direction, _out: &mut Out<'_>) {}
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let lost = self.lost.get(dir.index()).copied().unwrap_or(false);
-        lost.then_some(UninspectedReason::UnknownProtocol)
+        dir.of(&self.lost).then_some(UninspectedReason::UnknownProtocol)
     }
 }
 

@@ -103,8 +103,7 @@ const fn raw(dir: Direction) -> Raw {
 
 impl<P: Protocol> StreamDecoder for Framed<P> {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let state = if input.dir == Direction::Forward { forward } else { backward };
+        let state = input.dir.of_mut(&mut self.halves);
         let (dir, protocol) = (input.dir, &mut self.protocol);
         match state {
             State::Start => match protocol.head(dir, input.at, input.octets, out) {
@@ -178,8 +177,7 @@ impl<P: Protocol> StreamDecoder for Framed<P> {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let state = if dir == Direction::Forward { forward } else { backward };
+        let state = dir.of_mut(&mut self.halves);
         match state {
             State::Body(left) if len <= *left => {
                 *left -= len;
@@ -208,8 +206,7 @@ impl<P: Protocol> StreamDecoder for Framed<P> {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let state = if dir == Direction::Forward { forward } else { backward };
+        let state = dir.of_mut(&mut self.halves);
         if let State::Foreign(_, unknown) | State::Lost(unknown, _) = state {
             unknown.end(out);
         }
@@ -217,8 +214,8 @@ impl<P: Protocol> StreamDecoder for Framed<P> {
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        match self.halves.get(dir.index()) {
-            Some(State::Lost(unknown, _)) => unknown.sealed(),
+        match dir.of(&self.halves) {
+            State::Lost(unknown, _) => unknown.sealed(),
             _ => None,
         }
     }

@@ -44,8 +44,7 @@ struct Half {
 
 impl StreamDecoder for Mllp {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         let Some(doc) = &half.message else {
             let len = memchr(START, input.octets).unwrap_or(input.octets.len());
             if len > 0 {
@@ -78,8 +77,7 @@ impl StreamDecoder for Mllp {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         match &half.message {
             Some(doc) => out.gap(doc, len),
             None => half.between.gap(len, out),
@@ -87,8 +85,7 @@ impl StreamDecoder for Mllp {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         half.between.close(out);
         if let Some(doc) = half.message.take() {
             out.end(&doc);

@@ -185,8 +185,7 @@ fn literal_kind(line: &[u8]) -> Option<DocumentKind> {
 impl StreamDecoder for Imap {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
         let is_client = input.dir == self.client;
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         let kind = if is_client { DocumentKind::Command } else { DocumentKind::Reply };
         match half.state {
             State::Line if input.octets.first() == Some(&tls::HANDSHAKE) => {
@@ -219,8 +218,7 @@ impl StreamDecoder for Imap {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         half.auth = None;
         match half.state {
             State::Literal(left) => {
@@ -239,8 +237,7 @@ impl StreamDecoder for Imap {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         half.give_login(dir, out);
         half.lines.close(out);
         if let Some(doc) = half.literal.take() {

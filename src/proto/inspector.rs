@@ -150,8 +150,7 @@ impl Inspector {
             (Some((_, decoder)), Transport::Datagram) => decoder.sealed(dir),
             (None, Transport::Datagram) => None,
             (_, Transport::Stream) => {
-                let unwanted =
-                    !self.want.get(dir.index()).copied().unwrap_or(false) && self.core.half(dir).raw.is_some();
+                let unwanted = !dir.of(&self.want) && self.core.half(dir).raw.is_some();
                 self.core.sealed(dir).or(unwanted.then_some(UninspectedReason::UnknownProtocol))
             }
         }
@@ -178,13 +177,11 @@ impl Core {
     }
 
     fn half(&self, dir: Direction) -> &Half {
-        let [forward, backward] = &self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of(&self.halves)
     }
 
     fn half_mut(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 
     fn decoder(&mut self, dir: Direction) -> Option<&mut (dyn StreamDecoder + 'static)> {

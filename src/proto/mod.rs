@@ -82,8 +82,6 @@ mod unknown;
 mod websocket;
 
 #[cfg(test)]
-mod samples;
-#[cfg(test)]
 mod tests;
 
 pub use inspector::Inspector;

@@ -46,8 +46,7 @@ struct Half {
 
 impl StreamDecoder for Msrp {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         let Some(len) = line_len(&input) else { return Step::Took(0) };
         let line = input.octets.get(..len).unwrap_or_default();
         let whole_start = !std::mem::replace(&mut half.mid_line, !line.ends_with(b"\n"));
@@ -79,8 +78,7 @@ impl StreamDecoder for Msrp {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         half.mid_line = true;
         match &half.body {
             Some(doc) => out.gap(doc, len),
@@ -89,8 +87,7 @@ impl StreamDecoder for Msrp {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward.close(out) } else { backward.close(out) }
+        dir.of_mut(&mut self.halves).close(out);
     }
 
     fn held_bytes(&self) -> usize {

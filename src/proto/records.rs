@@ -67,8 +67,7 @@ impl<S: Service> Records<S> {
 
 impl<S: Service> StreamDecoder for Records<S> {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         if let Some(raw) = &mut half.lost {
             raw.octets(input.at, input.octets, out);
             return Step::Took(input.octets.len());
@@ -121,8 +120,7 @@ impl<S: Service> StreamDecoder for Records<S> {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         if let Some(raw) = &mut half.lost {
             return raw.gap(len, out);
         }
@@ -143,13 +141,11 @@ impl<S: Service> StreamDecoder for Records<S> {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward.close(out) } else { backward.close(out) }
+        dir.of_mut(&mut self.halves).close(out);
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let [forward, backward] = &self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of(&self.halves);
         half.lost.as_ref().and_then(Raw::sealed)
     }
 

@@ -91,12 +91,24 @@ pub(crate) static DATAGRAM: &[DatagramCandidate] = candidates! { DatagramCandida
 
 /// The stream candidates, those that the ports suggest first.
 pub(crate) fn stream_candidates(ports: Ports) -> impl Iterator<Item = &'static StreamCandidate> {
-    let suggested = move |c: &&StreamCandidate| c.ports.iter().any(|p| ports.contains(p));
-    STREAM.iter().filter(suggested).chain(STREAM.iter().filter(move |c| !suggested(c)))
+    suggested_first(STREAM, |candidate| candidate.ports, ports)
 }
 
 /// The datagram candidates, those that the ports suggest first.
 pub(crate) fn datagram_candidates(ports: Ports) -> impl Iterator<Item = &'static DatagramCandidate> {
-    let suggested = move |c: &&DatagramCandidate| c.ports.iter().any(|p| ports.contains(p));
-    DATAGRAM.iter().filter(suggested).chain(DATAGRAM.iter().filter(move |c| !suggested(c)))
+    suggested_first(DATAGRAM, |candidate| candidate.ports, ports)
+}
+
+/// Ports are compared once: every datagram that nobody knows asks all candidates.
+fn suggested_first<C>(
+    all: &'static [C],
+    ports_of: fn(&C) -> &'static [u16],
+    [a, b]: Ports,
+) -> impl Iterator<Item = &'static C> {
+    let mut suggested = 0_u64;
+    for (at, candidate) in all.iter().enumerate() {
+        suggested |= u64::from(ports_of(candidate).iter().any(|port| *port == a || *port == b)) << at;
+    }
+    let of = move |wanted: u64| all.iter().enumerate().filter(move |(at, _)| suggested >> at & 1 == wanted);
+    of(1).chain(of(0)).map(|(_, candidate)| candidate)
 }

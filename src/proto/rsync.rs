@@ -93,8 +93,7 @@ enum Place {
 
 impl Rsync {
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 
     /// A line of the dialogue before the transfer.
@@ -326,7 +325,7 @@ impl StreamDecoder for Rsync {
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        self.halves.get(dir.index()).and_then(|half| half.lost.as_ref()).and_then(Raw::sealed)
+        dir.of(&self.halves).lost.as_ref().and_then(Raw::sealed)
     }
 
     fn held_bytes(&self) -> usize {

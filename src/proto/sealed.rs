@@ -70,9 +70,7 @@ impl StreamDecoder for Sealed {
         if clear && end.is_none() && input.more && within.len() < SSH_LINE_MAX {
             return Step::Took(0);
         }
-        if let Some(line) = self.line.get_mut(input.dir.index()) {
-            *line = false;
-        }
+        *input.dir.of_mut(&mut self.line) = false;
         match end {
             Some(end) if clear => Step::Took(end + 1),
             _ => {
@@ -87,14 +85,11 @@ impl StreamDecoder for Sealed {
     }
 
     fn end(&mut self, dir: Direction, _out: &mut Out<'_>) {
-        if let Some(line) = self.line.get_mut(dir.index()) {
-            *line = false;
-        }
+        *dir.of_mut(&mut self.line) = false;
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let line = self.line.get(dir.index()).copied().unwrap_or(false);
-        (!line).then_some(self.reason)
+        (!dir.of(&self.line)).then_some(self.reason)
     }
 }
 

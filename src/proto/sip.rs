@@ -34,6 +34,9 @@ const METHODS: [&[u8]; 14] = [
 /// Whether octets begin with a request or a response. Either end may send either.
 pub(crate) fn probe(octets: &[u8]) -> Probe {
     let mut answer = Probe::No;
+    if octets.first().is_some_and(|octet| !octet.is_ascii_alphabetic()) {
+        return answer;
+    }
     if let found @ (None | Some(true)) = begins(octets, b"SIP/2.0 ") {
         return if found.is_some() { Probe::Yes(Role::Either) } else { Probe::More };
     }
@@ -117,8 +120,7 @@ struct Half {
 
 impl StreamDecoder for Sip {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         if let Some((doc, left)) = &mut half.body {
             let used = usize::try_from(*left).unwrap_or(usize::MAX).min(input.octets.len());
             out.octets(doc, input.octets.get(..used).unwrap_or_default());
@@ -162,8 +164,7 @@ impl StreamDecoder for Sip {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         match &mut half.body {
             Some((doc, left)) if len < *left => {
                 *left -= len;
@@ -174,8 +175,7 @@ impl StreamDecoder for Sip {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward.close(out) } else { backward.close(out) }
+        dir.of_mut(&mut self.halves).close(out);
     }
 }
 

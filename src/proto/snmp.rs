@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn communities_and_variables_are_fields() {
-        let seen = seen(&super::super::samples::snmp());
+        let seen = seen(&super::super::tests::services::snmp());
         let text = seen.texts(DocumentKind::Fields).concat();
         assert_eq!(
             text,

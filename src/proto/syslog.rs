@@ -85,8 +85,7 @@ struct Syslog {
 
 impl StreamDecoder for Syslog {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let lines = if input.dir == Direction::Forward { forward } else { backward };
+        let lines = input.dir.of_mut(&mut self.halves);
         if input.octets.first().is_some_and(u8::is_ascii_digit) {
             match (count(input.octets), probe(input.octets)) {
                 (Some((prefix, len)), Probe::Yes(_)) => match input.octets.get(prefix..prefix + len) {
@@ -109,14 +108,12 @@ impl StreamDecoder for Syslog {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let lines = if dir == Direction::Forward { forward } else { backward };
+        let lines = dir.of_mut(&mut self.halves);
         lines.gap(len, out);
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let lines = if dir == Direction::Forward { forward } else { backward };
+        let lines = dir.of_mut(&mut self.halves);
         lines.close(out);
     }
 }

@@ -55,8 +55,7 @@ struct Half {
 
 impl DatagramDecoder for Tftp {
     fn datagram(&mut self, dir: Direction, payload: &[u8], out: &mut Out<'_>) -> bool {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         let mut reader = Reader::new(payload);
         match reader.u16() {
             Some(1 | 2) => {
@@ -82,8 +81,7 @@ impl DatagramDecoder for Tftp {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward.close(out) } else { backward.close(out) }
+        dir.of_mut(&mut self.halves).close(out);
     }
 }
 

@@ -50,8 +50,7 @@ struct Frame {
 
 impl StreamDecoder for WebSocket {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         if half.lost {
             out.unread(input.dir, input.octets.len(), UninspectedReason::UnknownProtocol);
             return Step::Took(input.octets.len());
@@ -77,8 +76,7 @@ impl StreamDecoder for WebSocket {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         match &mut half.frame {
             // Within one frame of a message in clear nothing but these octets is lost.
             Some(frame) if len < frame.left && !half.in_compressed => {
@@ -97,13 +95,11 @@ impl StreamDecoder for WebSocket {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward.close(out) } else { backward.close(out) }
+        dir.of_mut(&mut self.halves).close(out);
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let [forward, backward] = &self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of(&self.halves);
         half.lost.then_some(UninspectedReason::UnknownProtocol)
     }
 

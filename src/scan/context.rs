@@ -1,11 +1,15 @@
 //! Context: what the words around a value, and its field, say for and against a signature.
 
+use std::ops::Range;
+
 use super::catalogue::{Catalogue, Compiled, KEY_OCTETS_MAX};
 use super::classes::Classes;
 use super::document::{DocumentScan, Field};
 use super::lists::{Brief, Lists};
+use super::named::{key_before, last_name, names_another, names_something};
 use super::scanner::{Place, Scanner, Scratch};
 use super::signature::Signature;
+use super::sql;
 use super::words::{Hit, Recent, Sought};
 
 /// Octets between a value and a context word.
@@ -18,7 +22,7 @@ const COVER_OCTETS: usize = 64;
 const LABEL_OCTETS: usize = 24;
 
 /// Words that may stand between a label and its value.
-const FILLERS: [&str; 28] = [
+pub(super) const FILLERS: [&str; 28] = [
     "no", "nr", "num", "number", "is", "id", "value", "code", "and", "the", "address", "amp", "es", "est", "ist",
     "lautet", "\u{e9}", "\u{e8}", "to", "jest", "my", "n\u{ba}", "n\u{b0}", "quot", "list", "text", "field", "input",
 ];
@@ -30,6 +34,8 @@ const CONTEXT: i16 = 30;
 /// Score for a word that speaks against, on signatures that are not certain by themselves.
 const AGAINST: i16 = -30;
 const CERTAIN: i16 = 70;
+/// Score for a key that names something else, on the same.
+const FOREIGN: i16 = -10;
 
 /// What stands around a position.
 #[derive(Default)]
@@ -38,10 +44,12 @@ pub(super) struct Around {
     /// Lists with a word near; lists with a word directly before.
     pub(super) near: Lists,
     labels: Lists,
+    /// The value is the whole of a field, or of what a key names, and the name is of something that no list knows.
+    foreign: bool,
 }
 
 impl Scanner {
-    /// What the surroundings say: a score.
+    /// What the surroundings say: a score, and whether a word speaks against the value.
     pub(super) fn context(
         &mut self,
         document: &DocumentScan,
@@ -49,7 +57,7 @@ impl Scanner {
         (signature, compiled): (&Signature, &Compiled),
         place: Place,
         field: Option<&Field>,
-    ) -> i16 {
+    ) -> (i16, bool) {
         if !self.scratch.around.known {
             self.look_around(document, catalogue, place, field);
         }
@@ -58,14 +66,19 @@ impl Scanner {
             .labels
             .is_some_and(|l| around.labels.contains(l) || field.is_some_and(|f| f.last_lists.contains(l)));
         if label {
-            return LABEL;
+            return (LABEL, false);
+        }
+        let uncertain = i16::from(signature.score) < CERTAIN;
+        let names = |lists: &Lists| around.labels.meet(lists) || field.is_some_and(|f| f.last_lists.meet(lists));
+        if uncertain && names(&catalogue.negative) {
+            // A `booking code` next to a bank is a booking's.
+            return (AGAINST, true);
         }
         let near = |lists: &Lists| around.near.meet(lists) || field.is_some_and(|f| f.lists.meet(lists));
-        let mut score = if near(&compiled.context) { CONTEXT } else { 0 };
-        if i16::from(signature.score) < CERTAIN && near(&catalogue.negative) {
-            score += AGAINST;
-        }
-        score
+        let score = if near(&compiled.context) { CONTEXT } else { 0 };
+        let denied = uncertain && near(&catalogue.negative);
+        let foreign = uncertain && around.foreign;
+        (score + if denied { AGAINST } else { 0 } + if foreign { FOREIGN } else { 0 }, denied || foreign)
     }
 
     /// Whether a word near `start`, or the field there, may speak for a signature that is nothing without context and
@@ -107,22 +120,32 @@ impl Scanner {
         around.near = Lists::default();
         around.labels = Lists::default();
         let own = field.is_some();
+        let column = if own { None } else { sql::column(text, place.start) };
+        let key = if own || column.is_some() { None } else { key_before(text, place.start, place.end) };
+        let mut known = field.is_some_and(|f| f.lists.holds_beside(&catalogue.negative));
         let first = self.scratch.known.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
         for &hit in self.scratch.known.hits.get(first..).unwrap_or_default() {
             if hit.start > place.end + CONTEXT_OCTETS {
                 break;
             }
-            let inside = hit.start < place.end && hit.end > place.start;
-            let speaks = !inside && (!own || document.speaks(hit, document.field(document.base + place.start as u64)));
-            if !speaks {
+            let overlaps = |range: &Range<usize>| hit.start < range.end && hit.end > range.start;
+            let speaks = if own {
+                document.speaks(hit, document.field(document.base + place.start as u64))
+            } else {
+                let in_key = key.as_ref().is_some_and(overlaps);
+                let of_another = key.is_some() && !in_key && names_another(text, hit.end);
+                !of_another && !column.as_ref().is_some_and(|(all, _)| overlaps(all))
+            };
+            if !speaks || overlaps(&(place.start..place.end)) {
                 continue;
             }
             let between = if hit.end <= place.start { hit.end..place.start } else { place.end..hit.start };
-            if has_blank_line(text.get(between).unwrap_or_default()) {
+            if is_parted(text.get(between).unwrap_or_default()) {
                 continue;
             }
             let Some(lists) = catalogue.lexicon.lists(hit) else { continue };
             around.near.extend(lists);
+            known |= key.as_ref().is_some_and(overlaps) && lists.holds_beside(&catalogue.negative);
             if hit.end <= place.start
                 && hit.end + LABEL_OCTETS >= place.start
                 && is_filler(text.get(hit.end..place.start).unwrap_or_default())
@@ -130,6 +153,26 @@ impl Scanner {
                 around.labels.extend(lists);
             }
         }
+        let Scratch { around, column_hits, classes, .. } = &mut self.scratch;
+        if let Some((_, name)) = &column {
+            column_hits.clear();
+            let (recent, range) = (&mut Recent::default(), (name.start, name.end));
+            catalogue.lexicon.find(Sought::All, (text, classes), range, recent, column_hits);
+            for hit in column_hits.iter() {
+                let Some(lists) = catalogue.lexicon.lists(*hit) else { continue };
+                around.near.extend(lists);
+                known |= lists.holds_beside(&catalogue.negative);
+                if is_filler(text.get(hit.end..name.end).unwrap_or_default()) {
+                    around.labels.extend(lists);
+                }
+            }
+        }
+        let named = |name: Range<usize>| names_something(text.get(name).unwrap_or_default());
+        around.foreign = !known
+            && match field {
+                Some(field) => document.is_whole(place.start, place.end) && names_something(last_name(&field.path)),
+                None => column.map(|(_, name)| name).or(key).is_some_and(named),
+            };
     }
 }
 
@@ -235,11 +278,19 @@ fn without_tags(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether a blank line stands in a text: what is on either side of one says nothing about the other.
-fn has_blank_line(text: &[u8]) -> bool {
-    memchr::memchr_iter(b'\n', text).any(|at| {
+/// Whether a blank line stands in a text, or one record ends there and another begins (`},{`, `);` and a line's end): what is
+/// on either side of that says nothing about the other.
+fn is_parted(text: &[u8]) -> bool {
+    memchr::memchr3_iter(b'\n', b'}', b')', text).any(|at| {
         let rest = text.get(at + 1..).unwrap_or_default();
-        matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..])
+        match text.get(at) {
+            Some(b'\n') => matches!(rest, [b'\n', ..] | [b'\r', b'\n', ..]),
+            Some(b'}') => {
+                let next = rest.iter().find(|b| !matches!(b, b',' | b' ' | b'\r' | b'\n'));
+                next == Some(&b'{')
+            }
+            _ => matches!(rest, [b';', b'\r' | b'\n', ..]),
+        }
     })
 }
 
@@ -265,9 +316,20 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_part() {
-        for (text, parts) in [("a\nb", false), ("a\n\nb", true), ("a\r\n\r\nb", true), ("", false), ("\n", false)] {
-            assert_eq!(has_blank_line(text.as_bytes()), parts, "{text:?}");
+    fn blank_lines_and_ends_of_records_part() {
+        for (text, parts) in [
+            ("a\nb", false),
+            ("a\n\nb", true),
+            ("a\r\n\r\nb", true),
+            ("", false),
+            ("\n", false),
+            ("1\"},{\"card", true),
+            ("1\"}\n{\"card", true),
+            ("1\"},\"card", false),
+            ("1');\nINSERT", true),
+            ("(1); a", false),
+        ] {
+            assert_eq!(is_parted(text.as_bytes()), parts, "{text:?}");
         }
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Pending {
     pub(super) end: u64,
     pub(super) signature: u16,
     pub(super) score: i16,
+    /// A word near it speaks against it: neighbours do not raise it.
+    pub(super) denied: bool,
     /// Complete but for the score; `None` once it was given out.
     pub(super) finding: Option<Finding>,
 }
@@ -277,6 +279,15 @@ impl DocumentScan {
     /// The field at a position.
     pub(super) fn field(&self, position: u64) -> Option<&Arc<Field>> {
         self.segment(position)?.field.as_ref()
+    }
+
+    /// Whether `text[start..end]` is all that its field holds.
+    pub(super) fn is_whole(&self, start: usize, end: usize) -> bool {
+        let at = |index: usize| self.field(self.base + index as u64);
+        let apart = |index: Option<usize>| {
+            index.filter(|index| *index < self.text.len()).is_none_or(|index| !same_field(at(index), at(start)))
+        };
+        apart(start.checked_sub(1)) && apart(Some(end))
     }
 
     /// Source offset and length of `start..end`.

@@ -40,6 +40,11 @@ impl Lists {
         self.0.iter().zip(&other.0).fold(0, |common, (a, b)| common | a & b) != 0
     }
 
+    /// Whether another list is in it than those.
+    pub(super) fn holds_beside(&self, others: &Self) -> bool {
+        self.0.iter().zip(&others.0).any(|(own, others)| own & !others != 0)
+    }
+
     /// Whether a list is in it.
     #[inline]
     pub(super) fn contains(&self, list: ListId) -> bool {

@@ -20,9 +20,13 @@
 //!
 //! *Score.* A signature has a score for its shape and checks. To that come 60 for a *label* (a word that names just
 //! this signature) as the key of the value or directly before it, or else 30 for a word of its context within 40
-//! octets or on the key path; −30 for a word that speaks against; and 15 for each other signature, at most two, that
-//! is at least `medium` within 512 octets. Below 35 nothing is reported. Values from ranges reserved for tests score
-//! like others and are marked.
+//! octets or on the key path; −30 for a word that speaks against, whatever else stands near if it is the key of the value
+//! or directly before it; and, if none does, 15 for each other signature, at most two, that is at least `medium` within
+//! 512 octets. Below 35 nothing is reported. Values from ranges reserved for tests score like others and are marked.
+//!
+//! *Names.* A value that is all that a field or key holds, and that no list knows the name of, is less sure (10 less, and
+//! not raised by others) if it is not certain by itself; keys of other values say nothing about it.
+//! In SQL that stands in plain text a value's column is its key (`sql.rs`).
 //!
 //! *Overlap.* Where candidates overlap, they are alternatives, and the one with the highest score stays (then the
 //! longer, then the first by id), with two exceptions. A keyed signature says what a field is for, a shaped one what
@@ -40,12 +44,14 @@ mod document;
 mod keyed;
 mod lists;
 mod matcher;
+mod named;
 mod pattern;
 mod records;
 mod scanner;
 mod settle;
 mod shapes;
 mod signature;
+mod sql;
 mod subject;
 mod table;
 mod transposed;

@@ -80,6 +80,8 @@ pub(super) struct Scratch {
     pub(super) needed: Known,
     /// The first of `needed` that may be near what comes next.
     pub(super) needed_next: usize,
+    /// Those of the name of a column.
+    pub(super) column_hits: Vec<Hit>,
     pub(super) around: Around,
     pub(super) candidates: Vec<Candidate>,
 }

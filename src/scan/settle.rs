@@ -24,6 +24,8 @@ pub(super) struct Candidate {
     pub(super) end: u64,
     pub(super) score: i16,
     pub(super) test: bool,
+    /// A word near it speaks against it.
+    pub(super) denied: bool,
 }
 
 /// Ranges of one kind that were kept, in order: start, end and class. They do not overlap.
@@ -163,6 +165,7 @@ fn keep(catalogue: &Catalogue, digester: &mut Digester, document: &mut DocumentS
         end: candidate.end,
         signature: candidate.signature,
         score: candidate.score,
+        denied: candidate.denied,
         finding: Some(finding),
     });
 }
@@ -181,7 +184,7 @@ pub(super) fn give_out(document: &mut DocumentScan, to: u64, found: &mut dyn FnM
             low += 1;
         }
         let mut others: [Option<u16>; NEIGHBOURS_MAX] = [None; NEIGHBOURS_MAX];
-        if pending.score < 100 {
+        if pending.score < 100 && !pending.denied {
             let near = document.pending.iter().enumerate().skip(low);
             for (index, other) in near.take_while(|(_, o)| o.start <= pending.start + NEIGHBOUR_OCTETS) {
                 let counts = index != at && other.signature != pending.signature && other.score >= NEIGHBOUR_SCORE;

@@ -49,7 +49,7 @@ fn brief(found: &[Finding]) -> Vec<String> {
 fn every_example_is_decided_as_it_says() {
     let problems = CATALOGUE.check_examples(|_| true);
     assert!(problems.is_empty(), "{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>());
-    assert_eq!(CATALOGUE.signatures().count(), 142);
+    assert_eq!(CATALOGUE.signatures().count(), 143);
 }
 
 /// The project's signature reference beside the catalogue: every id, and every example with its verdict.
@@ -173,6 +173,29 @@ fn findings_with_their_levels() {
         (r#"{"password":"${DB_PASSWORD}"}"#, &[]),
         (r#"{"country_of_residence":"US"}"#, &["residence-keyed@25+2 high"]),
         (r#"{"lat":37.7749,"lng":-122.4194}"#, &["lat-keyed@7+7 high", "lon-keyed@21+9 high"]),
+        // What a value is called, or written like, against its check digit.
+        (r#"{"booking_code":"GB33BUKB20201555555555","card":"x"}"#, &[]),
+        ("please transfer to GB33 BUKB 2020 1555 5555 55", &["iban@19+27 medium"]),
+        ("it was 4539 1488 0343 6467 I think", &["card-pan@7+19 medium"]),
+        ("it was 4539148803436467 I think", &["card-pan@7+16 low"]),
+        ("4539148803436460\n4539148803436467\n4539148803436461", &[]),
+        (r#"{"ticket":"4539 1488 0343 6467"}"#, &[]),
+        (r#"{"activation_pair":"4539 1488 0343 6467"}"#, &["card-pan@20+19 low"]),
+        ("INSERT INTO t (card, ref) VALUES ('x', '4539148803436467')", &[]),
+        ("INSERT INTO t (ref, card) VALUES ('x', '4539148803436467')", &["card-pan@40+16 high"]),
+        ("at 61.6823,25.3467 38.7878,52.0108 39.1234,53.4321", &[]),
+        ("at -0.2500,-0.3125", &[]),
+        ("at 61.6823,25.3467", &["latlon-pair@3+15 low"]),
+        ("location -122.419400, 37.774900", &["latlon-pair@9+22 high"]),
+        // Of the North American plan, without the plus; of China.
+        (r#"{"phone":"14155552671"}"#, &["phone-nanp@10+11 medium"]),
+        (r#"{"phone":"13912345678"}"#, &["cn-mobile@10+11 high"]),
+        ("Phone 0748 989 587 or later", &["phone-national@6+12 medium"]),
+        ("mein Telefon ist (02141) 11848 241.", &["phone-national@17+17 medium"]),
+        ("the phone was sold on 0748 989 587", &[]),
+        ("phone 2026-11-05, phone 20261105", &[]),
+        ("{\"nationaal nummer\": \"85073003328\"}", &["be-nn@22+11 high"]),
+        ("boundary=\"===============7234567890123456789==\"", &[]),
         (
             "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
             &["mrz-td3@0+89 high"],
@@ -213,6 +236,9 @@ fn fields_give_context_and_say_where() {
         ("user.ids[].ssn", "899456789", &["us-ssn-bare@100+9 high"]),
         ("user.orderId", "899456789", &[]),
         ("account.user_id", "12345678", &["user-id-keyed@100+8 high"]),
+        ("user.phone", "14155552671", &["phone-nanp@100+11 medium"]),
+        ("device.upstream", "198.51.100.7", &["ipv4-datum@100+12 low"]),
+        ("order.ticket", "4539 1488 0343 6467", &[]),
         ("passport.number", "X00000001", &["us-passport@100+9 high"]),
         ("profile.nickname", "sample person", &["user-name-keyed@100+13 high"]),
         ("body.text", "nothing 42 here", &[]),

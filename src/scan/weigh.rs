@@ -134,11 +134,11 @@ impl Scanner {
         }
         let mut score = i16::from(signature.score);
         // Most numbers are nothing without context: that is asked first, being cheaper.
-        let mut around = key_score;
+        let mut around = key_score.map(|score| (score, false));
         if compiled.weak && self.probe.is_none() {
             let says = around
                 .unwrap_or_else(|| self.context(document, catalogue, (signature, compiled), place, field.as_deref()));
-            if says <= 0 {
+            if says.0 <= 0 {
                 return true;
             }
             around = Some(says);
@@ -168,11 +168,12 @@ impl Scanner {
         }
         debug_assert!(bonus <= compiled.bonus_max, "{}: bonus {bonus}", signature.id);
         score += i16::from(bonus);
-        score += match around {
+        let (says, denied) = match around {
             Some(says) => says,
-            None if score >= 100 => 0,
+            None if score >= 100 => (0, false),
             None => self.context(document, catalogue, (signature, compiled), place, field.as_deref()),
         };
+        score += says;
         let part = |part: Option<u16>| part == Some(place.signature);
         if signature.class == DataClass::Image {
             end = start + image_end(document.text.get(start..).unwrap_or_default()).max(end - start);
@@ -188,11 +189,11 @@ impl Scanner {
         if frames {
             document.take(place.signature, end);
         }
-        self.push(document, Place { end, ..place }, score, test);
+        self.push(document, Place { end, ..place }, score, (test, denied));
         true
     }
 
-    fn push(&mut self, document: &DocumentScan, place: Place, score: i16, test: bool) {
+    fn push(&mut self, document: &DocumentScan, place: Place, score: i16, (test, denied): (bool, bool)) {
         if score < REPORTED || self.probe.is_some() {
             return;
         }
@@ -202,6 +203,7 @@ impl Scanner {
             end: document.base + place.end.min(document.text.len()) as u64,
             score: score.min(100),
             test,
+            denied,
         });
     }
 
@@ -223,7 +225,7 @@ impl Scanner {
                 _ => None,
             };
             if let Some(signature) = signature {
-                self.push(document, Place { signature, start: from, end: to }, 95, false);
+                self.push(document, Place { signature, start: from, end: to }, 95, (false, false));
             }
         }
         if let Some(element) = parts.element {

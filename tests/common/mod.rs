@@ -5,6 +5,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
+
+use borderpost::engine::Rules;
+use borderpost::geo::{GeoSettings, Locator};
+use borderpost::model::{Frame, LinkType, Origin, Timestamp};
+use borderpost::policy::PolicySet;
+use borderpost::scan::Catalogue;
 
 /// The program under test.
 pub fn borderpost() -> Command {
@@ -31,6 +38,39 @@ pub fn shared() -> Option<PathBuf> {
     }
     eprintln!("skipped: ../shared with real captures is not here");
     None
+}
+
+/// The built-in signatures and the policy of a home in the US, with such knowledge of places.
+pub fn rules(places: &GeoSettings) -> Arc<Rules> {
+    Arc::new(Rules {
+        catalogue: Arc::new(Catalogue::built_in().map_err(|p| format!("{p:?}")).expect("built in")),
+        locator: Arc::new(Locator::load(places).map_err(|p| format!("{p:?}")).expect("loads")),
+        watch: Arc::default(),
+        policy: Arc::new(PolicySet::built_in_default("US".parse().expect("a code"))),
+        digest_key: [7; 32],
+    })
+}
+
+/// An Ethernet frame that was captured whole; the time in nanoseconds.
+pub fn frame(time: u64, data: &[u8]) -> Frame<'_> {
+    Frame {
+        time: Timestamp::from_nanos(time),
+        link: LinkType::ETHERNET,
+        origin: Origin::default(),
+        data,
+        wire_len: data.len() as u32,
+    }
+}
+
+/// A published schema.
+pub fn schema(file: &str) -> serde_json::Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(file);
+    serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON")
+}
+
+/// What tells whether a value is as a published schema says.
+pub fn validator(file: &str) -> jsonschema::Validator {
+    jsonschema::validator_for(&schema(file)).expect("a valid schema")
 }
 
 pub fn text(octets: &[u8]) -> String {

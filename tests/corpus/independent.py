@@ -22,7 +22,7 @@ from collections import Counter
 
 from faker import Faker
 
-from presidio import compare, presidio, snort
+from presidio import compare, presidio, snort, sure
 
 logging.disable(logging.CRITICAL)
 
@@ -235,10 +235,10 @@ if __name__ == "__main__":
             octets = s["text"].encode()
             show = lambda x: octets[max(x["offset"] - 40, 0) : x["offset"] + x["length"] + 15].decode(errors="replace")
             for l in s["labels"]:
-                if l["context"] and not any(over(f, l) for f in s["found"]):
+                if l["context"] and not any(over(f, l) for f in sure(s)):
                     missed[l["signature"]] += 1
                     print("MISSED", l["signature"], s["form"], repr(show(l)))
-            for f in s["found"]:
+            for f in sure(s):
                 if not any(over(f, l) for l in s["labels"]):
                     wrong[f["signature"]] += 1
                     print("WRONG", f["signature"], s["form"], repr(show(f)))

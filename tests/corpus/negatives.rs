@@ -5,7 +5,7 @@ use super::{Draft, Sample};
 
 /// A key and a value that is no user data.
 pub fn pair(n: &mut Numbers) -> (&'static str, String) {
-    match n.within(0, 64) {
+    match n.within(0, 90) {
         0 => ("order_id", format!("{}-{}-{}", n.within(100, 999), n.digits(7), n.digits(7))),
         1 => ("order", n.within(100_000_000, 999_999_999).to_string()),
         2 => ("commit", n.hex(40)),
@@ -131,8 +131,50 @@ pub fn pair(n: &mut Numbers) -> (&'static str, String) {
         60 => ("broadcast", n.one(&["ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "FF-FF-FF-FF-FF-FF"]).to_string()),
         61 => ("listen", format!("127.0.0.1:{}, 10.{}.0.1, 0.0.0.0", n.within(1024, 60_000), n.within(0, 255))),
         62 => ("embedding", (0..16).map(|_| format!("-0.{}", n.digits(7))).collect::<Vec<_>>().join(",")),
+        // The same under names that say nothing, or in other languages.
+        63 => ("value", checked(n, "", 15)),
+        64 => ("code", format!("{}{}", n.one(&["DE", "FR", "NL", "ES"]), n.digits(20))),
+        65 => ("member", format!("{}-{}-{}", n.digits(3), n.digits(3), n.digits(4))),
+        66 => ("slot", format!("{} {} {}", n.digits(3), n.digits(3), n.digits(3))),
+        67 => ("activation_key", format!("{} {} {} {}", n.digits(4), n.digits(4), n.digits(4), n.digits(4))),
+        68 => ("bbox", decimals(n, 4, ",")),
+        69 => ("translate", decimals(n, 2, ", ")),
+        70 => ("weights", decimals(n, 6, " ")),
+        71 => ("route", format!("{} {} {}", decimals(n, 2, ","), decimals(n, 2, ","), decimals(n, 2, ","))),
+        72 => (
+            "upstream",
+            format!("{}.{}.{}.{}:8080", n.within(20, 99), n.within(0, 256), n.within(0, 256), n.within(1, 255)),
+        ),
+        73 => ("kernel", format!("{}.{}.{}.{}", n.within(3, 7), n.within(0, 20), n.within(20, 255), n.within(20, 255))),
+        74 => ("boundary", format!("===============7{}==", n.digits(18))),
+        75 => ("meter", checked(n, "35", 14)),
+        76 => ("user_count", n.digits(9)),
+        77 => ("phone_system_build", format!("{}.{}", n.digits(4), n.digits(6))),
+        78 => ("account_balance", format!("{}.{:02}", n.digits(7), n.within(0, 100))),
+        79 => ("numero_de_commande", n.digits(13)),
+        80 => ("sendungsnummer", n.digits(12)),
+        81 => ("\u{8ffd}\u{8de1}\u{756a}\u{53f7}", n.digits(12)),
+        82 => ("\u{437}\u{430}\u{43a}\u{430}\u{437}", n.digits(12)),
+        83 => ("zamowienie", n.digits(11)),
+        84 => ("\u{8ba2}\u{5355}\u{53f7}", format!("1{}", n.digits(17))),
+        85 => ("pedido", n.digits(11)),
+        86 => ("slip", format!("E{}", n.digits(8))),
+        87 => ("session_start_ms", n.within(1_600_000_000_000, 1_800_000_000_000).to_string()),
+        88 => ("bank_run", n.digits(9)),
         _ => ("seq", n.digits(16)),
     }
+}
+
+/// Digits that begin as given, so many and a right check digit more.
+fn checked(n: &mut Numbers, begin: &str, length: usize) -> String {
+    let body = format!("{begin}{}", n.digits(length - begin.len()));
+    let check = luhn(&body);
+    format!("{body}{check}")
+}
+
+/// Decimal numbers between a few degrees and many.
+fn decimals(n: &mut Numbers, count: usize, separator: &str) -> String {
+    (0..count).map(|_| format!("{}.{}", n.within(2, 80), n.digits(5))).collect::<Vec<_>>().join(separator)
 }
 
 fn octets(n: &mut Numbers, count: usize) -> String {

@@ -42,9 +42,9 @@ fn main() {
     }
 }
 
-/// What is found at level medium and high.
+/// What is found, with its level.
 fn found(scanner: &mut Scanner, sample: &Sample) -> Value {
     let found = corpus::score::scan(scanner, sample);
-    let found = found.iter().filter(|f| f.level != "low");
-    found.map(|f| json!({"offset": f.offset, "length": f.length, "class": f.class, "signature": f.signature})).collect()
+    let of = |f: &corpus::score::Found| json!({"offset": f.offset, "length": f.length, "class": f.class, "signature": f.signature, "level": f.level});
+    found.iter().map(of).collect()
 }

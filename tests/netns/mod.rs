@@ -71,6 +71,25 @@ pub fn succeeds(command: &str) -> bool {
     output.is_ok_and(|output| output.status.success())
 }
 
+/// Programs that were started, ended with the value.
+#[derive(Default)]
+pub struct Started(pub Vec<Child>);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            succeeds(&format!("kill -INT {}", child.id()));
+            let begun = Instant::now();
+            while child.try_wait().is_ok_and(|status| status.is_none()) {
+                if begun.elapsed().as_secs() > 10 {
+                    let _ = child.kill();
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}
+
 /// Two namespaces: `here` with the monitored host, `there` with the rest of the world.
 pub struct Net {
     pub here: String,

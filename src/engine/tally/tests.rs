@@ -30,7 +30,7 @@ fn view(recipient: &str) -> Arc<FlowView> {
     let country = "HK".parse::<Country>().unwrap();
     Arc::new(FlowView {
         flow_id: 7,
-        community_id: String::new(),
+        community_id: "".into(),
         scope: Scope::Egress,
         proto: 6,
         src: ("10.0.0.1".parse().unwrap(), 1),

@@ -18,7 +18,7 @@ fn flow(from: u32, name: &str) -> Arc<FlowView> {
     };
     Arc::new(FlowView {
         flow_id: 0,
-        community_id: String::new(),
+        community_id: "".into(),
         scope: Scope::Egress,
         proto: 6,
         src: (IpAddr::V4(Ipv4Addr::from_bits(from)), 1),

@@ -237,8 +237,7 @@ impl Protocol for Amqp {
 
 impl Amqp {
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 }
 

@@ -166,8 +166,7 @@ impl Http3 {
     }
 
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 
     /// Reads what a stream holds. Says whether it brought entries for header lists.

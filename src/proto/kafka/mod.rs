@@ -227,7 +227,7 @@ impl Protocol for Kafka {
         if !(if client { 10 } else { 4 }..=LEN_MAX).contains(&len) {
             return Head::Wrong;
         }
-        let half = if dir == Direction::Forward { &mut self.halves[0] } else { &mut self.halves[1] };
+        let half = dir.of_mut(&mut self.halves);
         *half = Half::default();
         let used = if client {
             let (Some(kind), Some(version), Some(correlation)) = (reader.u16(), reader.u16(), reader.u32()) else {
@@ -337,8 +337,7 @@ impl Protocol for Kafka {
 
 impl Kafka {
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 }
 

@@ -168,7 +168,6 @@ impl Protocol for MongoDb {
 
 impl MongoDb {
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 }

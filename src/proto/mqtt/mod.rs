@@ -208,8 +208,7 @@ impl Protocol for Mqtt {
 
 impl Mqtt {
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 
     fn connect(&mut self, octets: &[u8], doc: &Doc, out: &mut Out<'_>) -> Option<()> {

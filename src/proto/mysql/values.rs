@@ -101,7 +101,7 @@ impl Tuple {
         }
         self.index += 1;
         if !matches!(next, Next::Null) {
-            begin(doc, column.and_then(|column| column.name.as_deref()), out);
+            out.value_begins(doc, column.and_then(|column| column.name.as_deref()));
         }
         match next {
             Next::Octets(len) => self.left = len,
@@ -118,14 +118,6 @@ impl Tuple {
         } else {
             self.lost = true;
         }
-    }
-}
-
-/// A value begins; values without a name are parted by line ends.
-pub(super) fn begin(doc: &Doc, name: Option<&str>, out: &mut Out<'_>) {
-    out.field(doc, name);
-    if name.is_none() {
-        out.octets(doc, b"\n");
     }
 }
 

@@ -106,7 +106,7 @@ impl Tuple {
         if binary && matches!(kind, BIGINT | INTEGER | SMALLINT | UUID) && len <= 16 {
             let Some(value) = reader.take(len as usize) else { return Body::More };
             self.index += 1;
-            begin(doc, name(at).as_deref(), out);
+            out.value_begins(doc, name(at).as_deref());
             match written(kind, value) {
                 Some(text) => out.octets(doc, text.as_bytes()),
                 None => out.octets(doc, value),
@@ -120,7 +120,7 @@ impl Tuple {
             skipped = 1;
         }
         self.index += 1;
-        begin(doc, name(at).as_deref(), out);
+        out.value_begins(doc, name(at).as_deref());
         self.left = u64::from(len) - skipped;
         Body::Took(reader.at())
     }
@@ -154,14 +154,6 @@ fn written(kind: u32, value: &[u8]) -> Option<String> {
             Some(format!("{}-{}-{}-{}-{}", hex(&[a, b, c, d]), hex(&[e, f]), hex(&[g, h]), hex(clock), hex(node)))
         }
         _ => None,
-    }
-}
-
-/// A value begins; values without a name are parted by line ends.
-fn begin(doc: &Doc, name: Option<&str>, out: &mut Out<'_>) {
-    out.field(doc, name);
-    if name.is_none() {
-        out.octets(doc, b"\n");
     }
 }
 
@@ -293,7 +285,7 @@ impl Rows {
                     b't' | b'b' => {
                         let len = reader.u32()?;
                         let value = reader.take(usize::try_from(len).ok()?)?;
-                        begin(doc, name, out);
+                        out.value_begins(doc, name);
                         out.octets(doc, value);
                     }
                     _ => return None,

@@ -90,14 +90,12 @@ impl Session {
 
     /// Octets of the connection ids in the short headers of a direction.
     pub(super) fn id_len(&self, dir: Direction) -> Option<u8> {
-        let [forward, backward] = &self.halves;
-        if dir == Direction::Forward { forward.id_len } else { backward.id_len }
+        dir.of(&self.halves).id_len
     }
 
     /// Why nothing more of a direction will be read.
     pub(super) fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let [forward, backward] = &self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of(&self.halves);
         (half.misses >= MISSES_MAX).then_some(UninspectedReason::Encrypted)
     }
 
@@ -149,14 +147,13 @@ impl Session {
     }
 
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 
     /// Opens a packet under the secret of a label, as it is in the key log.
     fn first(&mut self, dir: Direction, packet: &Packet<'_>, label: SecretLabel) -> Option<Opened> {
-        let Self { version, secrets, halves: [forward, backward], .. } = self;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let Self { version, secrets, halves, .. } = self;
+        let half = dir.of_mut(halves);
         let (slot, largest) = match packet.kind {
             Kind::ZeroRtt => (&mut half.early, half.largest[2]),
             Kind::Handshake => (&mut half.handshake, half.largest[1]),
@@ -182,8 +179,8 @@ impl Session {
         {
             return Some(opened);
         }
-        let Self { secrets, halves: [forward, backward], .. } = self;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let Self { secrets, halves, .. } = self;
+        let half = dir.of_mut(halves);
         let Slot::Known(generation) = &half.traffic else { return None };
         let Generation { suite, keys } = &**generation;
         let update = match &mut half.update {

@@ -148,8 +148,7 @@ impl Streams {
     }
 
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 
     /// Delivers what is in order now, and ends the stream if that is all.

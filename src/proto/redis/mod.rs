@@ -100,8 +100,7 @@ struct Half {
 
 impl StreamDecoder for Redis {
     fn advance(&mut self, input: Input<'_>, out: &mut Out<'_>) -> Step {
-        let [forward, backward] = &mut self.halves;
-        let half = if input.dir == Direction::Forward { forward } else { backward };
+        let half = input.dir.of_mut(&mut self.halves);
         let client = input.dir == self.client;
         match &mut half.state {
             State::Bulk(left) => {
@@ -165,8 +164,7 @@ impl StreamDecoder for Redis {
     }
 
     fn gap(&mut self, dir: Direction, len: u64, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         match &mut half.state {
             State::Bulk(left) if len <= *left => {
                 *left -= len;
@@ -189,8 +187,7 @@ impl StreamDecoder for Redis {
     }
 
     fn end(&mut self, dir: Direction, out: &mut Out<'_>) {
-        let [forward, backward] = &mut self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of_mut(&mut self.halves);
         if let State::Lost(raw, _) = &mut half.state {
             raw.end(out);
         }
@@ -198,8 +195,8 @@ impl StreamDecoder for Redis {
     }
 
     fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        match self.halves.get(dir.index()).map(|half| &half.state) {
-            Some(State::Lost(raw, _)) => raw.sealed(),
+        match &dir.of(&self.halves).state {
+            State::Lost(raw, _) => raw.sealed(),
             _ => None,
         }
     }

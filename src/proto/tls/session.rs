@@ -173,8 +173,7 @@ impl Session {
 
     /// Why nothing more of a direction will be read.
     pub(super) fn sealed(&self, dir: Direction) -> Option<UninspectedReason> {
-        let [forward, backward] = &self.halves;
-        let half = if dir == Direction::Forward { forward } else { backward };
+        let half = dir.of(&self.halves);
         if half.locked {
             return Some(UninspectedReason::Encrypted);
         }
@@ -188,8 +187,7 @@ impl Session {
     }
 
     fn half(&mut self, dir: Direction) -> &mut Half {
-        let [forward, backward] = &mut self.halves;
-        if dir == Direction::Forward { forward } else { backward }
+        dir.of_mut(&mut self.halves)
     }
 
     fn lock(&mut self, dir: Direction, out: &mut Out<'_>) {

@@ -167,7 +167,10 @@ fn nir(value: Value<'_>) -> Check {
     };
     let number = number.saturating_sub(corsica);
     let key = text.iter().skip(13).fold(0_u64, |n, &b| n * 10 + u64::from(b.wrapping_sub(b'0')));
-    Check::when(text.len() == 15 && 97 - number % 97 == key)
+    // Sexes 3, 4, 7 and 8 are of numbers given for a time; months past 12 of births whose month or record is not known.
+    let d = value.digits();
+    let rare = d.at(0) > 2 || d.small(3, 5) > 12;
+    Check::when(text.len() == 15 && 97 - number % 97 == key).raise(rare, -20)
 }
 
 fn codice_fiscale(value: Value<'_>) -> Check {

@@ -22,6 +22,11 @@ mod us;
 pub(super) use aamva::elements;
 pub(super) use image::image_end;
 
+use super::matcher::is_word;
+
+/// Octets to either side of a value in which others of its shape are looked for.
+const PEER_OCTETS: usize = 256;
+
 /// A candidate and the text around it.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'a> {
@@ -54,6 +59,25 @@ impl<'a> Value<'a> {
     /// All that follows it.
     pub(super) fn after(&self) -> &'a [u8] {
         self.text.get(self.end..).unwrap_or_default()
+    }
+
+    /// Whether values of the same shape stand near it of which most are not `what` this one is: a column of other numbers, some
+    /// of which have the right check digit by chance.
+    fn is_odd_one_out(&self, what: impl Fn(&[u8]) -> bool) -> bool {
+        let own = self.octets();
+        if own.is_empty() || !own.iter().all(u8::is_ascii_alphanumeric) {
+            return false;
+        }
+        let before = self.before();
+        let before = before.get(before.len().saturating_sub(PEER_OCTETS)..).unwrap_or_default();
+        let after = self.after();
+        let after = after.get(..after.len().min(PEER_OCTETS)).unwrap_or_default();
+        let words = [before, after].into_iter().flat_map(|text| text.split(|b| !is_word(*b)));
+        let alike = |word: &&[u8]| {
+            word.len() == own.len() && word.iter().zip(own).all(|(a, b)| a.is_ascii_digit() == b.is_ascii_digit())
+        };
+        let (peers, others): (Vec<&[u8]>, Vec<&[u8]>) = words.filter(alike).partition(|word| what(word));
+        others.len() >= 2 && others.len() > peers.len()
     }
 
     /// Its decimal digits, everything else dropped.
@@ -195,7 +219,7 @@ const BONUSES: &[(&str, i8)] = &[
     ("aamva-element", 70),
     ("aamva-header", 5),
     ("aamva-header-escaped", 5),
-    ("card-pan", 10),
+    ("card-pan", 25),
     ("cn-mobile", 20),
     ("exif-gps", 70),
     ("face-vector", 10),
@@ -204,6 +228,7 @@ const BONUSES: &[(&str, i8)] = &[
     ("heif", 50),
     ("hk-id", 20),
     ("hl7v2", 30),
+    ("iban", 10),
     ("icd10", 10),
     ("imei", 20),
     ("in-pan", 10),

@@ -38,7 +38,7 @@ pub(super) const VALIDATORS: &[(&str, Validator)] = &[
     }),
     ("latitude", |v| degrees(v, 90.0)),
     ("longitude", |v| degrees(v, 180.0)),
-    ("latlon", |v| Check::when(v.digits().as_slice().iter().any(|&d| d > 0) && !is_in_list(v))),
+    ("latlon", pair),
     ("locale", |v| {
         let country = v.octets().rsplit(|b| matches!(b, b'-' | b'_')).next().unwrap_or_default();
         let country = std::str::from_utf8(country).ok().and_then(|code| code.parse::<Country>().ok());
@@ -72,9 +72,14 @@ fn ipv4(value: Value<'_>) -> Check {
     if special || dotted || version || is_version_word(before) {
         return Check::Refuse;
     }
-    // Versions like 4.8.1.0 are made of small numbers.
-    let small = octets.iter().all(|&o| o < 20);
-    Check::bonus(if small { -25 } else { 0 }).test_when(address.is_documentation())
+    // Versions like 4.8.1.0 are made of small numbers, or begin with them.
+    let small = octets.iter().take_while(|&&o| o < 20).count();
+    let version = if small == 4 { 25 } else { 15 * i8::from(small >= 2) };
+    // With a port that services have, it is one; those of clients are large.
+    let port =
+        value.after().strip_prefix(b":").map(|rest| rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count());
+    let service = port.is_some_and(|digits| (1..=4).contains(&digits));
+    Check::bonus(-version - 15 * i8::from(service)).test_when(address.is_documentation())
 }
 
 /// `Chrome/120.0.0.0`, `v1.2.3.4`: an identifier and its slash, or a lone `v`.
@@ -136,28 +141,58 @@ fn mac(value: Value<'_>) -> Check {
         .test_when(octets.get(..5) == Some(&[0x00, 0x00, 0x5e, 0x00, 0x53]))
 }
 
-/// Whether a pair stands in a list of more numbers than a place has (a vector, a matrix): one before it, or two after it.
-fn is_in_list(value: Value<'_>) -> bool {
-    let before = value.before();
-    let before = before.strip_suffix(b"-").unwrap_or(before).trim_ascii_end();
-    let number = |b: &&u8| b.is_ascii_digit() || **b == b'.';
-    // A whole number before it may be another column.
-    let after_number = before.strip_suffix(b",").is_some_and(|rest| {
-        let mut last = rest.trim_ascii_end().iter().rev().take(24).take_while(number);
-        last.next().is_some_and(u8::is_ascii_digit) && last.any(|b| *b == b'.')
-    });
-    let mut after = value.after();
-    let mut numbers = 0;
-    while let Some(rest) = after.trim_ascii_start().strip_prefix(b",") {
-        let rest = rest.trim_ascii_start();
-        let length = rest.iter().take(32).take_while(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+')).count();
-        numbers += usize::from(length > 0);
-        if length == 0 || numbers == 2 {
-            break;
-        }
-        after = rest.get(length..).unwrap_or_default();
+/// A pair of coordinates, less sure where it may be something else: in a list of pairs (a polygon), and where both are below
+/// one degree, as numbers of all kinds are and the land is not. Refused in a list of more numbers than a place has (a vector,
+/// a matrix).
+fn pair(value: Value<'_>) -> Check {
+    if value.digits().as_slice().iter().all(|&d| d == 0) {
+        return Check::Refuse;
     }
-    after_number || numbers == 2
+    let text = value.octets();
+    let own = if text.iter().any(|b| b",;/".contains(b)) { b',' } else { b' ' };
+    let before = decimal_before(value.before());
+    let next = number_after(value.after());
+    let last = next.and_then(|(_, rest)| number_after(rest));
+    // One number after a pair may be the altitude.
+    let listed = before.is_some() || last.is_some();
+    let as_own = |separator: Option<u8>| separator.is_none_or(|separator| separator == own);
+    if listed && as_own(before) && as_own(next.map(|(separator, _)| separator)) {
+        return Check::Refuse;
+    }
+    let digit = |b: &u8| b.is_ascii_digit();
+    let mut parts = text.split(|b| !(b.is_ascii_digit() || *b == b'.')).filter(|part| !part.is_empty());
+    let small = parts.all(|part| part.iter().take_while(|b| digit(b)).all(|b| *b == b'0'));
+    Check::bonus(if small { -20 } else { 0 } - if listed { 30 } else { 0 })
+}
+
+/// Octets that a number next to a pair may have.
+const NUMBER_OCTETS_MAX: usize = 24;
+
+/// What parts a text from a decimal number before it, if there is one: a comma or the like, or spaces. A whole number may
+/// be another column.
+fn decimal_before(text: &[u8]) -> Option<u8> {
+    let text = text.strip_suffix(b"-").or(text.strip_suffix(b"+")).unwrap_or(text);
+    let near = text.get(text.len().saturating_sub(NUMBER_OCTETS_MAX)..).unwrap_or_default();
+    let end = near.iter().rposition(|b| !b", ;/".contains(b))? + 1;
+    let (number, parted) = near.split_at_checked(end)?;
+    let mut octets = number.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b'.');
+    let decimal = octets.next().is_some_and(u8::is_ascii_digit) && octets.any(|b| *b == b'.');
+    separator(parted).filter(|_| decimal)
+}
+
+/// What parts a text from a number after it, and what follows that number.
+fn number_after(text: &[u8]) -> Option<(u8, &[u8])> {
+    let near = text.get(..text.len().min(NUMBER_OCTETS_MAX)).unwrap_or_default();
+    let begin = near.iter().position(|b| !b", ;/".contains(b))?;
+    let (parted, number) = near.split_at_checked(begin)?;
+    let length = number.iter().take_while(|b| b.is_ascii_digit() || b".-+".contains(b)).count();
+    let digits = number.iter().take(length).any(u8::is_ascii_digit);
+    Some((separator(parted).filter(|_| digits)?, text.get(begin + length..)?))
+}
+
+fn separator(text: &[u8]) -> Option<u8> {
+    let last = text.first()?;
+    Some(if text.iter().any(|b| b",;/".contains(b)) { b',' } else { *last })
 }
 
 /// In range, not 0 (a placeholder), and precise to about a kilometre (two decimals: 28 CFR 202.242 asks for 1,000 m).

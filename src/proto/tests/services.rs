@@ -1,6 +1,6 @@
 //! Conversations of mail, file and message protocols, for the tests of the room; and what is read of each.
 
-use super::tests::{client_hello, noise, records, whole};
+use super::*;
 use crate::model::{AppProto, Direction, DocumentKind};
 
 use Direction::{Backward, Forward};
@@ -348,8 +348,8 @@ fn ldap_facts() {
 
 #[test]
 fn tftp_facts() {
-    let mut seen = super::tests::Seen::default();
-    let mut inspector = super::Inspector::new(super::Transport::Datagram, 40000, 40001, [true; 2]);
+    let mut seen = super::Seen::default();
+    let mut inspector = Inspector::new(Transport::Datagram, 40000, 40001, [true; 2]);
     let block = |number: u8, octets: &[u8]| [&[0, 3, 0, number][..], octets].concat();
     for datagram in [block(1, &[b'a'; 512]), block(1, &[b'a'; 512]), block(2, &[b'b'; 512]), block(4, b"end")] {
         inspector.datagram(Forward, &datagram, datagram.len() as u32, &mut seen);
