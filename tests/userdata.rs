@@ -96,7 +96,7 @@ fn replay(path: &Path, local: IpAddr, moved: Option<(IpAddr, u16)>, catalogue: &
 fn fitting(kind: &str) -> &'static [&'static str] {
     match kind {
         "email" => &["email"],
-        "phone" => &["phone-e164", "phone-nanp", "cn-mobile", "phone-uri", "phone-keyed"],
+        "phone" => &["phone-e164", "phone-nanp", "cn-mobile", "phone-uri", "phone-keyed", "phone-national"],
         "password" | "password-hash" => &["password-keyed", "session-cookie"],
         "username" => &["user-name-keyed", "user-id-keyed", "email"],
         "person-name" => &["user-name-keyed"],

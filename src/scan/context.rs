@@ -121,16 +121,7 @@ impl Scanner {
         let own = field.is_some();
         let column = if own { None } else { sql::column(text, place.start) };
         let key = if own || column.is_some() { None } else { key_before(text, place.start, place.end) };
-        let named = |name: &Range<usize>| names_something(text.get(name.clone()).unwrap_or_default());
-        around.foreign = match (field, &column, &key) {
-            (Some(field), ..) => {
-                document.is_whole(place.start, place.end)
-                    && names_something(last_name(&field.path))
-                    && !field.lists.holds_beside(&catalogue.negative)
-            }
-            (None, Some((_, name)), _) | (None, None, Some(name)) => named(name),
-            (None, None, None) => false,
-        };
+        let mut known = field.is_some_and(|f| f.lists.holds_beside(&catalogue.negative));
         let first = self.scratch.hits.partition_point(|h| h.end + CONTEXT_OCTETS < place.start);
         for &hit in self.scratch.hits.get(first..).unwrap_or_default() {
             if hit.start > place.end + CONTEXT_OCTETS {
@@ -153,7 +144,7 @@ impl Scanner {
             }
             let Some(lists) = catalogue.lexicon.lists(hit) else { continue };
             around.near.extend(lists);
-            around.foreign &= !(key.as_ref().is_some_and(overlaps) && lists.holds_beside(&catalogue.negative));
+            known |= key.as_ref().is_some_and(overlaps) && lists.holds_beside(&catalogue.negative);
             if hit.end <= place.start
                 && hit.end + LABEL_OCTETS >= place.start
                 && is_filler(text.get(hit.end..place.start).unwrap_or_default())
@@ -161,18 +152,25 @@ impl Scanner {
                 around.labels.extend(lists);
             }
         }
-        let Some((_, name)) = column else { return };
         let Scratch { around, new_hits, classes, .. } = &mut self.scratch;
-        new_hits.clear();
-        catalogue.lexicon.find(text, classes, name.start, name.end, new_hits);
-        for hit in new_hits.iter() {
-            let Some(lists) = catalogue.lexicon.lists(*hit) else { continue };
-            around.near.extend(lists);
-            around.foreign &= !lists.holds_beside(&catalogue.negative);
-            if is_filler(text.get(hit.end..name.end).unwrap_or_default()) {
-                around.labels.extend(lists);
+        if let Some((_, name)) = &column {
+            new_hits.clear();
+            catalogue.lexicon.find(text, classes, name.start, name.end, new_hits);
+            for hit in new_hits.iter() {
+                let Some(lists) = catalogue.lexicon.lists(*hit) else { continue };
+                around.near.extend(lists);
+                known |= lists.holds_beside(&catalogue.negative);
+                if is_filler(text.get(hit.end..name.end).unwrap_or_default()) {
+                    around.labels.extend(lists);
+                }
             }
         }
+        let named = |name: Range<usize>| names_something(text.get(name).unwrap_or_default());
+        around.foreign = !known
+            && match field {
+                Some(field) => document.is_whole(place.start, place.end) && names_something(last_name(&field.path)),
+                None => column.map(|(_, name)| name).or(key).is_some_and(named),
+            };
     }
 
     /// Makes sure that the context words of `text[from..to]` are known.

@@ -12,8 +12,9 @@ const VALUES: &[u8] = b"VALUES";
 pub(super) fn column(text: &[u8], start: usize) -> Option<(Range<usize>, Range<usize>)> {
     let from = start.saturating_sub(STATEMENT_OCTETS);
     let before = text.get(from..start)?;
-    // Most text is none, and has none of these where a value begins.
-    if !before.iter().rev().find(|b| **b != b' ').is_some_and(|b| matches!(b, b'\'' | b'"' | b',' | b'(' | b'.')) {
+    // Most text is none: it has no other value, and no parenthesis, before one.
+    let quoted = before.strip_suffix(b"'").or(before.strip_suffix(b"\"")).unwrap_or(before);
+    if !matches!(quoted.trim_ascii_end().last(), Some(b',' | b'(')) {
         return None;
     }
     let values = memchr::memmem::rfind(before, VALUES).or_else(|| memchr::memmem::rfind(before, b"values"))?;
@@ -69,7 +70,7 @@ mod tests {
             ("INSERT INTO t (id, ssn) VALUES (7, '@", Some("ssn")),
             ("insert into t(`id`,`ssn`) values (7, 'a, (b'), ('it''s',@", Some("`ssn`")),
             ("INSERT INTO t (a, b, c) VALUES (lower('x, y'), '1 @", None),
-            ("INSERT INTO t (a, b, c) VALUES (lower('x, y'), '1.@", Some("b")),
+            ("INSERT INTO t (a, b, c) VALUES (lower('x, y'), @", Some("b")),
             ("INSERT INTO t (a) VALUES ('1'); INSERT INTO u VALUES ('@", None),
             ("INSERT INTO t (a) VALUES ('1'); say '@", None),
             ("INSERT INTO t VALUES ('@", None),

@@ -49,7 +49,7 @@ fn brief(found: &[Finding]) -> Vec<String> {
 fn every_example_is_decided_as_it_says() {
     let problems = CATALOGUE.check_examples(|_| true);
     assert!(problems.is_empty(), "{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>());
-    assert_eq!(CATALOGUE.signatures().count(), 142);
+    assert_eq!(CATALOGUE.signatures().count(), 143);
 }
 
 /// The project's signature reference beside the catalogue: every id, and every example with its verdict.
@@ -190,6 +190,11 @@ fn findings_with_their_levels() {
         // Of the North American plan, without the plus; of China.
         (r#"{"phone":"14155552671"}"#, &["phone-nanp@10+11 medium"]),
         (r#"{"phone":"13912345678"}"#, &["cn-mobile@10+11 high"]),
+        ("Phone 0748 989 587 or later", &["phone-national@6+12 medium"]),
+        ("mein Telefon ist (02141) 11848 241.", &["phone-national@17+17 medium"]),
+        ("the phone was sold on 0748 989 587", &[]),
+        ("phone 2026-11-05, phone 20261105", &[]),
+        ("{\"nationaal nummer\": \"85073003328\"}", &["be-nn@22+11 high"]),
         ("boundary=\"===============7234567890123456789==\"", &[]),
         (
             "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<\nL898902C36UTO7408122F1204159ZE184226B<<<<<10",
@@ -231,6 +236,9 @@ fn fields_give_context_and_say_where() {
         ("user.ids[].ssn", "899456789", &["us-ssn-bare@100+9 high"]),
         ("user.orderId", "899456789", &[]),
         ("account.user_id", "12345678", &["user-id-keyed@100+8 high"]),
+        ("user.phone", "14155552671", &["phone-nanp@100+11 medium"]),
+        ("device.upstream", "198.51.100.7", &["ipv4-datum@100+12 low"]),
+        ("order.ticket", "4539 1488 0343 6467", &[]),
         ("passport.number", "X00000001", &["us-passport@100+9 high"]),
         ("profile.nickname", "sample person", &["user-name-keyed@100+13 high"]),
         ("body.text", "nothing 42 here", &[]),

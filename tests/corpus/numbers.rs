@@ -495,6 +495,21 @@ pub fn value(n: &mut Numbers, signature: &str) -> String {
             format!("({}) {}-{:04}", n.one(&["415", "212", "646", "312"]), n.within(23, 55) * 10 + 3, n.within(0, 9999))
         }
         "phone-keyed" => format!("0{}/{}", n.within(30, 9999), n.within(100_000, 9_999_999)),
+        "phone-national" => match n.within(0, 6) {
+            0 => format!("0{}", n.within(100_000_000, 9_999_999_999)),
+            1 => format!("0{} {} {}", n.within(20, 999), n.within(100, 999), n.within(100, 9999)),
+            2 => format!(
+                "0{} {:02} {:02} {:02} {:02}",
+                n.within(1, 9),
+                n.within(0, 99),
+                n.within(0, 99),
+                n.within(0, 99),
+                n.within(0, 99)
+            ),
+            3 => format!("(0{}) {} {}", n.within(20, 9999), n.within(100, 99999), n.within(10, 999)),
+            4 => format!("0{}-{}-{}", n.within(10, 99), n.within(100, 9999), n.within(1000, 9999)),
+            _ => format!("6{} {} {}", n.within(10, 99), n.within(100, 999), n.within(100, 999)),
+        },
         "dob-iso" => format!("{year}-{month:02}-{date:02}"),
         "dob-us" => format!("{month:02}/{date:02}/{year}"),
         "ipv4-datum" => format!(

@@ -28,6 +28,8 @@ impl Plant {
             "us-aamva-header" | "us-aamva-element" | "fastq-record" | "snp-row" | "feature-vector" => &["lines"],
             // The name stands beside it.
             "us-dl-encoded" => &["chat", "mail", "html", "lines"],
+            // Nothing without its word.
+            "phone-national" => &["chat", "mail", "html"],
             "face-vector" => &["json", "sql", "csv", "log"],
             "us-aamva-header-escaped" => &["chat", "mail", "bare"],
             "image-jpeg" | "image-png" | "image-heif" | "exif-gps" | "biometric-iso19794" | "dicom-file"
@@ -164,6 +166,7 @@ plants! {
     "phone-e164" "contact" ["phone", "msisdn"] ["de" "Telefon", "fr" "t\u{e9}l\u{e9}phone", "vi" "\u{111}i\u{1ec7}n tho\u{1ea1}i", "ar" "\u{647}\u{627}\u{62a}\u{641}"]
     "phone-nanp" "contact" ["phone", "mobile_number"] ["en" "my phone number is", "en" "phone"]
     "phone-keyed" "contact" ["phone", "mobile_number", "tel"] ["de" "Telefon"]
+    "phone-national" "contact" ["phone"] ["en" "Phone", "de" "Telefon", "fr" "T\u{e9}l\u{e9}phone", "es" "mi tel\u{e9}fono es", "zh" "\u{7535}\u{8bdd}", "ko" "\u{c804}\u{d654}\u{bc88}\u{d638}"]
     "dob-iso" "contact" ["dob", "birthDate"] ["en" "date of birth", "ru" "\u{434}\u{430}\u{442}\u{430} \u{440}\u{43e}\u{436}\u{434}\u{435}\u{43d}\u{438}\u{44f}", "zh" "\u{51fa}\u{751f}\u{65e5}\u{671f}"]
     "dob-compact" "contact" ["dob", "birthDate"] ["en" "date of birth"]
     "dob-us" "contact" ["dob", "birthdate"] ["en" "born"]

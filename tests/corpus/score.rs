@@ -132,7 +132,7 @@ impl Score {
     /// A table of all, as text.
     pub fn table(&self) -> String {
         let mut text = format!(
-            "{:26}{:>8}{:>8}{:>10}{:>10}{:>10}{:>9}{:>9}{:>9}\n",
+            "{:26}{:>8}{:>8}{:>10}{:>9}{:>10}{:>12}{:>11}{:>11}\n",
             "", "planted", "recall", "bare", "p(high)", "p(medium)", "high", "medium", "low"
         );
         let named = |name: &str, tally: &Tally, text: &mut String| {
@@ -142,7 +142,7 @@ impl Score {
             // Writing to a String cannot fail.
             let _ = writeln!(
                 text,
-                "{name:26}{:>8}{:>8.3}{bare:>10}{:>10.3}{:>10.3}{:>9}{:>9}{:>9}",
+                "{name:26}{:>8}{:>8.3}{bare:>10}{:>9.3}{:>10.3}{:>12}{:>11}{:>11}",
                 tally.planted,
                 tally.recall(),
                 tally.precision(2),

@@ -57,7 +57,10 @@ fn issued(d: &Digits) -> Option<(bool, bool)> {
     let unknown = lengths.is_empty() && (13..=19).contains(&d.len());
     let checked = luhn(d.as_slice());
     let possible = (lengths.contains(&d.len()) || unknown) && !d.all_equal() && (checked || two == 62);
-    possible.then_some((unknown || d.len() == 12, checked))
+    // Within what is set aside for Maestro and others, these are nobody's that is known.
+    let vacant =
+        matches!(two, 59 | 61 | 66 | 68 | 69) && four != 5893 || two == 63 && !matches!(four, 6304 | 6360..=6399);
+    possible.then_some((unknown || vacant || d.len() == 12, checked))
 }
 
 /// What an account number is made of, by country: letters, numerals, or both (`c`), and how many.

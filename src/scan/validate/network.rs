@@ -74,7 +74,7 @@ fn ipv4(value: Value<'_>) -> Check {
     }
     // Versions like 4.8.1.0 are made of small numbers, or begin with them.
     let small = octets.iter().take_while(|&&o| o < 20).count();
-    let version = if small == 4 { 25 } else { 10 * i8::from(small >= 2) };
+    let version = if small == 4 { 25 } else { 15 * i8::from(small >= 2) };
     // With a port that services have, it is one; those of clients are large.
     let port =
         value.after().strip_prefix(b":").map(|rest| rest.iter().take(6).take_while(|b| b.is_ascii_digit()).count());
@@ -162,7 +162,7 @@ fn pair(value: Value<'_>) -> Check {
     let digit = |b: &u8| b.is_ascii_digit();
     let mut parts = text.split(|b| !(b.is_ascii_digit() || *b == b'.')).filter(|part| !part.is_empty());
     let small = parts.all(|part| part.iter().take_while(|b| digit(b)).all(|b| *b == b'0'));
-    Check::bonus(if small { -20 } else { 0 } - if listed { 20 } else { 0 })
+    Check::bonus(if small { -20 } else { 0 } - if listed { 30 } else { 0 })
 }
 
 /// Octets that a number next to a pair may have.

@@ -115,7 +115,9 @@ fn licence(value: Value<'_>) -> Check {
             has_word(&around, code.as_bytes(), true) || has_word(&around, name.as_bytes(), false)
         })
     };
-    Check::bonus(if named { 20 } else { 0 })
+    // A few digits are numbers of all kinds.
+    let short = !letters && number.len() < 7;
+    Check::bonus(if named { 20 } else { 0 } - if short { 10 } else { 0 })
 }
 
 /// Whether a number has a shape of [`LICENCES`].
