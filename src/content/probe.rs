@@ -204,7 +204,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     }
     let subtype = essence.rsplit(['/', '+']).next().unwrap_or("");
     let start = trim_start(head);
-    if looks_like_json(start) || (is_text(head) && matches!(subtype, "json" | "x-ndjson" | "jsonlines" | "json-seq")) {
+    if looks_like_json(start) || (matches!(subtype, "json" | "x-ndjson" | "jsonlines" | "json-seq") && is_text(head)) {
         return Found::Nested("json", Box::new(Json::new(hint.field.as_deref())));
     }
     if essence == "application/x-www-form-urlencoded" || (essence.is_empty() && looks_like_form(head)) {
@@ -292,9 +292,10 @@ fn looks_like_json(start: &[u8]) -> bool {
 
 /// At least two `name=value` pairs in the alphabet of forms and nothing else.
 fn looks_like_form(head: &[u8]) -> bool {
-    let alphabet = |octet: &u8| octet.is_ascii_alphanumeric() || b"%+&=-_.*~[]()!'@:/,;".contains(octet);
+    let in_alphabet =
+        |octet: &u8| matches!(octet, b'%'..=b';' | b'=' | b'@'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'~' | b'!');
     let head = head.trim_ascii_end();
-    if !head.iter().all(alphabet) {
+    if !head.iter().all(in_alphabet) {
         return false;
     }
     let mut pairs = head.split(|&octet| octet == b'&');
@@ -313,7 +314,9 @@ fn looks_like_xml(start: &[u8]) -> bool {
     if start.starts_with(b"<?xml") {
         return true;
     }
-    let element = start.first() == Some(&b'<') && start.get(1).is_some_and(u8::is_ascii_alphabetic);
+    if start.first() != Some(&b'<') || !start.get(1).is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
     let rest = memchr::memchr(b'>', start).and_then(|end| start.get(end..)).unwrap_or(&[]);
-    element && rest.windows(2).any(|pair| pair[0] == b'<' && (pair[1] == b'/' || pair[1].is_ascii_alphabetic()))
+    rest.windows(2).any(|pair| pair[0] == b'<' && (pair[1] == b'/' || pair[1].is_ascii_alphabetic()))
 }
