@@ -30,7 +30,7 @@ pub(super) fn detect(announced: Option<&str>, head: &[u8]) -> Option<&'static En
 /// UTF-16 without mark: nearly every other octet is zero, the others are text.
 fn utf16(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = head.len() / 2;
-    if pairs < 8 {
+    if pairs < 8 || !head.contains(&0) {
         return None;
     }
     let texts = |high: usize| {

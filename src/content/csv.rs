@@ -188,6 +188,8 @@ fn begins_with_values(head: &[u8], delimiter: u8) -> bool {
 /// The delimiter of a table with header row whose first octets are `head`, if that is certain enough: three whole rows
 /// with the same number of cells, and a header of distinct names.
 pub(super) fn detect(head: &[u8], complete: bool) -> Option<u8> {
+    // Three rows have two line breaks between them.
+    memchr::memchr_iter(b'\n', head).nth(1)?;
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
         // The octets may end within a character.

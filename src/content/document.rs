@@ -87,6 +87,21 @@ enum State {
     Unreadable(UninspectedReason),
 }
 
+impl State {
+    /// The state after probing; a document of its own is announced to the sink.
+    fn of(found: Found, cx: &mut Cx<'_>) -> Self {
+        match found {
+            Found::Plain(reader) => Self::Read { reader, entered: false },
+            Found::Undecodable => Self::Unreadable(UninspectedReason::Undecodable),
+            Found::Nested(..) if !cx.budget.may_nest() => Self::Unreadable(UninspectedReason::DecodeLimit),
+            Found::Nested(label, reader) => {
+                cx.enter(label, None);
+                Self::Read { reader, entered: true }
+            }
+        }
+    }
+}
+
 /// One document.
 pub(super) struct Document {
     state: State,
@@ -185,6 +200,18 @@ impl Document {
         }
     }
 
+    /// Reads a document that is all here, as `octets` and `end` would.
+    pub(super) fn read_whole(hint: Hint, octets: &[u8], cx: &mut Cx<'_>) {
+        let collects = hint.layers.is_empty()
+            && !hint.kind.is_some_and(DocumentKind::has_fields)
+            && !probe::knows_at_once(&hint)
+            && (1..PROBE_LEN).contains(&octets.len());
+        let mut document =
+            if collects { Self { state: State::of(probe::probe(hint, octets, true), cx) } } else { Self::new(hint) };
+        document.octets(octets, cx);
+        document.end(cx);
+    }
+
     /// Leaves the probing state. `first` are the first octets, unless they were collected in the head.
     fn decide(&mut self, first: Option<&[u8]>, complete: bool, cx: &mut Cx<'_>) {
         let lost = State::Unreadable(UninspectedReason::DecodeLimit);
@@ -192,15 +219,7 @@ impl Document {
             return;
         };
         let first = first.unwrap_or(&head);
-        self.state = match probe::probe(*hint, first, complete) {
-            Found::Plain(reader) => State::Read { reader, entered: false },
-            Found::Undecodable => State::Unreadable(UninspectedReason::Undecodable),
-            Found::Nested(..) if !cx.budget.may_nest() => State::Unreadable(UninspectedReason::DecodeLimit),
-            Found::Nested(label, reader) => {
-                cx.enter(label, None);
-                State::Read { reader, entered: true }
-            }
-        };
+        self.state = State::of(probe::probe(*hint, first, complete), cx);
         self.octets(first, cx);
     }
 }

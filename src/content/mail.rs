@@ -26,15 +26,20 @@ const FIRST: [&str; 14] = [
 
 /// Whether a document that begins with `head` is a message: its first two header lines have the form of ones.
 pub(super) fn detect(head: &[u8]) -> bool {
+    // A name begins, or the rest of a line that is passed over.
+    if !head.first().is_some_and(|octet| octet.is_ascii_alphabetic() || matches!(octet, b' ' | b'\t')) {
+        return false;
+    }
     let mut lines =
         head.split(|&octet| octet == b'\n').filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"));
     let mut name = || {
         let line = lines.next()?;
         let name = line.get(..memchr::memchr(b':', line)?)?;
         let valid = !name.is_empty() && name.iter().all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-');
-        valid.then(|| String::from_utf8_lossy(name).to_ascii_lowercase())
+        valid.then_some(name)
     };
-    name().is_some_and(|name| FIRST.contains(&name.as_str())) && name().is_some()
+    let is_first = |name: &[u8]| FIRST.iter().any(|first| name.eq_ignore_ascii_case(first.as_bytes()));
+    name().is_some_and(is_first) && name().is_some()
 }
 
 /// Reads a message.

@@ -3,11 +3,17 @@
 
 /// The value before the first `;`, lower case, without space around it.
 pub(super) fn essence(value: &str) -> String {
+    if value.is_empty() {
+        return String::new();
+    }
     value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
 /// The value of parameter `name`, unquoted and with backslash escapes removed. The first one counts, as most receivers do.
 pub(super) fn parameter(value: &str, name: &str) -> Option<String> {
+    if value.is_empty() {
+        return None;
+    }
     let mut rest = value.split_once(';')?.1;
     loop {
         let (key, after) = rest.split_once('=')?;

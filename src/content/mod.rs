@@ -144,12 +144,24 @@ impl Unwrapper {
 
     fn settle(&mut self, out: &mut dyn TextSink) {
         self.budget.forget_scratch();
-        for (reason, len) in self.lost.take() {
-            let len = len.min(self.fed - self.reported);
-            if len > 0 {
-                self.reported += len;
-                out.unread(len, reason);
-            }
+        report(&mut self.lost, self.fed, &mut self.reported, out);
+    }
+}
+
+/// Reads a document that is all here: what comes out is what an [`Unwrapper`] would give, without the cost of keeping one open.
+pub fn unwrap(start: &DocumentStart, limits: &Limits, octets: &[u8], out: &mut dyn TextSink) {
+    let (mut budget, mut lost) = (Budget::new(limits), Lost::default());
+    Document::read_whole(Hint::of_start(start), octets, &mut Cx { out, budget: &mut budget, lost: &mut lost });
+    report(&mut lost, octets.len() as u64, &mut 0, out);
+}
+
+/// Reports what was lost, no more than came.
+fn report(lost: &mut Lost, fed: u64, reported: &mut u64, out: &mut dyn TextSink) {
+    for (reason, len) in lost.take() {
+        let len = len.min(fed - *reported);
+        if len > 0 {
+            *reported += len;
+            out.unread(len, reason);
         }
     }
 }

@@ -344,8 +344,8 @@ pub(super) fn detect(head: &[u8]) -> Option<&str> {
 }
 
 /// The reader for a media type, if it is multipart and tells its boundary.
-pub(super) fn of_media_type(hint: &Hint, head: &[u8]) -> Option<Multipart> {
-    let boundary = if hint.essence().starts_with("multipart/") {
+pub(super) fn of_media_type(hint: &Hint, essence: &str, head: &[u8]) -> Option<Multipart> {
+    let boundary = if essence.starts_with("multipart/") {
         parameter(&hint.media_type, "boundary").filter(|boundary| !boundary.is_empty())
     } else {
         None

@@ -71,9 +71,29 @@ const MAGICS: [(&[u8], Option<Layer>); 21] = [
     (b"@\n\x1e\rANSI ", None),
 ];
 
+/// By octet, whether one of the magics begins with it: most documents are told apart from all of them by their first.
+const MAGIC_FIRST: [bool; 256] = {
+    let mut first = [false; 256];
+    let mut at = 0;
+    while at < MAGICS.len() {
+        first[MAGICS[at].0[0] as usize] = true;
+        at += 1;
+    }
+    first
+};
+
+/// The coding, if it is one, that the octets begin like, or the file of a known binary kind.
+fn magic(head: &[u8]) -> Option<Option<Layer>> {
+    let first = *head.first()?;
+    if !MAGIC_FIRST[usize::from(first)] {
+        return None;
+    }
+    MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, layer)| *layer)
+}
+
 /// Whether the octets begin like a file of a known binary kind.
 pub(super) fn has_magic(head: &[u8]) -> bool {
-    MAGICS.iter().any(|(magic, _)| head.starts_with(magic))
+    magic(head).is_some()
 }
 
 /// Whether the octets look like text: UTF-8 that may be cut at the end, without control characters.
@@ -86,7 +106,9 @@ pub(super) fn is_text(head: &[u8]) -> bool {
         }
         Err(_) => return false,
     };
-    !text.is_empty() && !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+    let allowed = |octet: u8| matches!(octet, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    !text.is_empty()
+        && (text.bytes().all(allowed) || !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')))
 }
 
 /// Without space and byte order mark before the first character.
@@ -135,8 +157,9 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
         Some(DocumentKind::MongoMessage) => return Found::Plain(Box::new(Bson::new(true))),
         _ => {}
     }
-    if let Some((_, Some(layer))) = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)) {
-        return coded(*layer, hint);
+    let magic = magic(head);
+    if let Some(Some(layer)) = magic {
+        return coded(layer, hint);
     }
     let essence = hint.essence();
     if grpc::is_text(&essence) {
@@ -150,7 +173,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     if protobuf::is_media_type(&essence) && !looks_like_json(head) {
         return Found::Nested("protobuf", Box::new(Protobuf::new()));
     }
-    if let Some(multipart) = multipart::of_media_type(&hint, head) {
+    if let Some(multipart) = multipart::of_media_type(&hint, &essence, head) {
         return Found::Nested("multipart", Box::new(multipart));
     }
     if head.starts_with(b"PK\x03\x04") {
@@ -165,7 +188,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     if let Some(format) = Format::detect(head) {
         return Found::Nested(format.label(), Box::new(Image::new(format, hint.field)));
     }
-    if has_magic(head) {
+    if magic.is_some() {
         return Found::Plain(Box::new(Plain::new(hint.field, false)));
     }
     if !hint.utf8
@@ -181,7 +204,7 @@ pub(super) fn probe(mut hint: Hint, head: &[u8], complete: bool) -> Found {
     }
     let subtype = essence.rsplit(['/', '+']).next().unwrap_or("");
     let start = trim_start(head);
-    if looks_like_json(start) || (is_text(head) && matches!(subtype, "json" | "x-ndjson" | "jsonlines" | "json-seq")) {
+    if looks_like_json(start) || (matches!(subtype, "json" | "x-ndjson" | "jsonlines" | "json-seq") && is_text(head)) {
         return Found::Nested("json", Box::new(Json::new(hint.field.as_deref())));
     }
     if essence == "application/x-www-form-urlencoded" || (essence.is_empty() && looks_like_form(head)) {
@@ -243,11 +266,11 @@ pub(super) fn begins_like_xml(head: &[u8]) -> bool {
 
 /// An object or array whose next significant octet fits.
 fn looks_like_json(start: &[u8]) -> bool {
-    let inside = |start: &[u8]| start.get(1..).map(<[u8]>::trim_ascii_start).unwrap_or(&[]).to_owned();
+    let inside = || start.get(1..).map(<[u8]>::trim_ascii_start).unwrap_or_default();
     match start.first() {
-        Some(b'{') => matches!(inside(start).first(), Some(b'"' | b'}')),
+        Some(b'{') => matches!(inside().first(), Some(b'"' | b'}')),
         Some(b'[') => {
-            let inside = inside(start);
+            let inside = inside();
             match inside.first() {
                 Some(b'{' | b'[' | b'"') => true,
                 // `[1, 2]`, not `[2026-01-02 ...] a line of a log`.
@@ -269,9 +292,10 @@ fn looks_like_json(start: &[u8]) -> bool {
 
 /// At least two `name=value` pairs in the alphabet of forms and nothing else.
 fn looks_like_form(head: &[u8]) -> bool {
-    let alphabet = |octet: &u8| octet.is_ascii_alphanumeric() || b"%+&=-_.*~[]()!'@:/,;".contains(octet);
+    let in_alphabet =
+        |octet: &u8| matches!(octet, b'%'..=b';' | b'=' | b'@'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'~' | b'!');
     let head = head.trim_ascii_end();
-    if !head.iter().all(alphabet) {
+    if !head.iter().all(in_alphabet) {
         return false;
     }
     let mut pairs = head.split(|&octet| octet == b'&');
@@ -290,7 +314,9 @@ fn looks_like_xml(start: &[u8]) -> bool {
     if start.starts_with(b"<?xml") {
         return true;
     }
-    let element = start.first() == Some(&b'<') && start.get(1).is_some_and(u8::is_ascii_alphabetic);
+    if start.first() != Some(&b'<') || !start.get(1).is_some_and(u8::is_ascii_alphabetic) {
+        return false;
+    }
     let rest = memchr::memchr(b'>', start).and_then(|end| start.get(end..)).unwrap_or(&[]);
-    element && rest.windows(2).any(|pair| pair[0] == b'<' && (pair[1] == b'/' || pair[1].is_ascii_alphabetic()))
+    rest.windows(2).any(|pair| pair[0] == b'<' && (pair[1] == b'/' || pair[1].is_ascii_alphabetic()))
 }

@@ -1,6 +1,8 @@
 //! A document being read: an unwrapper in front, one scan for every document within it behind.
 
-use crate::content::{TextSink, Unwrapper};
+use std::borrow::Cow;
+
+use crate::content::{TextSink, Unwrapper, unwrap};
 use crate::model::{DocumentStart, Finding, Limits, Text, Timestamp, UninspectedReason};
 use crate::scan::{DocumentScan, Scanner};
 
@@ -24,19 +26,30 @@ struct Open {
     inside: Inside,
 }
 
-/// What has been entered: the document itself and documents within it, outermost first.
-struct Inside {
-    scans: Vec<DocumentScan>,
-    labels: Vec<String>,
-}
+/// What has been entered: the document itself and documents within it, outermost first, each with its path.
+type Inside = Vec<(DocumentScan, Cow<'static, str>)>;
 
 /// What documents of a lane are read with.
 pub(super) struct Tools {
     pub(super) scanner: Scanner,
     pub(super) pixels: Pixels,
     pub(super) budget: ScanBudget,
+    /// What the last document that came whole was scanned with: most are like the one before.
+    spare: Inside,
     /// Time of the latest packet.
     pub(super) now: Timestamp,
+}
+
+impl Tools {
+    pub(super) fn new(scanner: Scanner, limits: &Limits) -> Self {
+        Self {
+            scanner,
+            pixels: Pixels::new(limits),
+            budget: ScanBudget::new(limits),
+            spare: Vec::new(),
+            now: Timestamp::default(),
+        }
+    }
 }
 
 /// What reading a document brought to light.
@@ -48,9 +61,7 @@ pub(super) struct Reading {
 
 impl OpenDocument {
     pub(super) fn new(id: u32, start: &DocumentStart, limits: &Limits) -> Self {
-        let label = start.kind.as_str().to_owned();
-        let scan = DocumentScan::new(&label);
-        let inside = Inside { scans: vec![scan], labels: vec![label] };
+        let inside = vec![begin(start)];
         Self { id, open: Some(Box::new(Open { unwrapper: Unwrapper::new(start, limits), inside })), held: 0, read: 0 }
     }
 
@@ -86,7 +97,7 @@ impl OpenDocument {
         if let Some(mut open) = self.open.take() {
             let mut sink = Sink { inside: &mut open.inside, tools, reading };
             open.unwrapper.end(&mut sink);
-            while !sink.inside.scans.is_empty() {
+            while !sink.inside.is_empty() {
                 sink.leave();
             }
         }
@@ -96,7 +107,7 @@ impl OpenDocument {
     /// this point is not found.
     pub(super) fn restart(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
         let Some(Open { inside, .. }) = self.open.as_deref_mut() else { return };
-        for (scan, label) in inside.scans.iter_mut().zip(&inside.labels) {
+        for (scan, label) in inside {
             scanner.end(scan, &mut |finding| reading.findings.push(finding));
             *scan = DocumentScan::new(label);
         }
@@ -105,9 +116,7 @@ impl OpenDocument {
     /// Octets allocated now, and by how much that differs from the last time.
     pub(super) fn settle_held(&mut self) -> (usize, isize) {
         let now = self.open.as_deref().map_or(0, |Open { unwrapper, inside }| {
-            size_of::<Open>()
-                + unwrapper.held_bytes()
-                + inside.scans.iter().map(DocumentScan::held_bytes).sum::<usize>()
+            size_of::<Open>() + unwrapper.held_bytes() + inside.iter().map(|(scan, _)| scan.held_bytes()).sum::<usize>()
         });
         let change = now as isize - self.held as isize;
         self.held = now;
@@ -119,6 +128,43 @@ impl OpenDocument {
     }
 }
 
+/// The scan of a document that begins, and its path.
+fn begin(start: &DocumentStart) -> (DocumentScan, Cow<'static, str>) {
+    let label = start.kind.as_str();
+    (DocumentScan::new(label), Cow::Borrowed(label))
+}
+
+/// Reads a document that is all here: nothing of it is kept, and next to nothing is made for it that was not there.
+pub(super) fn read_whole(
+    start: &DocumentStart,
+    octets: &[u8],
+    limits: &Limits,
+    tools: &mut Tools,
+    reading: &mut Reading,
+) {
+    let len = octets.len() as u64;
+    if len == 0 {
+        return;
+    }
+    if !tools.budget.grants(len, 0, tools.now) {
+        return reading.unread.push((UninspectedReason::ScanLimit, len));
+    }
+    let mut inside = std::mem::take(&mut tools.spare);
+    if inside.first().is_none_or(|(_, label)| *label != start.kind.as_str()) {
+        inside.clear();
+        inside.push(begin(start));
+    }
+    let mut sink = Sink { inside: &mut inside, tools, reading };
+    unwrap(start, limits, octets, &mut sink);
+    while sink.inside.len() > 1 {
+        sink.leave();
+    }
+    if let Some((scan, _)) = inside.first_mut() {
+        tools.scanner.end(scan, &mut |finding| reading.findings.push(finding));
+    }
+    tools.spare = inside;
+}
+
 struct Sink<'a> {
     inside: &'a mut Inside,
     tools: &'a mut Tools,
@@ -127,32 +173,35 @@ struct Sink<'a> {
 
 impl TextSink for Sink<'_> {
     fn enter(&mut self, label: &str, _name: Option<&str>) {
-        let path = self.inside.labels.last().map_or_else(|| label.to_owned(), |outer| format!("{outer}/{label}"));
-        let scan = self.inside.scans.last().map_or_else(|| DocumentScan::new(&path), |outer| outer.inner(&path));
-        self.inside.scans.push(scan);
-        self.inside.labels.push(path);
+        let (scan, path) = match self.inside.last() {
+            Some((outer, around)) => {
+                let path = format!("{around}/{label}");
+                (outer.inner(&path), path)
+            }
+            None => (DocumentScan::new(label), label.to_owned()),
+        };
+        self.inside.push((scan, path.into()));
     }
 
     fn record(&mut self, number: u32) {
-        if let Some(scan) = self.inside.scans.last_mut() {
+        if let Some((scan, _)) = self.inside.last_mut() {
             scan.record(number);
         }
     }
 
     fn text(&mut self, text: Text<'_>) {
-        if let Some(scan) = self.inside.scans.last_mut() {
+        if let Some((scan, _)) = self.inside.last_mut() {
             let findings = &mut self.reading.findings;
             self.tools.scanner.text(scan, text, &mut |finding| findings.push(finding));
         }
     }
 
     fn leave(&mut self) {
-        self.inside.labels.pop();
-        if let Some(mut scan) = self.inside.scans.pop() {
+        if let Some((mut scan, _)) = self.inside.pop() {
             let findings = &mut self.reading.findings;
             let found = &mut |finding| findings.push(finding);
-            match self.inside.scans.last_mut() {
-                Some(outer) => self.tools.scanner.end_within(&mut scan, outer, found),
+            match self.inside.last_mut() {
+                Some((outer, _)) => self.tools.scanner.end_within(&mut scan, outer, found),
                 None => self.tools.scanner.end(&mut scan, found),
             }
         }

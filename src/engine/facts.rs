@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::document::{OpenDocument, Reading};
+use super::document::{self, OpenDocument, Reading};
 use super::judge::Judge;
 use super::live::Live;
 use super::names::Names;
@@ -97,6 +97,14 @@ impl Facts for Sink<'_> {
         document.end(&mut self.judge.tools, self.reading);
         self.judge.held = self.judge.held.saturating_sub(document.held());
         self.settle();
+    }
+
+    fn document(&mut self, dir: Direction, _id: u32, start: DocumentStart, octets: &[u8]) {
+        if self.reads && dir == self.out {
+            let Judge { tools, limits, .. } = &mut *self.judge;
+            document::read_whole(&start, octets, limits, tools, self.reading);
+            self.settle();
+        }
     }
 
     fn unread(&mut self, dir: Direction, len: u64, reason: UninspectedReason) {

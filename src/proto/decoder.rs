@@ -166,10 +166,15 @@ impl<'a> Out<'a> {
         if !self.wants(dir) {
             return Doc { dir, id: None };
         }
-        let id = *self.next_id;
-        *self.next_id = self.next_id.wrapping_add(1);
+        let id = self.take_id();
         self.facts.document_start(dir, id, start);
         Doc { dir, id: Some(id) }
+    }
+
+    const fn take_id(&mut self) -> u32 {
+        let id = *self.next_id;
+        *self.next_id = self.next_id.wrapping_add(1);
+        id
     }
 
     /// What follows in the document is a value of this field, or structure. See [`Facts::document_field`].
@@ -216,9 +221,10 @@ impl<'a> Out<'a> {
 
     /// A whole document at once.
     pub(crate) fn document(&mut self, dir: Direction, start: DocumentStart, octets: &[u8]) {
-        let doc = self.start(dir, start);
-        self.octets(&doc, octets);
-        self.end(&doc);
+        if self.wants(dir) {
+            let id = self.take_id();
+            self.facts.document(dir, id, start, octets);
+        }
     }
 
     /// See [`Facts::unread`].

@@ -5,7 +5,7 @@ use memchr::memmem;
 use crate::model::{AppProto, Direction, UninspectedReason};
 
 use super::decoder::{DatagramDecoder, Input, Out, Probe, Role, Step, StreamDecoder};
-use super::registry::{self, Ports};
+use super::registry::{self, Ports, Suggested};
 use super::unknown::{self, Raw};
 use super::{Facts, HELD_MAX, PROBE_MAX, Transport, tls};
 
@@ -28,6 +28,7 @@ pub struct Inspector {
 /// what is inside.
 pub(crate) struct Core {
     ports: Ports,
+    suggested: Suggested,
     client: Direction,
     layers: Vec<Option<Box<dyn StreamDecoder>>>,
     halves: [Half; 2],
@@ -62,7 +63,11 @@ impl Inspector {
     /// An inspector for a new flow. `want` tells for which directions (by [`Direction::index`]) documents are wanted.
     pub fn new(transport: Transport, originator_port: u16, responder_port: u16, want: [bool; 2]) -> Self {
         let ports = [originator_port, responder_port];
-        let core = Core::new(ports, Direction::Forward);
+        let suggested = match transport {
+            Transport::Stream => Suggested::of_stream(ports),
+            Transport::Datagram => Suggested::of_datagrams(ports),
+        };
+        let core = Core { ports, suggested, ..Core::new(Direction::Forward) };
         Self { transport, want, next_id: 0, core, datagrams: None }
     }
 
@@ -116,7 +121,7 @@ impl Inspector {
             }
         }
         let current = self.datagrams.as_ref().map(|(app, _)| *app);
-        for candidate in registry::datagram_candidates(self.core.ports) {
+        for candidate in registry::datagram_candidates(self.core.suggested) {
             if Some(candidate.app) == current || !(candidate.probe)(payload, self.core.ports) {
                 continue;
             }
@@ -164,9 +169,10 @@ impl Inspector {
 }
 
 impl Core {
-    /// Both half-streams before their first octet. `client` is the client unless the octets tell otherwise.
-    pub(crate) fn new(ports: Ports, client: Direction) -> Self {
-        Self { ports, client, layers: vec![None], halves: Default::default() }
+    /// Both half-streams before their first octet, within something: the ports say nothing. `client` is the client unless the octets
+    /// tell otherwise.
+    pub(crate) fn new(client: Direction) -> Self {
+        Self { ports: [0, 0], suggested: Suggested::default(), client, layers: vec![None], halves: Default::default() }
     }
 
     /// Octets allocated.
@@ -353,8 +359,8 @@ impl Core {
         let more = more && octets.len() < PROBE_MAX;
         let layer = self.half(dir).layer;
         // Inside a tunnel the ports say nothing.
-        let ports = if layer == 0 { self.ports } else { [0, 0] };
-        for candidate in registry::stream_candidates(ports) {
+        let (ports, suggested) = if layer == 0 { (self.ports, self.suggested) } else { Default::default() };
+        for candidate in registry::stream_candidates(suggested) {
             match (candidate.probe)(shown) {
                 Probe::Yes(role) => {
                     match role {

@@ -168,6 +168,14 @@ pub trait Facts {
     fn document_gap(&mut self, dir: Direction, id: u32, len: u64);
     /// A document ends.
     fn document_end(&mut self, dir: Direction, id: u32);
+    /// A whole document: says what beginning it, its octets and its end say one by one.
+    fn document(&mut self, dir: Direction, id: u32, start: DocumentStart, octets: &[u8]) {
+        self.document_start(dir, id, start);
+        if !octets.is_empty() {
+            self.document_octets(dir, id, octets);
+        }
+        self.document_end(dir, id);
+    }
     /// `len` octets of this half-stream were delivered but cannot be read.
     fn unread(&mut self, dir: Direction, len: u64, reason: UninspectedReason);
 }

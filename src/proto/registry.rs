@@ -89,26 +89,47 @@ pub(crate) static DATAGRAM: &[DatagramCandidate] = candidates! { DatagramCandida
     OpenVpn,   &[1194],           sealed::openvpn,        sealed::openvpn_decoder;
 };
 
+/// Candidates that the ports of a flow suggest, a bit each. Compared once a flow: what nobody knows is shown to all candidates,
+/// every datagram of it.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Suggested(u64);
+
+impl Suggested {
+    /// Of the stream candidates.
+    pub(crate) fn of_stream(ports: Ports) -> Self {
+        Self::of(STREAM, |candidate| candidate.ports, ports)
+    }
+
+    /// Of the datagram candidates.
+    pub(crate) fn of_datagrams(ports: Ports) -> Self {
+        Self::of(DATAGRAM, |candidate| candidate.ports, ports)
+    }
+
+    fn of<C>(all: &'static [C], ports_of: fn(&C) -> &'static [u16], [a, b]: Ports) -> Self {
+        let mut suggested = 0;
+        for (at, candidate) in all.iter().enumerate() {
+            suggested |= u64::from(ports_of(candidate).iter().any(|port| *port == a || *port == b)) << at;
+        }
+        Self(suggested)
+    }
+}
+
 /// The stream candidates, those that the ports suggest first.
-pub(crate) fn stream_candidates(ports: Ports) -> impl Iterator<Item = &'static StreamCandidate> {
-    suggested_first(STREAM, |candidate| candidate.ports, ports)
+pub(crate) fn stream_candidates(suggested: Suggested) -> impl Iterator<Item = &'static StreamCandidate> {
+    suggested_first(STREAM, suggested)
 }
 
 /// The datagram candidates, those that the ports suggest first.
-pub(crate) fn datagram_candidates(ports: Ports) -> impl Iterator<Item = &'static DatagramCandidate> {
-    suggested_first(DATAGRAM, |candidate| candidate.ports, ports)
+pub(crate) fn datagram_candidates(suggested: Suggested) -> impl Iterator<Item = &'static DatagramCandidate> {
+    suggested_first(DATAGRAM, suggested)
 }
 
-/// Ports are compared once: every datagram that nobody knows asks all candidates.
-fn suggested_first<C>(
-    all: &'static [C],
-    ports_of: fn(&C) -> &'static [u16],
-    [a, b]: Ports,
-) -> impl Iterator<Item = &'static C> {
-    let mut suggested = 0_u64;
-    for (at, candidate) in all.iter().enumerate() {
-        suggested |= u64::from(ports_of(candidate).iter().any(|port| *port == a || *port == b)) << at;
-    }
-    let of = move |wanted: u64| all.iter().enumerate().filter(move |(at, _)| suggested >> at & 1 == wanted);
-    of(1).chain(of(0)).map(|(_, candidate)| candidate)
+fn suggested_first<C>(all: &'static [C], Suggested(mut first): Suggested) -> impl Iterator<Item = &'static C> {
+    let mut others = !first;
+    std::iter::from_fn(move || {
+        let from = if first == 0 { &mut others } else { &mut first };
+        let at = from.trailing_zeros();
+        *from &= from.wrapping_sub(1);
+        all.get(at as usize)
+    })
 }

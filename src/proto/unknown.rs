@@ -35,8 +35,7 @@ pub(crate) enum Look {
 /// Judges a sample.
 pub(crate) fn look(sample: &[u8]) -> Look {
     let sample = sample.get(..SAMPLE).unwrap_or(sample);
-    let utf8: usize = sample.utf8_chunks().map(|chunk| printable(chunk.valid())).sum();
-    if utf8 * 8 >= sample.len() * 7 {
+    if printable(sample) * 8 >= sample.len() * 7 {
         return Look::Text;
     }
     if sample.len() < SAMPLE_MIN {
@@ -69,9 +68,34 @@ fn is_file(octets: &[u8]) -> bool {
     MAGICS.iter().any(|magic| octets.starts_with(magic))
 }
 
-/// Octets of printable characters.
-fn printable(text: &str) -> usize {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t')).map(char::len_utf8).sum()
+/// Octets of printable characters in UTF-8.
+fn printable(octets: &[u8]) -> usize {
+    let (mut count, mut at) = (0, 0);
+    while let Some(&first) = octets.get(at) {
+        // Bytes per character by its first octet (Unicode Standard, table 3-7).
+        let len = match first {
+            b' '..=b'~' | b'\n' | b'\r' | b'\t' => {
+                count += 1;
+                at += 1;
+                continue;
+            }
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => 1,
+        };
+        let character = octets.get(at..at + len).filter(|_| len > 1).and_then(|c| std::str::from_utf8(c).ok());
+        // Octets that follow a first one and make no character with it begin none either.
+        let Some(character) = character else {
+            at += 1;
+            continue;
+        };
+        if !character.contains(char::is_control) {
+            count += len;
+        }
+        at += len;
+    }
+    count
 }
 
 /// A stretch of a half-stream that nobody recognised.
@@ -200,6 +224,22 @@ pub(crate) fn datagram(dir: Direction, payload: &[u8], out: &mut Out<'_>) {
 mod tests {
     use super::super::tests::noise;
     use super::*;
+
+    #[test]
+    fn characters_are_those_of_the_standard_library() {
+        let random = noise(4096);
+        let bent = "Ümläuté €\u{85}\n\u{7f}日本語 \u{10ffff}😀\t".repeat(8).into_bytes();
+        for at in 0..bent.len() {
+            let mut bent = bent.clone();
+            bent[at] ^= random[at] & 0xbf;
+            for sample in [&bent[at..], &bent[..at], &random[at * 8..at * 8 + 19]] {
+                let known = |c: &char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+                let of = |text: &str| text.chars().filter(known).map(char::len_utf8).sum::<usize>();
+                let expected: usize = sample.utf8_chunks().map(|chunk| of(chunk.valid())).sum();
+                assert_eq!(printable(sample), expected, "{sample:x?}");
+            }
+        }
+    }
 
     #[test]
     fn samples_look_as_they_are() {

@@ -52,6 +52,7 @@ fn every_prefix_is_read_without_loss() {
     for (name, start, octets, _) in cases() {
         for len in 0..octets.len() {
             let collected = read_pieces(&start, &Limits::default(), [&octets[..len]]);
+            assert_eq!(read_whole(&start, &octets[..len]), collected, "{name}, the first {len} at once");
             let by_octet = read_pieces(&start, &Limits::default(), octets[..len].chunks(1));
             assert_eq!(collected, by_octet, "{name} up to {len}");
             assert!(collected.undecodable <= len as u64, "{name} up to {len}");

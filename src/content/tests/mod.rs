@@ -6,7 +6,7 @@ use base64::Engine as _;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
-use super::{TextSink, Unwrapper};
+use super::{TextSink, Unwrapper, unwrap};
 use crate::model::{Coding, DocumentKind, DocumentStart, Limits, Text, UninspectedReason};
 
 mod bounds;
@@ -168,8 +168,19 @@ fn read_pieces<'a>(start: &DocumentStart, limits: &Limits, pieces: impl IntoIter
     collected
 }
 
+/// What is read of a document that comes whole.
+fn read_whole(start: &DocumentStart, octets: &[u8]) -> Collected {
+    let mut collected = Collected::default();
+    unwrap(start, &Limits::default(), octets, &mut collected);
+    collected
+}
+
+/// What is read of a document: the same whether it comes whole or is kept open.
 fn read(media_type: &str, codings: &[Coding], octets: &[u8]) -> Collected {
-    read_pieces(&start(DocumentKind::HttpRequestBody, media_type, codings), &Limits::default(), [octets])
+    let start = start(DocumentKind::HttpRequestBody, media_type, codings);
+    let kept = read_pieces(&start, &Limits::default(), [octets]);
+    assert_eq!(read_whole(&start, octets), kept, "read at once");
+    kept
 }
 
 /// A BSON document of its elements.

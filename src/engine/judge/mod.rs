@@ -21,9 +21,7 @@ use super::facts::Ear;
 use super::ledger::Judged;
 use super::live::FlowState;
 use super::names::Names;
-use super::pixels::Pixels;
 use super::question::Question;
-use super::scan_budget::ScanBudget;
 use super::tally::LaneEvent;
 use super::{EngineOptions, Rules, sums};
 use crate::flow::FlowRecord;
@@ -57,12 +55,10 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(rules: Arc<Rules>, limits: Limits, options: EngineOptions) -> Self {
         Self {
-            tools: Tools {
-                scanner: Scanner::new(rules.catalogue.clone(), rules.digest_key).with_watch(&rules.watch),
-                pixels: Pixels::new(&limits),
-                budget: ScanBudget::new(&limits),
-                now: Timestamp::default(),
-            },
+            tools: Tools::new(
+                Scanner::new(rules.catalogue.clone(), rules.digest_key).with_watch(&rules.watch),
+                &limits,
+            ),
             names: Names::new(limits.names_max),
             places: Memo::default(),
             decisions: Memo::default(),

@@ -232,7 +232,7 @@ impl Streams {
                     return;
                 }
                 // Client and server of a stream are those of the connection.
-                let core = cores.entry(id).or_insert_with(|| Box::new(Core::new([0, 0], self.client)));
+                let core = cores.entry(id).or_insert_with(|| Box::new(Core::new(self.client)));
                 core.feed(dir, at, octets, out);
             }
         }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::samples::{datagram_samples, dns_answer, stream_samples};
 use super::*;
-use crate::proto::registry::{DATAGRAM, STREAM, datagram_candidates};
+use crate::proto::registry::{DATAGRAM, STREAM, Suggested, datagram_candidates};
 
 #[test]
 fn every_protocol_has_a_candidate_and_samples() {
@@ -24,7 +24,7 @@ fn every_protocol_has_a_candidate_and_samples() {
 fn ports_bring_candidates_forward_and_leave_none_out() {
     for port in DATAGRAM.iter().flat_map(|candidate| candidate.ports).chain(&[9]) {
         for ports in [[40000, *port], [*port, 40000]] {
-            let order: Vec<_> = datagram_candidates(ports).collect();
+            let order: Vec<_> = datagram_candidates(Suggested::of_datagrams(ports)).collect();
             let suggested = order.iter().take_while(|candidate| candidate.ports.contains(port)).count();
             assert!(order.iter().skip(suggested).all(|candidate| !candidate.ports.contains(port)), "{port}");
             assert!(DATAGRAM.iter().all(|known| order.iter().any(|candidate| std::ptr::eq(*candidate, known))));

@@ -403,7 +403,7 @@ impl Session {
         super::tests::tap(&self.client_random, dir, octets);
         // Ports say what is outside.
         let client = self.client;
-        let inside = self.inside.get_or_insert_with(|| Box::new(Core::new([0, 0], client)));
+        let inside = self.inside.get_or_insert_with(|| Box::new(Core::new(client)));
         inside.feed(dir, at, octets, &mut out.inside());
     }
 }
