@@ -16,7 +16,7 @@ use super::words::{Hit, Recent, Sought};
 const CONTEXT_OCTETS: usize = 40;
 
 /// Octets past what is asked for in which words are looked for too.
-const COVER_OCTETS: usize = 64;
+const COVER_OCTETS: usize = 160;
 
 /// Octets between a label and its value.
 const LABEL_OCTETS: usize = 24;

@@ -10,6 +10,10 @@ use super::watch::Half;
 use super::words::Hit;
 use crate::model::Finding;
 
+/// Octets of text, and segments, whose memory is used again for the next document.
+const KEPT_OCTETS: usize = 4096;
+const KEPT_SEGMENTS: usize = 64;
+
 /// A field's name and what it says about its values.
 pub(super) struct Field {
     pub(super) path: Arc<str>,
@@ -107,6 +111,20 @@ impl DocumentScan {
             taken: Vec::new(),
             half: None,
         }
+    }
+
+    /// Forgets all but the path. Small buffers stay: most documents are small, and many follow each other.
+    pub(super) fn begin_again(&mut self) {
+        let mut text = std::mem::take(&mut self.text);
+        let mut segments = std::mem::take(&mut self.segments);
+        text.clear();
+        segments.clear();
+        *self = Self {
+            path: std::mem::take(&mut self.path),
+            text: if text.capacity() <= KEPT_OCTETS { text } else { Vec::new() },
+            segments: if segments.capacity() <= KEPT_SEGMENTS { segments } else { VecDeque::new() },
+            ..Self::new("")
+        };
     }
 
     /// Octets of memory held, apart from the type itself.
@@ -346,7 +364,7 @@ impl DocumentScan {
             self.segments.pop_front();
         }
         self.taken.retain(|(_, end)| *end > before);
-        if self.text.is_empty() && self.text.capacity() > 4096 {
+        if self.text.is_empty() && self.text.capacity() > KEPT_OCTETS {
             self.text = Vec::new();
         }
     }

@@ -153,7 +153,7 @@ impl Scanner {
     /// Ends a document: all that is left is scanned and given out. The document can be used again from its beginning.
     pub fn end(&mut self, document: &mut DocumentScan, found: &mut dyn FnMut(Finding)) {
         self.finish(document, found);
-        *document = DocumentScan::new(&std::mem::take(&mut document.path));
+        document.begin_again();
     }
 
     fn finish(&mut self, document: &mut DocumentScan, found: &mut dyn FnMut(Finding)) {
@@ -174,7 +174,7 @@ impl Scanner {
     ) {
         self.finish(document, found);
         outer.take_in(&mut document.records);
-        *document = DocumentScan::new(&std::mem::take(&mut document.path));
+        document.begin_again();
     }
 
     /// The persons told apart since this was last asked.
