@@ -18,6 +18,7 @@ pub(super) const DIGIT: usize = 5;
 /// Capital ASCII letters.
 pub(super) const CAPITAL: usize = 6;
 
+/// `words.rs` takes the last four by their order.
 pub(super) const CLASSES: usize = 7;
 
 /// The classes of each octet, a bit for each.
@@ -57,6 +58,12 @@ impl Classes {
             chunk.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
             self.groups.push(sorted(&chunk, table).map(|bits| bits & ((1 << rest.len()) - 1)));
         }
+    }
+
+    /// The bits of all classes of the octets from `64 * group` on.
+    #[inline]
+    pub(super) fn group(&self, group: usize) -> &[u64; CLASSES] {
+        self.groups.get(group).unwrap_or(&[0; CLASSES])
     }
 
     /// The bits of a class of the octets from `64 * group` on.

@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet, HashTable};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::classes::{CAPITAL, Classes, DIGIT, LETTER, SMALL};
+use super::classes::Classes;
 use super::lists::{ListId, Lists};
 use super::shapes::Shapes;
 
@@ -246,6 +246,7 @@ impl Lexicon {
     }
 
     /// A run of letters that holds some beyond ASCII: `text[at..end]`.
+    #[inline(never)]
     fn unicode(&self, text: &[u8], (at, end): (usize, usize), recent: &mut Recent, hits: &mut Vec<Hit>) {
         let run = text.get(at..end).unwrap_or_default();
         let run = match std::str::from_utf8(run) {
@@ -395,23 +396,24 @@ struct Words {
 impl Words {
     #[inline]
     fn of(classes: &Classes, group: usize) -> Self {
-        let (small, capital) = (classes.bits(SMALL, group), classes.bits(CAPITAL, group));
-        let (ascii, wide) = (small | capital, classes.bits(LETTER, group) & !(small | capital));
-        let before = |class: usize| group.checked_sub(1).map_or(0, |before| classes.bits(class, before) >> 63);
-        let after = classes.bits(SMALL, group + 1) << 63;
-        let (small_before, capital_before) = (small << 1 | before(SMALL), capital << 1 | before(CAPITAL));
-        let letter_before = classes.bits(LETTER, group) << 1 | before(LETTER);
+        let [.., small, letter, digits, capital] = *classes.group(group);
+        let [.., last_small, last_letter, _, last_capital] = *classes.group(group.wrapping_sub(1));
+        let [.., next_small, _, _, _] = *classes.group(group + 1);
+        let (ascii, wide) = (small | capital, letter & !(small | capital));
+        let (small_before, capital_before) = (small << 1 | last_small >> 63, capital << 1 | last_capital >> 63);
+        let letter_before = letter << 1 | last_letter >> 63;
+        let after = next_small << 63;
         // The last capital of several begins the next word.
         let changes = capital & (small_before | capital_before & (small >> 1 | after));
         let begins = ascii & !letter_before | changes;
         let wide_before = letter_before & !(small_before | capital_before);
         let ends = !ascii | begins;
-        let digits = classes.bits(DIGIT, group);
         let single = begins & ends >> 1 & (digits << 1 | digits >> 1);
         Self { begins, ends, wide: wide & !wide_before, single }
     }
 
     /// Where a word ends that goes on beyond a group.
+    #[inline(never)]
     fn end_after(classes: &Classes, group: usize) -> usize {
         let mut next = group + 1;
         let mut ends = Self::of(classes, next).ends;
@@ -424,6 +426,7 @@ impl Words {
 }
 
 /// Where the ASCII word begins that runs into the letter beyond ASCII at `at`.
+#[inline(never)]
 fn ascii_begin(text: &[u8], at: usize) -> usize {
     let before = text.get(..at).unwrap_or_default();
     let letters = before.iter().rev().take_while(|octet| octet.is_ascii_alphabetic()).count();
