@@ -111,8 +111,6 @@ pub struct Catalogue {
     key_endings: Box<[u32]>,
     /// The concept that speaks against.
     pub(super) negative: Lists,
-    /// What the gate does at an octet.
-    pub(super) gates: Box<[u8; 256]>,
     /// The classes of octets that the gate and the lexicon ask for.
     pub(super) classes: Box<classes::Table>,
     /// What a pair of octets, the first in the upper half, may start: `PAIR_*`.
@@ -121,21 +119,6 @@ pub struct Catalogue {
     pub(super) runs: Box<[[u8; 256]]>,
     pub(super) parts: Parts,
 }
-
-/// An octet of a word.
-pub(super) const GATE_WORD: u8 = 1;
-/// A pattern may begin with it, if no word octet stands before it. [`GATE_WORD`] shifted left.
-pub(super) const GATE_START: u8 = 2;
-/// A pattern may begin with it anywhere.
-pub(super) const GATE_FREE: u8 = 4;
-/// It ends a key.
-pub(super) const GATE_KEY: u8 = 8;
-/// It is an anchor.
-pub(super) const GATE_ANCHOR: u8 = 16;
-/// A line or quoted text may begin after it.
-pub(super) const GATE_BREAK: u8 = 32;
-/// A pattern may begin with it, if [`GATE_BREAK`] stands before it: that shifted left.
-pub(super) const GATE_LINE: u8 = 64;
 
 /// Automata of [`Catalogue::pairs`], and what the first octet is alone.
 pub(super) const PAIR_WORDS: u8 = 1;
@@ -318,40 +301,29 @@ impl Catalogue {
             .zip(&signatures)
             .filter_map(|(i, s)| s.anchor.map(|octet| Anchor::new(i, &s.pattern, octet)))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut gates = Box::new([0; 256]);
-        for (octet, gate) in (0..=255_u8).zip(gates.iter_mut()) {
-            *gate = if is_word(octet) { GATE_WORD } else { 0 }
-                | if [&words, &starting].iter().any(|m| m.begins_with(octet)) { GATE_START } else { 0 }
-                | if free.begins_with(octet) { GATE_FREE } else { 0 }
-                | if matches!(octet, b':' | b'=') { GATE_KEY } else { 0 }
-                | if anchors.iter().any(|a| a.octet == octet) { GATE_ANCHOR } else { 0 }
-                | if octet < b' ' || octet == b'"' { GATE_BREAK } else { 0 }
-                | if lines.begins_with(octet) { GATE_LINE } else { 0 };
-        }
+        let is_anchor = |octet: u8| anchors.iter().any(|a| a.octet == octet);
+        let is_key = |octet: u8| matches!(octet, b':' | b'=');
         let mut classes = Box::new([0; 256]);
-        for ((octet, class), gate) in (0..=255_u8).zip(classes.iter_mut()).zip(gates.iter()) {
+        for (octet, class) in (0..=255_u8).zip(classes.iter_mut()) {
             // A line's first octet stands where a word begins, or is looked at everywhere.
-            let (line, word) = (gate & GATE_LINE != 0, gate & GATE_WORD != 0);
-            let start = gate & GATE_START != 0 || line && word;
-            let anywhere = gate & (GATE_FREE | GATE_KEY | GATE_ANCHOR) != 0 || line && !word;
+            let (line, word) = (lines.begins_with(octet), is_word(octet));
+            let start = [&words, &starting].iter().any(|m| m.begins_with(octet)) || line && word;
+            let anywhere = free.begins_with(octet) || is_key(octet) || is_anchor(octet) || line && !word;
             *class = plain(octet) | u8::from(start) << START | u8::from(anywhere) << ANYWHERE;
         }
         let matchers = [&words, &starting, &free, &lines];
         let bits = |begins: &dyn Fn(&Matcher) -> bool| -> u8 {
             (0..).zip(matchers).map(|(bit, matcher)| u8::from(begins(matcher)) << bit).sum()
         };
-        let alone = |octet: u16| {
-            let gate = gates.get(usize::from(octet)).copied().unwrap_or(0);
-            let bit = |of: u8, act: u8| if gate & of != 0 { act } else { 0 };
-            bit(GATE_KEY, PAIR_KEY) | bit(GATE_ANCHOR, PAIR_ANCHOR)
-        };
+        let alone =
+            |octet: u8| (if is_key(octet) { PAIR_KEY } else { 0 }) | if is_anchor(octet) { PAIR_ANCHOR } else { 0 };
         let begins_with_pair = |pair: u16| {
             let [first, second] = pair.to_be_bytes();
             let folded = first.is_ascii_lowercase() && second.is_ascii_alphabetic();
             let hidden = if folded && !plain_words.begins_with_pair(pair) { PAIR_WORDS } else { 0 };
             bits(&|m| m.begins_with_pair(pair)) & !hidden
         };
-        let pairs = (0..=u16::MAX).map(|pair| begins_with_pair(pair) | alone(pair >> 8)).collect();
+        let pairs = (0..=u16::MAX).map(|pair| begins_with_pair(pair) | alone((pair >> 8) as u8)).collect();
         let mut runs = vec![[u8::MAX; 256]; RUN_DIGITS_MAX + 1].into_boxed_slice();
         for (digits, row) in (1..).zip(runs.iter_mut().skip(1)) {
             for (next, slot) in (0..=255_u8).zip(row.iter_mut()) {
@@ -382,7 +354,6 @@ impl Catalogue {
             key_tails,
             key_endings,
             negative,
-            gates,
             classes,
             pairs,
             runs,

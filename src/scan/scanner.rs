@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::catalogue::{
-    Catalogue, GATE_ANCHOR, GATE_BREAK, GATE_FREE, GATE_KEY, GATE_LINE, GATE_START, PAIR_ANCHOR, PAIR_FREE, PAIR_KEY,
-    PAIR_LINES, PAIR_STARTING, PAIR_WORDS,
-};
+use super::catalogue::{Catalogue, PAIR_ANCHOR, PAIR_FREE, PAIR_KEY, PAIR_LINES, PAIR_STARTING, PAIR_WORDS};
 use super::classes::{ANYWHERE, Classes, DIGIT, START, WORD};
 use super::context::{Around, Known, is_filler};
 use super::document::{DocumentScan, Field};
@@ -334,7 +331,8 @@ fn gate(
             if at >= finish {
                 break;
             }
-            let (mut acts, digits) = acts(catalogue, text, classes, at);
+            let begin = begins >> (at % 64) & 1 == 1;
+            let (mut acts, digits) = acts(catalogue, text, classes, (at, begin));
             if digits > 0 && !parts && continues_number(text, at) {
                 acts &= !PAIR_WORDS;
             }
@@ -345,36 +343,32 @@ fn gate(
     }
 }
 
-/// What may begin at an octet, and how many digits a run has that begins there.
+/// What may begin at an octet, and how many digits a run has that begins there; `begin` says that no word goes on there.
 #[inline]
-fn acts(catalogue: &Catalogue, text: &[u8], classes: &Classes, at: usize) -> (u8, u8) {
-    let class = |octet: &u8| catalogue.gates.get(usize::from(*octet)).copied().unwrap_or(0);
+fn acts(catalogue: &Catalogue, text: &[u8], classes: &Classes, (at, begin): (usize, bool)) -> (u8, u8) {
+    let pair = |first: u8, next: u8| usize::from(first) << 8 | usize::from(next);
+    let begins_with = |pair: usize| catalogue.pairs.get(pair).copied().unwrap_or(0);
     let Some(octet) = text.get(at) else { return (0, 0) };
-    // At the text's end every octet may follow.
-    let pair = text.get(at + 1).map(|next| usize::from(*octet) << 8 | usize::from(*next));
-    let possible = pair.map_or(u8::MAX, |pair| catalogue.pairs.get(pair).copied().unwrap_or(0));
-    if possible == 0 {
-        return (0, 0);
+    let mut acts = match text.get(at + 1) {
+        Some(next) => begins_with(pair(*octet, *next)),
+        // At the text's end every octet may follow.
+        None => begins_with(pair(*octet, 0)) | PAIR_WORDS | PAIR_STARTING | PAIR_FREE | PAIR_LINES,
+    };
+    if !begin {
+        acts &= !(PAIR_WORDS | PAIR_STARTING);
     }
-    // Before a document's beginning stands what a line begins after.
-    let before = at.checked_sub(1).and_then(|i| text.get(i)).map_or(GATE_BREAK, class);
-    let this = class(octet);
-    let act = this & (GATE_FREE | GATE_KEY | GATE_ANCHOR)
-        | this & GATE_START & !(before << 1)
-        | this & GATE_LINE & (before << 1);
-    let (mut acts, mut digits) = (0, 0);
-    if act & (GATE_START | GATE_FREE | GATE_LINE) != 0 {
-        let permitted = if act & GATE_START != 0 { PAIR_WORDS | PAIR_STARTING } else { 0 }
-            | if act & GATE_FREE != 0 { PAIR_FREE } else { 0 }
-            | if act & GATE_LINE != 0 { PAIR_LINES } else { 0 };
-        acts = permitted & possible;
-        if octet.is_ascii_digit() && acts != 0 {
-            digits = classes.run_end(DIGIT, at).saturating_sub(at);
-            if let (Some(row), Some(next)) = (catalogue.runs.get(digits), text.get(at + digits)) {
-                acts &= row.get(usize::from(*next)).copied().unwrap_or(u8::MAX);
-            }
+    if acts & PAIR_LINES != 0 {
+        // Before a document's beginning stands what a line begins after.
+        let before = at.checked_sub(1).and_then(|i| text.get(i));
+        let breaks = before.is_none_or(|before| *before < b' ' || *before == b'"');
+        acts &= if breaks { u8::MAX } else { !PAIR_LINES };
+    }
+    let mut digits = 0;
+    if octet.is_ascii_digit() && acts != 0 {
+        digits = classes.run_end(DIGIT, at).saturating_sub(at);
+        if let (Some(row), Some(next)) = (catalogue.runs.get(digits), text.get(at + digits)) {
+            acts &= row.get(usize::from(*next)).copied().unwrap_or(u8::MAX);
         }
     }
-    acts |= if act & GATE_ANCHOR != 0 { PAIR_ANCHOR } else { 0 } | if act & GATE_KEY != 0 { PAIR_KEY } else { 0 };
     (acts, digits.min(255) as u8)
 }
