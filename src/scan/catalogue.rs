@@ -66,6 +66,8 @@ pub(super) struct Compiled {
     pub(super) brief: Brief,
     /// The list of its own labels.
     pub(super) labels: Option<ListId>,
+    /// Whether nothing but context or its validator lifts it to what is reported, and it is a word and no more.
+    pub(super) needy: bool,
     /// Whether nothing but context lifts it to what is reported.
     pub(super) weak: bool,
     /// Whether small letters stand for capital ones.
@@ -257,6 +259,7 @@ impl Catalogue {
                 exact: if signature.anchor.is_none() && !is_keyed { exact(pattern)? } else { None },
                 keyed: if is_keyed { Some(Table::new(&[parse(pattern)?], false, PATTERN_STATES_MAX)?) } else { None },
                 weak: plain && i16::from(signature.score) + i16::from(bonus_max) < REPORTED,
+                needy: plain && i16::from(signature.score) < REPORTED,
                 folds: folds(signature),
                 extend: signature.extend.as_deref().map(class).transpose()?,
             });
@@ -294,9 +297,9 @@ impl Catalogue {
         // Nearly all words begin with two small letters: numbers of documents do where a key names them, and are not looked
         // for elsewhere.
         let plain_words = Matcher::new(&group(|e, c| e == Edge::Word && !c.folds))?;
-        let mut speaks_for_weak = Lists::default();
-        compiled.iter().filter(|c: &&Compiled| c.weak).for_each(|c| speaks_for_weak.extend(&c.context));
-        lexicon.complete(&speaks_for_weak);
+        let mut needed = Lists::default();
+        compiled.iter().filter(|c: &&Compiled| c.needy).for_each(|c| needed.extend(&c.context));
+        lexicon.complete(&needed);
         let anchors = (0..)
             .zip(&signatures)
             .filter_map(|(i, s)| s.anchor.map(|octet| Anchor::new(i, &s.pattern, octet)))

@@ -86,11 +86,28 @@ impl Scanner {
     pub(super) fn speaks_for_weak(&mut self, document: &DocumentScan, catalogue: &Catalogue, start: usize) -> bool {
         let mut needs = Brief::default();
         self.scratch.weak_ends.iter().for_each(|(state, _)| needs.extend(catalogue.words.weak(*state).1));
+        let end = self.scratch.weak_ends.last().map_or(start, |(_, end)| *end);
+        self.probe.is_some() || self.may_speak(document, catalogue, (start, end), needs)
+    }
+
+    /// The same of one value and what speaks for it, if a column's name cannot.
+    pub(super) fn may_need(&mut self, document: &DocumentScan, catalogue: &Catalogue, place: Place, of: Brief) -> bool {
+        self.may_speak(document, catalogue, (place.start, place.end), of)
+            || sql::column(&document.text, place.start).is_some()
+    }
+
+    fn may_speak(
+        &mut self,
+        document: &DocumentScan,
+        catalogue: &Catalogue,
+        (start, end): (usize, usize),
+        needs: Brief,
+    ) -> bool {
         let field = document.field(document.base + start as u64);
-        if self.probe.is_some() || field.is_some_and(|f| f.brief.may_meet(needs)) {
+        if field.is_some_and(|f| f.brief.may_meet(needs)) {
             return true;
         }
-        let last = self.scratch.weak_ends.last().map_or(start, |(_, end)| end + CONTEXT_OCTETS);
+        let last = end + CONTEXT_OCTETS;
         let Scratch { needed, needed_next, classes, .. } = &mut self.scratch;
         let from = start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX);
         needed.cover(Sought::Needed, catalogue, (&document.text, classes), (from, last));

@@ -171,6 +171,14 @@ impl Scanner {
         let (says, denied) = match around {
             Some(says) => says,
             None if score >= 100 => (0, false),
+            // Without a word for it, it is not reported: most are not looked at any closer.
+            None if compiled.needy
+                && score < REPORTED
+                && self.probe.is_none()
+                && !self.may_need(document, catalogue, place, compiled.brief) =>
+            {
+                return true;
+            }
             None => self.context(document, catalogue, (signature, compiled), place, field.as_deref()),
         };
         score += says;
