@@ -11,8 +11,9 @@
 //!
 //! *Gate.* One pass over the octets finds where a pattern can begin: a word that starts with two octets some pattern
 //! starts with, an octet that only few patterns start with, `@`, and the `:` or `=` after a key. All patterns are
-//! walked from there as one lazy DFA that is never started anywhere else. So hostile text cannot multiply its states,
-//! and ordinary text hardly enters it.
+//! walked from there in tables of states (`table.rs`) that are complete when the catalogue is loaded. So hostile text cannot
+//! multiply states, and ordinary text hardly enters them. A number that nothing but a word near it can tell is weighed only
+//! if such a word stands there.
 //!
 //! *Small letters.* Numbers of documents have capital letters. Their patterns take small ones too, for 20 less, but not at a
 //! word's beginning if two of them stand there, as in nearly all words: such numbers are found where a key names them, and

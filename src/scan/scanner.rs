@@ -48,7 +48,7 @@ pub struct ScanCounts {
     pub looked_up: u64,
 }
 
-/// Turns text into findings. One for each worker thread: it holds caches that grow with what was seen.
+/// Turns text into findings. One for each worker thread.
 pub struct Scanner {
     pub(super) catalogue: Arc<Catalogue>,
     digester: Digester,
@@ -108,7 +108,7 @@ pub(super) struct Place {
 }
 
 impl Scanner {
-    /// A scanner with fresh caches. Findings of scanners with the same key have comparable digests.
+    /// A scanner. Findings of scanners with the same key have comparable digests.
     pub fn new(catalogue: Arc<Catalogue>, digest_key: [u8; 32]) -> Self {
         Self {
             digester: Digester::new(&digest_key),
