@@ -58,7 +58,7 @@ pub(super) struct Lexicon {
 pub(super) enum Sought {
     /// All.
     All,
-    /// Those of the lists of [`Lexicon::need`], and some others.
+    /// Those of the lists of [`Lexicon::complete`], and some others.
     Needed,
 }
 
