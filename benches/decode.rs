@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use borderpost::model::{Frame, Limits, LinkType, Origin, Timestamp};
+use borderpost::model::{Frame, Limits, LinkType, Timestamp};
 use borderpost::wire::Decoder;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etherparse::{LaxSlicedPacket, PacketBuilder, SlicedPacket};
@@ -36,13 +36,7 @@ fn decode(criterion: &mut Criterion) {
             let mut decoder = Decoder::new(&Limits::default());
             bencher.iter(|| {
                 for data in &frames {
-                    let frame = Frame {
-                        time: Timestamp::from_nanos(1),
-                        link: LinkType::ETHERNET,
-                        origin: Origin::default(),
-                        data,
-                        wire_len: data.len() as u32,
-                    };
+                    let frame = Frame::whole(Timestamp::from_nanos(1), LinkType::ETHERNET, data);
                     decoder.decode(&frame, &mut |packet| {
                         black_box((packet.src, packet.dst, packet.src_port, packet.dst_port, packet.bytes));
                     });

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use borderpost::engine::{Engine, EngineOptions, Rules};
 use borderpost::flow::{DropReason, EndReason, FlowRecord, FlowTable, GapCause, Handler, Interest};
 use borderpost::geo::{GeoSettings, Locator, Override};
-use borderpost::model::{DataClass, Direction, Frame, Limits, LinkType, Origin, Packet, Timestamp};
+use borderpost::model::{DataClass, Direction, Frame, Limits, LinkType, Packet, Timestamp};
 use borderpost::policy::PolicySet;
 use borderpost::scan::Catalogue;
 use borderpost::wire::Decoder;
@@ -143,13 +143,7 @@ fn feed(engine: &mut Engine, recorder: &net::Recorder) {
 }
 
 fn frame(time: u64, data: &[u8]) -> Frame<'_> {
-    Frame {
-        time: Timestamp::from_nanos(time),
-        link: LinkType::ETHERNET,
-        origin: Origin::default(),
-        data,
-        wire_len: data.len() as u32,
-    }
+    Frame::whole(Timestamp::from_nanos(time), LinkType::ETHERNET, data)
 }
 
 /// Follows flows and wants nothing of them.

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use borderpost::model::{Frame, Limits, LinkType, Origin, Timestamp};
+use borderpost::model::{Frame, Limits, LinkType, Timestamp};
 use borderpost::wire::Decoder;
 use libfuzzer_sys::fuzz_target;
 
@@ -14,13 +14,7 @@ fuzz_target!(|input: &[u8]| {
         let (data, later) = after.split_at(usize::from(u16::from_le_bytes(len)).min(after.len()));
         rest = later;
         time += 1_000_000_000;
-        let frame = Frame {
-            time: Timestamp::from_nanos(time),
-            link: LinkType(link.into()),
-            origin: Origin::default(),
-            data,
-            wire_len: data.len() as u32,
-        };
+        let frame = Frame::whole(Timestamp::from_nanos(time), LinkType(link.into()), data);
         decoder.decode(&frame, &mut |_| ());
     }
     decoder.finish(&mut |_| ());

@@ -107,9 +107,8 @@ impl OpenDocument {
     /// this point is not found.
     pub(super) fn restart(&mut self, scanner: &mut Scanner, reading: &mut Reading) {
         let Some(Open { inside, .. }) = self.open.as_deref_mut() else { return };
-        for (scan, label) in inside {
+        for (scan, _) in inside {
             scanner.end(scan, &mut |finding| reading.findings.push(finding));
-            *scan = DocumentScan::new(label);
         }
     }
 

@@ -63,3 +63,10 @@ pub struct Frame<'a> {
     /// Length of the frame on the wire, octets.
     pub wire_len: u32,
 }
+
+impl<'a> Frame<'a> {
+    /// A frame that was captured whole, nobody says where.
+    pub fn whole(time: Timestamp, link: LinkType, data: &'a [u8]) -> Self {
+        Self { time, link, origin: Origin::default(), data, wire_len: data.len() as u32 }
+    }
+}

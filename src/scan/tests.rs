@@ -84,6 +84,21 @@ fn the_whole_reference_is_in_the_catalogue() {
     }
 }
 
+/// Words are looked for in windows, which begin and end anywhere in text without spaces, also within a character.
+#[test]
+fn words_are_found_anywhere_in_long_text_without_spaces() {
+    let number = "110101000101001";
+    for shift in 0..3 {
+        for length in 0..150 {
+            let text = format!("{}1234 {}身份证{number}", "x".repeat(shift), "中".repeat(length));
+            let found = scan(text.as_bytes());
+            assert!(found.iter().any(|f| &*f.signature == "cn-resident-id-15"), "{shift} {length}");
+        }
+    }
+    let without = format!("1234 {}{number}", "中".repeat(99));
+    assert!(scan(without.as_bytes()).iter().all(|f| &*f.signature != "cn-resident-id-15"));
+}
+
 #[test]
 fn numbers_of_documents_are_found_in_small_letters() {
     let cases: &[(&str, &[&str])] = &[

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use borderpost::engine::Rules;
 use borderpost::geo::{GeoSettings, Locator};
-use borderpost::model::{Frame, LinkType, Origin, Timestamp};
+use borderpost::model::{Frame, LinkType, Timestamp};
 use borderpost::policy::PolicySet;
 use borderpost::scan::Catalogue;
 
@@ -53,13 +53,7 @@ pub fn rules(places: &GeoSettings) -> Arc<Rules> {
 
 /// An Ethernet frame that was captured whole; the time in nanoseconds.
 pub fn frame(time: u64, data: &[u8]) -> Frame<'_> {
-    Frame {
-        time: Timestamp::from_nanos(time),
-        link: LinkType::ETHERNET,
-        origin: Origin::default(),
-        data,
-        wire_len: data.len() as u32,
-    }
+    Frame::whole(Timestamp::from_nanos(time), LinkType::ETHERNET, data)
 }
 
 /// A published schema.

@@ -1,15 +1,13 @@
 //! Making a watch file from records. Values are tagged as they come and not kept.
 
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
-
 use super::file::{FIELDS_MAX, Header, LABEL_OCTETS_MAX, LOG2_MAX, Primary, Row, Secondary, is_list_name, write};
 use super::form::{Form, TOKEN_OCTETS_MIN};
 use super::key::{RowTag, Tag, Tagger, WatchKey};
 use super::{TEXT, TOKEN, family, head_of};
 use crate::model::DataClass;
 use crate::scan::Catalogue;
+use crate::scan::pattern::{PATTERN_STATES_MAX, parse};
+use crate::scan::table::Table;
 
 /// Rows that a problem is shown for.
 const ROWS_SHOWN: usize = 5;
@@ -55,7 +53,7 @@ struct Column<F> {
 pub struct WatchBuilder {
     tagger: Tagger,
     header: Header,
-    primaries: Vec<Column<Vec<Regex>>>,
+    primaries: Vec<Column<Vec<Table>>>,
     secondaries: Vec<Column<()>>,
     label: Option<usize>,
     entries: Vec<(Tag, u32)>,
@@ -195,7 +193,7 @@ impl WatchBuilder {
 }
 
 /// A primary type, and the patterns that find its values.
-fn primary(catalogue: &Catalogue, kind: &str) -> Result<(Primary, Vec<Regex>), String> {
+fn primary(catalogue: &Catalogue, kind: &str) -> Result<(Primary, Vec<Table>), String> {
     if kind == TOKEN {
         return Ok((Primary { kind: TOKEN.to_owned(), form: Form::Token }, Vec::new()));
     }
@@ -211,19 +209,13 @@ fn primary(catalogue: &Catalogue, kind: &str) -> Result<(Primary, Vec<Regex>), S
     }
     let patterns = family(head)
         .filter_map(|id| catalogue.get(id))
-        .map(|signature| {
-            Regex::builder()
-                .syntax(syntax::Config::new().unicode(false).utf8(false))
-                .configure(Regex::config().utf8_empty(false))
-                .build(&signature.pattern)
-                .map_err(|error| error.to_string())
-        })
+        .map(|signature| Table::new(&[parse(&signature.pattern)?], false, PATTERN_STATES_MAX))
         .collect::<Result<_, _>>()?;
     Ok((Primary { kind: head.to_owned(), form: Form::of(signature) }, patterns))
 }
 
 /// Whether a pattern of the type accepts the value as it is written here.
-fn findable(primary: &Primary, patterns: &[Regex], value: &[u8]) -> bool {
+fn findable(primary: &Primary, patterns: &[Table], value: &[u8]) -> bool {
     if primary.form == Form::Token {
         return value.len() >= TOKEN_OCTETS_MIN;
     }
@@ -231,7 +223,5 @@ fn findable(primary: &Primary, patterns: &[Regex], value: &[u8]) -> bool {
         Form::Licence => value.iter().position(|b| *b == b':').and_then(|at| value.get(at + 1..)).unwrap_or(value),
         _ => value,
     };
-    patterns.iter().any(|pattern| {
-        pattern.find(Input::new(value).anchored(Anchored::Yes)).is_some_and(|found| found.end() == value.len())
-    })
+    patterns.iter().any(|pattern| pattern.is_match(value))
 }

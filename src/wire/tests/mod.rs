@@ -8,7 +8,7 @@ mod truth;
 
 use std::net::IpAddr;
 
-use crate::model::{Frame, Limits, LinkType, Origin, Packet, Segment, Timestamp, Tunnel};
+use crate::model::{Frame, Limits, LinkType, Packet, Segment, Timestamp, Tunnel};
 use crate::wire::{Decoder, WireCounts};
 
 /// A packet with its payload, as tests like to compare it.
@@ -53,8 +53,7 @@ impl Got {
 }
 
 fn frame(link: LinkType, data: &[u8], nanos: u64) -> Frame<'_> {
-    let wire_len = data.len() as u32;
-    Frame { time: Timestamp::from_nanos(nanos), link, origin: Origin::default(), data, wire_len }
+    Frame::whole(Timestamp::from_nanos(nanos), link, data)
 }
 
 /// What a fresh decoder says of some frames, one nanosecond apart.
