@@ -5,16 +5,17 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use serde::Deserialize;
 
-use super::classes::{self, ANYWHERE, START, plain};
+use super::gate::Gate;
 use super::lists::{Brief, CONCEPTS_MAX, LISTS_MAX, ListId, Lists};
-use super::matcher::{Anchor, Matcher, Part, RUN_DIGITS_MAX, is_word};
+use super::matcher::{Anchor, Matcher, Part};
 use super::pattern::{PATTERN_STATES_MAX, class, exact, lint, parse};
 use super::scanner::examine;
 use super::shapes::Shapes;
 use super::signature::{Edge, Normalise, Signature, Verdict, nearest, read, unescape, with_nearest};
+use super::spans::word_end;
 use super::table::Table;
 use super::validate::{Validator, bonus_max, validator};
-use super::words::{Lexicon, fold, word_end};
+use super::words::{Lexicon, fold};
 use crate::model::Problem;
 
 /// The built-in signatures: file name and text.
@@ -113,22 +114,9 @@ pub struct Catalogue {
     key_endings: Box<[u32]>,
     /// The concept that speaks against.
     pub(super) negative: Lists,
-    /// The classes of octets that the gate and the lexicon ask for.
-    pub(super) classes: Box<classes::Table>,
-    /// What a pair of octets, the first in the upper half, may start: `PAIR_*`.
-    pub(super) pairs: Box<[u8]>,
-    /// The same by the length of a run of digits, up to [`RUN_DIGITS_MAX`], and the octet after it.
-    pub(super) runs: Box<[[u8; 256]]>,
+    pub(super) gate: Gate,
     pub(super) parts: Parts,
 }
-
-/// Automata of [`Catalogue::pairs`], and what the first octet is alone.
-pub(super) const PAIR_WORDS: u8 = 1;
-pub(super) const PAIR_STARTING: u8 = 2;
-pub(super) const PAIR_FREE: u8 = 4;
-pub(super) const PAIR_LINES: u8 = 8;
-pub(super) const PAIR_ANCHOR: u8 = 16;
-pub(super) const PAIR_KEY: u8 = 32;
 
 impl Catalogue {
     /// The built-in signatures.
@@ -304,35 +292,7 @@ impl Catalogue {
             .zip(&signatures)
             .filter_map(|(i, s)| s.anchor.map(|octet| Anchor::new(i, &s.pattern, octet)))
             .collect::<Result<Vec<_>, _>>()?;
-        let is_anchor = |octet: u8| anchors.iter().any(|a| a.octet == octet);
-        let is_key = |octet: u8| matches!(octet, b':' | b'=');
-        let mut classes = Box::new([0; 256]);
-        for (octet, class) in (0..=255_u8).zip(classes.iter_mut()) {
-            // A line's first octet stands where a word begins, or is looked at everywhere.
-            let (line, word) = (lines.begins_with(octet), is_word(octet));
-            let start = [&words, &starting].iter().any(|m| m.begins_with(octet)) || line && word;
-            let anywhere = free.begins_with(octet) || is_key(octet) || is_anchor(octet) || line && !word;
-            *class = plain(octet) | u8::from(start) << START | u8::from(anywhere) << ANYWHERE;
-        }
-        let matchers = [&words, &starting, &free, &lines];
-        let bits = |begins: &dyn Fn(&Matcher) -> bool| -> u8 {
-            (0..).zip(matchers).map(|(bit, matcher)| u8::from(begins(matcher)) << bit).sum()
-        };
-        let alone =
-            |octet: u8| (if is_key(octet) { PAIR_KEY } else { 0 }) | if is_anchor(octet) { PAIR_ANCHOR } else { 0 };
-        let begins_with_pair = |pair: u16| {
-            let [first, second] = pair.to_be_bytes();
-            let folded = first.is_ascii_lowercase() && second.is_ascii_alphabetic();
-            let hidden = if folded && !plain_words.begins_with_pair(pair) { PAIR_WORDS } else { 0 };
-            bits(&|m| m.begins_with_pair(pair)) & !hidden
-        };
-        let pairs = (0..=u16::MAX).map(|pair| begins_with_pair(pair) | alone((pair >> 8) as u8)).collect();
-        let mut runs = vec![[u8::MAX; 256]; RUN_DIGITS_MAX + 1].into_boxed_slice();
-        for (digits, row) in (1..).zip(runs.iter_mut().skip(1)) {
-            for (next, slot) in (0..=255_u8).zip(row.iter_mut()) {
-                *slot = bits(&|m| m.begins_with_run(digits, next));
-            }
-        }
+        let gate = Gate::new([&words, &starting, &free, &lines], &plain_words, &anchors);
         let index = |id: &str| signatures.iter().position(|s| &*s.id == id).map(|i| i as u16);
         let parts = Parts {
             number: index("us-dl-number"),
@@ -357,9 +317,7 @@ impl Catalogue {
             key_tails,
             key_endings,
             negative,
-            classes,
-            pairs,
-            runs,
+            gate,
             parts,
         })
     }

@@ -9,17 +9,18 @@ pub(super) const WORD: usize = 0;
 pub(super) const START: usize = 1;
 /// Octets that the gate looks at wherever they stand.
 pub(super) const ANYWHERE: usize = 2;
+/// Octets that it looks at wherever one of the next class stands behind them.
+pub(super) const FREE: usize = 3;
+/// Octets that may stand behind one of the last class where a pattern begins.
+pub(super) const AFTER_FREE: usize = 4;
 /// Small ASCII letters.
-pub(super) const SMALL: usize = 3;
-/// ASCII letters, and octets beyond ASCII.
-pub(super) const LETTER: usize = 4;
-/// Digits.
-pub(super) const DIGIT: usize = 5;
+pub(super) const SMALL: usize = 5;
+/// ASCII letters, octets beyond ASCII, and `_`: octets of words that are none of these are digits.
+pub(super) const LETTER: usize = 6;
 /// Capital ASCII letters.
-pub(super) const CAPITAL: usize = 6;
+pub(super) const CAPITAL: usize = 7;
 
-/// `words.rs` takes the last four by their order.
-pub(super) const CLASSES: usize = 7;
+pub(super) const CLASSES: usize = 8;
 
 /// The classes of each octet, a bit for each.
 pub(super) type Table = [u8; 256];
@@ -29,8 +30,7 @@ pub(super) fn plain(octet: u8) -> u8 {
     let bit = |is: bool, class: usize| u8::from(is) << class;
     bit(super::matcher::is_word(octet), WORD)
         | bit(octet.is_ascii_lowercase(), SMALL)
-        | bit(octet.is_ascii_alphabetic() || octet >= 0x80, LETTER)
-        | bit(octet.is_ascii_digit(), DIGIT)
+        | bit(octet.is_ascii_alphabetic() || octet >= 0x80 || octet == b'_', LETTER)
         | bit(octet.is_ascii_uppercase(), CAPITAL)
 }
 
@@ -72,17 +72,24 @@ impl Classes {
         self.groups.get(group).and_then(|group| group.get(class)).copied().unwrap_or(0)
     }
 
-    /// Where a run of octets of a class ends that goes on at `at`.
+    /// Where a run of digits ends that goes on at `at`.
     #[inline]
-    pub(super) fn run_end(&self, class: usize, at: usize) -> usize {
+    pub(super) fn digits_end(&self, at: usize) -> usize {
         let mut group = at / 64;
-        let mut others = !self.bits(class, group) & (u64::MAX << (at % 64));
+        let mut others = !digits(self.group(group)) & (u64::MAX << (at % 64));
         while others == 0 {
             group += 1;
-            others = !self.bits(class, group);
+            others = !digits(self.group(group));
         }
         group * 64 + others.trailing_zeros() as usize
     }
+}
+
+/// The digits of a group.
+#[inline]
+pub(super) fn digits(group: &[u64; CLASSES]) -> u64 {
+    let [word, _, _, _, _, _, letter, _] = group;
+    word & !letter
 }
 
 #[inline]
@@ -110,12 +117,11 @@ mod tests {
                 let is = |at: usize| text.get(at).is_some_and(|o| table[usize::from(*o)] >> class & 1 == 1);
                 for at in 0..length + 70 {
                     assert_eq!(classes.bits(class, at / 64) >> (at % 64) & 1 == 1, is(at), "{class} {at} of {length}");
-                    assert_eq!(
-                        classes.run_end(class, at),
-                        (at..).find(|at| !is(*at)).unwrap(),
-                        "{class} {at} of {length}"
-                    );
                 }
+            }
+            for at in 0..length + 70 {
+                let is_digit = |at: &usize| text.get(*at).is_some_and(u8::is_ascii_digit);
+                assert_eq!(classes.digits_end(at), (at..).find(|at| !is_digit(at)).unwrap(), "{at} of {length}");
             }
         }
     }

@@ -15,8 +15,9 @@ use super::words::{Hit, Recent, Sought};
 /// Octets between a value and a context word.
 const CONTEXT_OCTETS: usize = 40;
 
-/// Octets past what is asked for in which words are looked for too.
+/// Octets past what is asked for in which words are looked for too, and the same where values follow each other.
 const COVER_OCTETS: usize = 160;
+const COVER_ON_OCTETS: usize = 448;
 
 /// Octets between a label and its value.
 const LABEL_OCTETS: usize = 24;
@@ -84,29 +85,32 @@ impl Scanner {
     /// Whether a word near `start`, or the field there, may speak for a signature that is nothing without context and
     /// matches there. Says yes too often rather than too seldom. Positions come in rising order.
     pub(super) fn speaks_for_weak(&mut self, document: &DocumentScan, catalogue: &Catalogue, start: usize) -> bool {
+        let end = self.scratch.weak_ends.last().map_or(start, |(_, end)| *end);
+        if self.probe.is_some() {
+            return true;
+        }
+        // Most numbers have no such word near them at all.
+        let near = self.is_near_needed(document, catalogue, (start, end));
+        let field = document.field(document.base + start as u64);
+        if !near && field.is_none() {
+            return false;
+        }
         let mut needs = Brief::default();
         self.scratch.weak_ends.iter().for_each(|(state, _)| needs.extend(catalogue.words.weak(*state).1));
-        let end = self.scratch.weak_ends.last().map_or(start, |(_, end)| *end);
-        self.probe.is_some() || self.may_speak(document, catalogue, (start, end), needs)
+        field.is_some_and(|f| f.brief.may_meet(needs)) || near && self.needed_meets(catalogue, end, needs)
     }
 
     /// The same of one value and what speaks for it, if a column's name cannot.
     pub(super) fn may_need(&mut self, document: &DocumentScan, catalogue: &Catalogue, place: Place, of: Brief) -> bool {
-        self.may_speak(document, catalogue, (place.start, place.end), of)
+        document.field(document.base + place.start as u64).is_some_and(|f| f.brief.may_meet(of))
+            || self.is_near_needed(document, catalogue, (place.start, place.end))
+                && self.needed_meets(catalogue, place.end, of)
             || sql::column(&document.text, place.start).is_some()
     }
 
-    fn may_speak(
-        &mut self,
-        document: &DocumentScan,
-        catalogue: &Catalogue,
-        (start, end): (usize, usize),
-        needs: Brief,
-    ) -> bool {
-        let field = document.field(document.base + start as u64);
-        if field.is_some_and(|f| f.brief.may_meet(needs)) {
-            return true;
-        }
+    /// Whether a word near a value is needed by some signature. Moves on to the words near it.
+    #[inline]
+    fn is_near_needed(&mut self, document: &DocumentScan, catalogue: &Catalogue, (start, end): (usize, usize)) -> bool {
         let last = end + CONTEXT_OCTETS;
         let Scratch { needed, needed_next, classes, .. } = &mut self.scratch;
         let from = start.saturating_sub(CONTEXT_OCTETS + KEY_OCTETS_MAX);
@@ -114,8 +118,15 @@ impl Scanner {
         while needed.hits.get(*needed_next).is_some_and(|hit| hit.end + CONTEXT_OCTETS < start) {
             *needed_next += 1;
         }
-        let near = needed.hits.get(*needed_next..).unwrap_or_default().iter().take_while(|hit| hit.start <= last);
-        near.filter_map(|hit| catalogue.lexicon.lists(*hit)).any(|lists| lists.brief().may_meet(needs))
+        needed.hits.get(*needed_next).is_some_and(|hit| hit.start <= last)
+    }
+
+    /// Whether one of those words may be what a signature needs.
+    fn needed_meets(&self, catalogue: &Catalogue, end: usize, needs: Brief) -> bool {
+        let Scratch { needed, needed_next, .. } = &self.scratch;
+        let near = needed.hits.get(*needed_next..).unwrap_or_default().iter();
+        let mut near = near.take_while(|hit| hit.start <= end + CONTEXT_OCTETS);
+        near.any(|hit| catalogue.lexicon.lists(*hit).is_some_and(|lists| lists.brief().may_meet(needs)))
     }
 
     /// Finds the lists whose words stand near a value.
@@ -231,6 +242,7 @@ impl Known {
         let part_of_word = |i: usize| octet(i).is_ascii_alphabetic() || octet(i) >= 0x80;
         let covered = self.covered;
         let mut begin = from.max(covered);
+        let ahead = if begin == covered { COVER_ON_OCTETS } else { COVER_OCTETS };
         if begin > covered || covered == 0 {
             // Back to where a word begins.
             let least = begin.saturating_sub(CONTEXT_OCTETS);
@@ -243,7 +255,7 @@ impl Known {
             begin = covered.saturating_sub(CONTEXT_OCTETS);
         }
         // Some words more than asked for, and no word cut.
-        let mut until = (to + COVER_OCTETS).min(text.len());
+        let mut until = (to + ahead).min(text.len());
         let most = until + CONTEXT_OCTETS;
         while until < most && part_of_word(until) {
             until += 1;

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, FOLDED, KEY_OCTETS_MAX, PAIR_WORDS};
+use super::catalogue::{Catalogue, FOLDED, KEY_OCTETS_MAX};
 use super::context::LABEL;
 use super::document::{DocumentScan, Field, same_field};
+use super::gate;
 use super::pattern::PATTERN_OCTETS_MAX;
 use super::scanner::{Place, Scanner};
 use super::table::Table;
+use super::weigh::Said;
 
 /// Octets of the number of a document.
 const NUMBER_OCTETS_MAX: usize = 40;
@@ -96,7 +98,7 @@ impl Scanner {
         if self.capitalise(document, start, stop, !quoted) {
             let rest = document.text.get(start..stop).unwrap_or_default();
             let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
-            self.act(document, catalogue, (start, digits), PAIR_WORDS);
+            self.act(document, catalogue, (start, digits), gate::WORDS);
             self.scratch.keyed.clear();
         }
         self.walk_value(document, catalogue, start, stop, if sure { LABEL } else { LOOSE_LABEL }, !quoted);
@@ -134,7 +136,8 @@ impl Scanner {
         let signatures = std::mem::take(&mut self.scratch.keyed);
         for &signature in &signatures {
             if let Some(end) = whole(&document.text, (start, end), catalogue, signature, loose) {
-                self.consider(document, catalogue, Place { signature, start, end }, Some(score));
+                let said = Said { key_score: Some(score), check: None };
+                self.consider(document, catalogue, Place { signature, start, end }, said);
             }
         }
         self.scratch.keyed = signatures;

@@ -5,8 +5,10 @@
 //! a second. Here the scanner's gate finds the octets where some pattern can begin (a word that starts with two
 //! octets some pattern starts with: [`Matcher::begins_with_pair`]) and walks the [table](Table) from there.
 
+use regex_syntax::hir::Hir;
+
 use super::lists::Brief;
-use super::pattern::{PATTERN_OCTETS_MAX, parse, widened};
+use super::pattern::{PATTERN_OCTETS_MAX, digits_only, parse, widened};
 use super::table::{STATES_MAX, Table};
 
 /// Ends kept of one walk, the last ones.
@@ -22,6 +24,11 @@ pub(super) struct Matcher {
     all_word_end: bool,
     /// The states after runs of digits, by their length.
     runs: [u16; RUN_DIGITS_MAX + 1],
+    /// The same patterns as they were written, as far as they match digits alone, but for those of signatures that are
+    /// nothing without context.
+    numbers: Table,
+    /// The signatures that end in a state of that, as in `endings`.
+    numbered: Vec<Box<[u16]>>,
 }
 
 /// One pattern of those that are compiled together.
@@ -85,7 +92,19 @@ impl Matcher {
             ending.filter_map(|part| part.weak).for_each(|brief| needs.extend(brief));
             endings.push(Ending { from, anywhere, words, weak, needs });
         }
-        Ok(Self { table, endings, signatures, all_word_end: parts.iter().all(|part| part.word_end), runs })
+        let number = |part: &Part<'_>| match part.weak {
+            Some(_) => Ok(Hir::fail()),
+            None => parse(part.pattern).map(digits_only),
+        };
+        let all_word_end = parts.iter().all(|part| part.word_end);
+        let exact: Vec<Hir> = parts.iter().filter(|_| all_word_end).map(number).collect::<Result<_, _>>()?;
+        let numbers = Table::new(&exact, false, STATES_MAX).map_err(|e| format!("all numbers together: {e}"))?;
+        let signatures_of = |patterns: &[u16]| {
+            let parts = patterns.iter().filter_map(|pattern| parts.get(usize::from(*pattern)));
+            parts.map(|part| part.signature).collect()
+        };
+        let numbered = numbers.endings().iter().map(|patterns| signatures_of(patterns)).collect();
+        Ok(Self { table, endings, signatures, all_word_end, runs, numbers, numbered })
     }
 
     /// The signatures, nothing without context, that end in a state; and what speaks for one of them.
@@ -112,6 +131,19 @@ impl Matcher {
         self.runs.get(digits).is_none_or(|state| self.goes_on(*state, next))
     }
 
+    /// Whether a match may begin with a text, in which all digits are alike, and an octet after it; or be its beginning.
+    pub(super) fn begins_with_text(&self, text: &[u8], next: u8) -> bool {
+        let mut state = self.table.start();
+        for octet in text {
+            let going = self.table.step(state, *octet);
+            if going == Table::DEAD || self.table.accepts(state) {
+                return self.goes_on(state, *octet);
+            }
+            state = going;
+        }
+        self.goes_on(state, next)
+    }
+
     /// Whether a match ends in a state before an octet, or goes on with it.
     fn goes_on(&self, state: u16, next: u8) -> bool {
         self.table.step(state, next) != Table::DEAD
@@ -120,12 +152,14 @@ impl Matcher {
 
     /// Appends `(signature, end)` for every end of every match that begins at `from`, where a run of so many digits
     /// begins, in order of ends. Matches whose end is wrong by `word_end` are left out. For those that are nothing without
-    /// context `(state, end)` is appended to `weak`: see [`Matcher::weak`].
+    /// context `(state, end)` is appended to `weak`: see [`Matcher::weak`]. What ends with the run is appended only if its
+    /// pattern as it was written matches, unless `wide`.
     #[inline]
     pub(super) fn walk(
         &self,
         text: &[u8],
         (from, digits): (usize, usize),
+        wide: bool,
         ends: &mut Vec<(u16, usize)>,
         weak: &mut Vec<(u16, usize)>,
     ) {
@@ -134,19 +168,49 @@ impl Matcher {
             // No match ends before another digit.
             let digits = digits.min(RUN_DIGITS_MAX);
             state = self.runs.get(digits).copied().unwrap_or(Table::DEAD);
+            let number = text.get(from..from + digits).unwrap_or_default();
             from += digits;
-        }
-        for (&octet, at) in text.get(from..).unwrap_or_default().iter().zip(from..) {
-            if self.table.accepts(state) && !(self.all_word_end && is_word(octet)) {
-                self.collect(state, (at, is_word(octet)), ends, weak);
-            }
-            state = self.table.step(state, octet);
-            if state == Table::DEAD {
-                return;
+            if self.table.accepts(state) && !text.get(from).copied().is_some_and(is_word) {
+                if wide {
+                    self.collect(state, (from, false), ends, weak);
+                } else {
+                    self.collect_number(state, (number, from), ends, weak);
+                }
             }
         }
-        if self.table.accepts(state) {
-            self.collect(state, (text.len().max(from), false), ends, weak);
+        let mut rest = text.get(from..).unwrap_or_default().iter();
+        while let Some(octet) = rest.next() {
+            let Some(next) = self.table.next(state, *octet) else { return };
+            state = next;
+            if self.table.stops(state) {
+                if state == Table::DEAD {
+                    return;
+                }
+                let rest = rest.as_slice();
+                let word_follows = rest.first().copied().is_some_and(is_word);
+                if !(self.all_word_end && word_follows) {
+                    self.collect(state, (text.len() - rest.len(), word_follows), ends, weak);
+                }
+            }
+        }
+    }
+
+    /// Appends what a number ends, of which the table of widened patterns is in `state`.
+    fn collect_number(
+        &self,
+        state: u16,
+        (number, end): (&[u8], usize),
+        ends: &mut Vec<(u16, usize)>,
+        weak: &mut Vec<(u16, usize)>,
+    ) {
+        let Some(ending) = self.table.ending(state).and_then(|ending| self.endings.get(ending)) else { return };
+        if ending.words < ending.weak {
+            weak.push((state, end));
+        }
+        if ending.from < ending.words {
+            let last = self.numbers.walk(number);
+            let numbered = self.numbers.ending(last).and_then(|ending| self.numbered.get(ending));
+            ends.extend(numbered.into_iter().flatten().map(|signature| (*signature, end)));
         }
     }
 
@@ -190,12 +254,20 @@ impl Anchor {
         Ok(Self { octet, signature, before, after: Table::new(&[parse(after)?], false, STATES_MAX)? })
     }
 
+    /// Whether the anchor may stand after an octet.
+    pub(super) fn may_follow(&self, octet: u8) -> bool {
+        self.before.may_begin(octet)
+    }
+
+    /// Whether it may stand before an octet.
+    pub(super) fn may_precede(&self, octet: u8) -> bool {
+        self.after.may_begin(octet)
+    }
+
     /// The longest match around the octet at `at` that does not begin before `from`.
     pub(super) fn around(&self, text: &[u8], from: usize, at: usize) -> Option<(usize, usize)> {
         // Most such octets stand beside what is refused at once.
-        let may_stand =
-            |table: &Table, octet: u8| table.accepts(table.start()) || table.step(table.start(), octet) != Table::DEAD;
-        if !may_stand(&self.before, *text.get(at.checked_sub(1)?)?) || !may_stand(&self.after, *text.get(at + 1)?) {
+        if !self.may_follow(*text.get(at.checked_sub(1)?)?) || !self.may_precede(*text.get(at + 1)?) {
             return None;
         }
         let start = self.before.longest(text.get(from..at)?.iter().rev(), PATTERN_OCTETS_MAX)?;

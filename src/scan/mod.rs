@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Text ──▶ blocks at fixed positions ──▶ gate ──▶ candidates ──▶ validator ──▶ context ──▶ settled ──▶ Finding
-//!          (document.rs)                 (scanner.rs, matcher.rs) (validate/)  (words.rs)   (settle.rs)
+//!          (document.rs)                 (gate.rs, matcher.rs)    (validate/)  (words.rs)   (settle.rs)
 //! ```
 //!
 //! *Blocks.* Text arrives in pieces of any size; it is collected and scanned in blocks of [`BLOCK_OCTETS`], with
@@ -42,6 +42,7 @@ mod catalogue;
 mod classes;
 mod context;
 mod document;
+mod gate;
 mod keyed;
 mod lists;
 mod matcher;
@@ -52,6 +53,7 @@ mod scanner;
 mod settle;
 mod shapes;
 mod signature;
+mod spans;
 mod sql;
 mod subject;
 mod table;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::catalogue::KEY_OCTETS_MAX;
 use super::context::FILLERS;
-use super::words::word_end;
+use super::spans::word_end;
 
 /// Words of keys that do not say what a value is.
 const GENERAL: [&str; 40] = [

@@ -66,6 +66,29 @@ pub(super) fn widened(hir: Hir) -> (Hir, bool) {
     }
 }
 
+/// The part of a pattern that matches digits alone.
+pub(super) fn digits_only(hir: Hir) -> Hir {
+    let digits = ClassBytes::new([ClassBytesRange::new(b'0', b'9')]);
+    match hir.into_kind() {
+        HirKind::Literal(Literal(octets)) if !octets.iter().all(u8::is_ascii_digit) => Hir::fail(),
+        HirKind::Literal(Literal(octets)) => Hir::literal(octets),
+        HirKind::Class(Class::Bytes(mut class)) => {
+            class.intersect(&digits);
+            Hir::class(Class::Bytes(class))
+        }
+        HirKind::Repetition(mut repetition) => {
+            repetition.sub = Box::new(digits_only(*repetition.sub));
+            Hir::repetition(repetition)
+        }
+        HirKind::Capture(capture) => digits_only(*capture.sub),
+        HirKind::Concat(parts) => Hir::concat(parts.into_iter().map(digits_only).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.into_iter().map(digits_only).collect()),
+        HirKind::Empty => Hir::empty(),
+        HirKind::Look(look) => Hir::look(look),
+        HirKind::Class(class) => Hir::class(class),
+    }
+}
+
 /// The table of a pattern alone, if widening changes it.
 pub(super) fn exact(pattern: &str) -> Result<Option<Table>, String> {
     let hir = parse(pattern)?;

@@ -5,22 +5,26 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::catalogue::{Catalogue, PAIR_ANCHOR, PAIR_FREE, PAIR_KEY, PAIR_LINES, PAIR_STARTING, PAIR_WORDS};
-use super::classes::{ANYWHERE, Classes, DIGIT, START, WORD};
+use super::catalogue::Catalogue;
+use super::classes::Classes;
 use super::context::{Around, Known, is_filler};
 use super::document::{DocumentScan, Field};
+use super::gate::{self, Passed};
 use super::lists::Lists;
 use super::pattern::PATTERN_OCTETS_MAX;
 use super::records::Person;
 use super::settle::{Candidate, settle};
 use super::value::Digester;
 use super::watch::{WatchSet, Watcher};
-use super::weigh::continues_number;
 use super::words::{Hit, Recent, Sought};
 use crate::model::{Finding, Text};
 
 /// Octets of a block.
 pub const BLOCK_OCTETS: usize = 16 << 10;
+
+/// Octets of a block that the gate goes through before what passed is looked at: few, so that the tables stay in the
+/// processor's first cache beside them.
+const STRETCH_OCTETS: usize = 2 << 10;
 
 /// Octets after a block that must be there (or the document's end) before it is scanned: the longest value and its
 /// context.
@@ -66,7 +70,7 @@ pub(super) struct Scratch {
     /// The octets of the text by class, as far as the block at hand needs them.
     pub(super) classes: Classes,
     /// Positions that passed the gate, what it said, and how many digits follow.
-    passed: Vec<(u32, u8, u8)>,
+    passed: Vec<Passed>,
     pub(super) ends: Vec<(u16, usize)>,
     /// States and ends of matches of words whose signatures are nothing without context.
     pub(super) weak_ends: Vec<(u16, usize)>,
@@ -196,7 +200,7 @@ impl Scanner {
         let mut keyed = Vec::new();
         self.catalogue.keyed_by(octets, &mut keyed);
         let mut hits = Vec::new();
-        let classes = Classes::of(octets, &self.catalogue.classes);
+        let classes = Classes::of(octets, &self.catalogue.gate.classes);
         let recent = &mut Recent::default();
         self.catalogue.lexicon.find(Sought::All, (octets, &classes), (0, octets.len()), recent, &mut hits);
         let named = path.trim_end_matches(['[', ']', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
@@ -227,7 +231,7 @@ impl Scanner {
         self.scratch.needed_next = 0;
         self.scratch.candidates.clear();
         let known = document.text.len().min(finish + KNOWN_OCTETS);
-        self.scratch.classes.fill(document.text.get(..known).unwrap_or_default(), &catalogue.classes);
+        self.scratch.classes.fill(document.text.get(..known).unwrap_or_default(), &catalogue.gate.classes);
         if document.has_fields() {
             for (start, end, field) in document.values(from, to) {
                 let (start, end) = ((start - document.base) as usize, (end - document.base) as usize);
@@ -235,12 +239,15 @@ impl Scanner {
             }
         }
         let mut passed = std::mem::take(&mut self.scratch.passed);
-        passed.clear();
         // Lists are asked about parts of numbers too.
         let parts = self.watcher.is_some() || self.probe.is_some();
-        gate(&catalogue, (&document.text, &self.scratch.classes), (begin, finish), parts, &mut passed);
-        for &(at, acts, digits) in &passed {
-            self.act(document, &catalogue, (at as usize, usize::from(digits)), acts);
+        for begin in (begin..finish).step_by(STRETCH_OCTETS) {
+            passed.clear();
+            let stretch = (begin, finish.min(begin + STRETCH_OCTETS));
+            catalogue.gate.pass((&document.text, &self.scratch.classes), stretch, parts, &mut passed);
+            for &(at, acts, digits) in &passed {
+                self.act(document, &catalogue, (at as usize, usize::from(digits)), acts);
+            }
         }
         self.scratch.passed = passed;
         settle(&catalogue, &mut self.digester, document, &mut self.scratch.candidates);
@@ -272,103 +279,41 @@ impl Scanner {
     pub(super) fn act(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, from: (usize, usize), acts: u8) {
         let at = from.0;
         let Scratch { ends, weak_ends, .. } = &mut self.scratch;
-        if acts & PAIR_WORDS != 0 {
-            catalogue.words.walk(&document.text, from, ends, weak_ends);
-            self.weigh(document, catalogue, at);
+        if acts & gate::WORDS != 0 {
+            // Lists are asked about numbers that their patterns refuse, too.
+            let wide = self.watcher.is_some();
+            catalogue.words.walk(&document.text, from, wide, ends, weak_ends);
+            self.weigh(document, catalogue, at, if wide { 0 } else { from.1 });
             self.weigh_weak(document, catalogue, at);
         }
         let Scratch { ends, weak_ends, .. } = &mut self.scratch;
-        if acts & PAIR_STARTING != 0 {
-            catalogue.starting.walk(&document.text, from, ends, weak_ends);
-            self.weigh(document, catalogue, at);
+        if acts & gate::STARTING != 0 {
+            catalogue.starting.walk(&document.text, from, true, ends, weak_ends);
+            self.weigh(document, catalogue, at, 0);
         }
         let Scratch { ends, weak_ends, .. } = &mut self.scratch;
-        if acts & PAIR_LINES != 0 {
-            catalogue.lines.walk(&document.text, from, ends, weak_ends);
-            self.weigh(document, catalogue, at);
+        if acts & gate::LINES != 0 {
+            catalogue.lines.walk(&document.text, from, true, ends, weak_ends);
+            self.weigh(document, catalogue, at, 0);
         }
         let Scratch { ends, weak_ends, .. } = &mut self.scratch;
-        if acts & PAIR_FREE != 0 {
-            catalogue.free.walk(&document.text, from, ends, weak_ends);
-            self.weigh(document, catalogue, at);
+        if acts & gate::FREE_ONES != 0 {
+            catalogue.free.walk(&document.text, from, true, ends, weak_ends);
+            self.weigh(document, catalogue, at, 0);
         }
-        if acts & PAIR_ANCHOR != 0 {
+        if acts & gate::ANCHOR != 0 {
             for anchor in &catalogue.anchors {
                 let from = at.saturating_sub(PATTERN_OCTETS_MAX);
                 if document.text.get(at) == Some(&anchor.octet)
                     && let Some((start, end)) = anchor.around(&document.text, from, at)
                 {
                     self.scratch.ends.push((anchor.signature, end));
-                    return self.weigh(document, catalogue, start);
+                    return self.weigh(document, catalogue, start, 0);
                 }
             }
         }
-        if acts & PAIR_KEY != 0 {
+        if acts & gate::KEY != 0 {
             self.key(document, catalogue, at);
         }
     }
-}
-
-/// Finds the octets of `text[begin..finish]` where something may begin; words within numbers only if `parts`.
-fn gate(
-    catalogue: &Catalogue,
-    (text, classes): (&[u8], &Classes),
-    (begin, finish): (usize, usize),
-    parts: bool,
-    passed: &mut Vec<(u32, u8, u8)>,
-) {
-    for group in begin / 64..finish.div_ceil(64) {
-        let word = classes.bits(WORD, group);
-        let before = group.checked_sub(1).map_or(0, |before| classes.bits(WORD, before) >> 63);
-        let begins = classes.bits(START, group) & !(word << 1 | before);
-        let mut places = begins | classes.bits(ANYWHERE, group);
-        if group == begin / 64 {
-            places &= u64::MAX << (begin % 64);
-        }
-        while places != 0 {
-            let at = group * 64 + places.trailing_zeros() as usize;
-            places &= places - 1;
-            if at >= finish {
-                break;
-            }
-            let begin = begins >> (at % 64) & 1 == 1;
-            let (mut acts, digits) = acts(catalogue, text, classes, (at, begin));
-            if digits > 0 && !parts && continues_number(text, at) {
-                acts &= !PAIR_WORDS;
-            }
-            if acts != 0 {
-                passed.push((at as u32, acts, digits));
-            }
-        }
-    }
-}
-
-/// What may begin at an octet, and how many digits a run has that begins there; `begin` says that no word goes on there.
-#[inline]
-fn acts(catalogue: &Catalogue, text: &[u8], classes: &Classes, (at, begin): (usize, bool)) -> (u8, u8) {
-    let pair = |first: u8, next: u8| usize::from(first) << 8 | usize::from(next);
-    let begins_with = |pair: usize| catalogue.pairs.get(pair).copied().unwrap_or(0);
-    let Some(octet) = text.get(at) else { return (0, 0) };
-    let mut acts = match text.get(at + 1) {
-        Some(next) => begins_with(pair(*octet, *next)),
-        // At the text's end every octet may follow.
-        None => begins_with(pair(*octet, 0)) | PAIR_WORDS | PAIR_STARTING | PAIR_FREE | PAIR_LINES,
-    };
-    if !begin {
-        acts &= !(PAIR_WORDS | PAIR_STARTING);
-    }
-    if acts & PAIR_LINES != 0 {
-        // Before a document's beginning stands what a line begins after.
-        let before = at.checked_sub(1).and_then(|i| text.get(i));
-        let breaks = before.is_none_or(|before| *before < b' ' || *before == b'"');
-        acts &= if breaks { u8::MAX } else { !PAIR_LINES };
-    }
-    let mut digits = 0;
-    if octet.is_ascii_digit() && acts != 0 {
-        digits = classes.run_end(DIGIT, at).saturating_sub(at);
-        if let (Some(row), Some(next)) = (catalogue.runs.get(digits), text.get(at + digits)) {
-            acts &= row.get(usize::from(*next)).copied().unwrap_or(u8::MAX);
-        }
-    }
-    (acts, digits.min(255) as u8)
 }

@@ -11,17 +11,20 @@ use regex_syntax::hir::Hir;
 
 use super::pattern::message;
 
-/// States that patterns may have together: states are numbers of 16 bits.
+/// States that patterns may have together: states are numbers of 16 bits, and few lines of a row have them all.
 pub(super) const STATES_MAX: usize = 65_000;
+
+/// Entries of a row that stand in one line of the processor's cache.
+const LINE: usize = 32;
 
 /// An anchored automaton of some patterns that knows every match, not only the first or the longest.
 pub(super) struct Table {
     /// The column of each octet.
     columns: Box<[u8; 256]>,
-    /// The logarithm of the length of a row, to the base of two.
-    shift: u32,
-    /// For each state and column the next state.
+    /// For each state and column the next state. A state is the number of the [`LINE`] that its row begins with.
     rows: Box<[u16]>,
+    /// Lines of a row.
+    lines: u16,
     /// States from here on end a match.
     accepting: u16,
     /// By state from `accepting` on: the patterns.
@@ -42,10 +45,11 @@ impl Table {
             .nfa_size_limit(Some(64 << 20));
         let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(patterns).map_err(|e| message(&e))?;
         let mut states = Subsets::new(&nfa);
+        let states_max = states_max.min(STATES_MAX / Subsets::lines(states.octets.len()));
         let mut done = 0;
         while done < states.sets.len() {
-            if states.sets.len() > states_max.min(STATES_MAX) {
-                return Err(format!("more than {} states are needed: simplify it", states_max.min(STATES_MAX)));
+            if states.sets.len() > states_max {
+                return Err(format!("more than {states_max} states are needed: simplify it"));
             }
             states.follow(done);
             done += 1;
@@ -62,7 +66,14 @@ impl Table {
     #[inline]
     pub(super) fn step(&self, state: u16, octet: u8) -> u16 {
         let column = self.columns.get(usize::from(octet)).copied().unwrap_or(0);
-        self.rows.get(usize::from(state) << self.shift | usize::from(column)).copied().unwrap_or(Self::DEAD)
+        self.rows.get(usize::from(state) * LINE + usize::from(column)).copied().unwrap_or(Self::DEAD)
+    }
+
+    /// The same, none if nothing follows: where the next state is waited for, a branch is faster than a choice.
+    #[inline]
+    pub(super) fn next(&self, state: u16, octet: u8) -> Option<u16> {
+        let column = self.columns.get(usize::from(octet))?;
+        self.rows.get(usize::from(state) * LINE + usize::from(*column)).copied()
     }
 
     /// Whether a match ends in a state.
@@ -71,10 +82,22 @@ impl Table {
         state >= self.accepting
     }
 
+    /// Whether a state is one that a match ends in, or [`Self::DEAD`].
+    #[inline]
+    pub(super) fn stops(&self, state: u16) -> bool {
+        state.wrapping_sub(1) >= self.accepting - 1
+    }
+
+    /// Whether a match may begin with an octet, or is empty.
+    #[inline]
+    pub(super) fn may_begin(&self, octet: u8) -> bool {
+        self.accepts(self.start) || self.step(self.start, octet) != Self::DEAD
+    }
+
     /// The number of a state among those that a match ends in.
     #[inline]
     pub(super) fn ending(&self, state: u16) -> Option<usize> {
-        state.checked_sub(self.accepting).map(usize::from)
+        state.checked_sub(self.accepting).map(|after| usize::from(after / self.lines))
     }
 
     /// For each of those the patterns that match where it is reached.
@@ -82,17 +105,23 @@ impl Table {
         &self.endings
     }
 
-    /// Whether all of a text matches.
+    /// The state after all of a text.
     #[inline]
-    pub(super) fn is_match(&self, text: &[u8]) -> bool {
+    pub(super) fn walk(&self, text: &[u8]) -> u16 {
         let mut state = self.start;
         for octet in text {
             state = self.step(state, *octet);
             if state == Self::DEAD {
-                return false;
+                break;
             }
         }
-        self.accepts(state)
+        state
+    }
+
+    /// Whether all of a text matches.
+    #[inline]
+    pub(super) fn is_match(&self, text: &[u8]) -> bool {
+        self.accepts(self.walk(text))
     }
 
     /// Octets of the longest match from the first octet on, of at most so many.
@@ -146,6 +175,12 @@ impl<'a> Subsets<'a> {
         subsets.number(&[]);
         subsets.number(&[nfa.start_anchored()]);
         subsets
+    }
+
+    /// Lines of a row of so many entries: an odd number, since rows whose numbers of lines are powers of two would share few
+    /// of the cache's places.
+    fn lines(width: usize) -> usize {
+        width.div_ceil(LINE) | 1
     }
 
     /// The number of the state for what is reached by octets that lead to these.
@@ -234,24 +269,24 @@ impl<'a> Subsets<'a> {
         let lists: Vec<Vec<u16>> = self.sets.iter().map(|set| accepted(set)).collect();
         let mut order: Vec<usize> = (0..self.sets.len()).collect();
         order.sort_by_key(|state| lists.get(*state).is_some_and(|list| !list.is_empty()));
+        let width = self.octets.len();
+        let lines = Self::lines(width);
         let mut place = vec![0_u16; order.len()];
         for (new, old) in order.iter().enumerate() {
             if let Some(slot) = place.get_mut(*old) {
-                *slot = new as u16;
+                *slot = (new * lines) as u16;
             }
         }
-        let width = self.octets.len();
-        let shift = width.next_power_of_two().trailing_zeros();
-        let mut rows = Vec::with_capacity(order.len() << shift);
+        let mut rows = Vec::with_capacity(order.len() * lines * LINE);
         let mut endings = Vec::new();
-        let mut accepting = order.len() as u16;
+        let mut accepting = (order.len() * lines) as u16;
         for (new, old) in order.iter().enumerate() {
             let row = self.rows.get(old * width..(old + 1) * width).unwrap_or_default();
             rows.extend(row.iter().map(|state| place.get(usize::from(*state)).copied().unwrap_or(0)));
-            rows.resize((new + 1) << shift, Table::DEAD);
+            rows.resize((new + 1) * lines * LINE, Table::DEAD);
             let list = lists.get(*old).map(Vec::as_slice).unwrap_or_default();
             if !list.is_empty() {
-                accepting = accepting.min(new as u16);
+                accepting = accepting.min((new * lines) as u16);
                 endings.push(list.into());
             }
         }
@@ -259,8 +294,8 @@ impl<'a> Subsets<'a> {
         (0..=255).zip(columns.iter_mut()).for_each(|(octet, column)| *column = self.classes.get(octet));
         Table {
             columns,
-            shift,
             rows: rows.into_boxed_slice(),
+            lines: lines as u16,
             accepting,
             endings: endings.into_boxed_slice(),
             start: place.get(1).copied().unwrap_or(Table::DEAD),

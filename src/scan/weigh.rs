@@ -1,6 +1,6 @@
 //! Weighing: a match becomes a candidate if its edges, its validator and its context say so.
 
-use super::catalogue::{Catalogue, REPORTED};
+use super::catalogue::{Catalogue, Compiled, REPORTED};
 use super::document::{DocumentScan, same_field};
 use super::matcher::is_word;
 use super::scanner::{Place, Scanner};
@@ -15,15 +15,34 @@ const EXTENSION_OCTETS_MAX: usize = 1536;
 /// Numbers of documents are written in capitals: what is not is less sure.
 const SMALL: i16 = 20;
 
-impl Scanner {
-    /// Weighs the matches that begin at `start`, the longest of each signature first.
+/// What is known of a match before it is weighed.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Said {
+    /// What its key says.
+    pub(super) key_score: Option<i16>,
+    /// What its validator says: its pattern as it was written matches then.
+    pub(super) check: Option<Check>,
+}
+
+impl Compiled {
+    /// What the validator says.
     #[inline]
-    pub(super) fn weigh(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize) {
+    fn check(&self, text: &[u8], start: usize, end: usize) -> Check {
+        self.validator
+            .map_or(Check::Accept { bonus: 0, test: false }, |validator| validator(Value::new(text, start, end)))
+    }
+}
+
+impl Scanner {
+    /// Weighs the matches that begin at `start`, the longest of each signature first. Those of so many digits are known to
+    /// match their patterns as they were written.
+    #[inline]
+    pub(super) fn weigh(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize, digits: usize) {
         if self.scratch.ends.is_empty() {
             return;
         }
         let mut ends = std::mem::take(&mut self.scratch.ends);
-        self.weigh_each(document, catalogue, start, &ends);
+        self.weigh_each(document, catalogue, (start, digits), &ends);
         ends.clear();
         self.scratch.ends = ends;
     }
@@ -43,7 +62,7 @@ impl Scanner {
                 ends.extend(catalogue.words.weak(state).0.iter().map(|signature| (*signature, end)));
             }
             if speaks {
-                self.weigh_each(document, catalogue, start, &ends);
+                self.weigh_each(document, catalogue, (start, 0), &ends);
             } else if let Some(watcher) = &mut self.watcher {
                 // A listed number needs no words.
                 ends.iter().for_each(|&(signature, end)| watcher.candidate(document, signature, start, end));
@@ -55,16 +74,36 @@ impl Scanner {
         self.scratch.weak_ends = states;
     }
 
-    fn weigh_each(&mut self, document: &mut DocumentScan, catalogue: &Catalogue, start: usize, ends: &[(u16, usize)]) {
+    fn weigh_each(
+        &mut self,
+        document: &mut DocumentScan,
+        catalogue: &Catalogue,
+        (start, digits): (usize, usize),
+        ends: &[(u16, usize)],
+    ) {
         self.scratch.around.known = false;
         self.scratch.accepted.clear();
         for &(signature, end) in ends.iter().rev() {
             let place = Place { signature, start, end };
-            // Most numbers are refused by their pattern as it was written. Lists are asked about them even so.
-            let exact = catalogue.at(signature).and_then(|(_, compiled)| compiled.exact.as_ref());
-            let text = document.text.get(start..end).unwrap_or_default();
-            if self.watcher.is_none() && exact.is_some_and(|exact| !exact.is_match(text)) {
-                continue;
+            let Some((_, compiled)) = catalogue.at(signature) else { continue };
+            // Most numbers are refused by their pattern as it was written, or by what validates them. Lists are asked about
+            // them even so.
+            let mut check = None;
+            if self.watcher.is_none() && self.probe.is_none() {
+                if self.scratch.accepted.contains(&signature) {
+                    continue;
+                }
+                let text = document.text.get(start..end).unwrap_or_default();
+                if end != start + digits && compiled.exact.as_ref().is_some_and(|exact| !exact.is_match(text)) {
+                    continue;
+                }
+                if !compiled.weak && compiled.extend.is_none() {
+                    let says = compiled.check(&document.text, start, end);
+                    if says == Check::Refuse {
+                        continue;
+                    }
+                    check = Some(says);
+                }
             }
             if self.is_hopeless(document, catalogue, place) {
                 if let Some(watcher) = &mut self.watcher {
@@ -72,7 +111,8 @@ impl Scanner {
                 }
                 continue;
             }
-            if !self.scratch.accepted.contains(&signature) && self.consider(document, catalogue, place, None) {
+            let said = Said { key_score: None, check };
+            if !self.scratch.accepted.contains(&signature) && self.consider(document, catalogue, place, said) {
                 self.scratch.accepted.push(signature);
             }
         }
@@ -92,14 +132,13 @@ impl Scanner {
             && !field.is_some_and(|f| f.lists.meet(&compiled.context) || f.last_lists.meet(&compiled.context))
     }
 
-    /// Weighs one match; `key_score` is what its key says, where that is known. Returns whether other ends of the
-    /// same match need no look.
+    /// Weighs one match. Returns whether other ends of the same match need no look.
     pub(super) fn consider(
         &mut self,
         document: &mut DocumentScan,
         catalogue: &Catalogue,
         place: Place,
-        key_score: Option<i16>,
+        said: Said,
     ) -> bool {
         let Some((signature, compiled)) = catalogue.at(place.signature) else {
             return true;
@@ -134,7 +173,7 @@ impl Scanner {
         }
         let mut score = i16::from(signature.score);
         // Most numbers are nothing without context: that is asked first, being cheaper.
-        let mut around = key_score.map(|score| (score, false));
+        let mut around = said.key_score.map(|score| (score, false));
         if compiled.weak && self.probe.is_none() {
             let says = around
                 .unwrap_or_else(|| self.context(document, catalogue, (signature, compiled), place, field.as_deref()));
@@ -143,7 +182,7 @@ impl Scanner {
             }
             around = Some(says);
         }
-        if let Some(exact) = &compiled.exact
+        if let Some(exact) = compiled.exact.as_ref().filter(|_| said.check.is_none())
             && !exact.is_match(document.text.get(start..end).unwrap_or_default())
         {
             return false;
@@ -154,9 +193,7 @@ impl Scanner {
             // Nothing that begins within it is looked at again: the work stays linear whatever the validator says.
             document.take(place.signature, end);
         }
-        let check = compiled.validator.map_or(Check::Accept { bonus: 0, test: false }, |validator| {
-            validator(Value::new(&document.text, start, end))
-        });
+        let check = said.check.unwrap_or_else(|| compiled.check(&document.text, start, end));
         if let Some(probe) = &mut self.probe {
             probe.accepted = Some(probe.accepted == Some(true) || check != Check::Refuse);
         }

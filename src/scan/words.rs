@@ -11,7 +11,8 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::classes::Classes;
 use super::lists::{ListId, Lists};
-use super::shapes::Shapes;
+use super::shapes::{Shapes, WINDOW};
+use super::spans::{Words, ascii_begin, run_end, word_end};
 
 /// Words in the longest phrase.
 const PHRASE_WORDS_MAX: usize = 5;
@@ -49,6 +50,8 @@ pub(super) struct Lexicon {
     all: Shapes,
     /// The same of those that signatures need which are nothing without context.
     needed: Shapes,
+    /// Shapes of words that mean something alone.
+    alone: Shapes,
     /// Shapes of words that go on a phrase.
     inner: Shapes,
 }
@@ -146,6 +149,9 @@ impl Lexicon {
         let (first, first_needed) = (firsts(&|_| true), firsts(&is_needed));
         let rest: HashSet<u16> = self.phrases.keys().flat_map(|words| words.iter().skip(1).copied()).collect();
         for word in &self.words {
+            if word.entry.is_some() {
+                self.alone.insert(&word.octets);
+            }
             if word.entry.is_some() || first.contains(&word.id) {
                 self.all.insert(&word.octets);
             }
@@ -176,6 +182,8 @@ impl Lexicon {
         let goes_on = u64::from(text.get(from).is_some_and(|octet| *octet >= 0x80)) << (from % 64);
         // Where the last word beyond ASCII ended: what it held is no word of its own.
         let mut done = from;
+        // Words that begin before it may go on a phrase.
+        let mut phrase_until = recent.until();
         for group in from / 64..to.div_ceil(64) {
             let mut words = Words::of(classes, group);
             let mut asked = u64::MAX;
@@ -187,16 +195,27 @@ impl Lexicon {
                 asked &= (1 << (to % 64)) - 1;
             }
             let wide = words.wide & asked;
-            let mut begins = words.begins & !words.single & asked | wide;
+            let ascii = words.begins & !words.single & asked;
+            // Nearly all words are none of ours, and their first letters or their shape say so.
+            let window = text.get(group * 64..).and_then(<[u8]>::first_chunk::<WINDOW>);
+            let likely = window.map_or(ascii, |window| shapes.may_begin(window, ascii, words.ends));
+            let on_a_phrase = |until: usize| match until.saturating_sub(group * 64) {
+                octets @ 0..64 => (1 << octets) - 1,
+                _ => u64::MAX,
+            };
+            let mut begins = wide | likely | ascii & on_a_phrase(phrase_until);
             while begins != 0 {
                 let bit = begins.trailing_zeros();
                 begins &= begins - 1;
                 let start = group * 64 + bit as usize;
+                let after = (u64::MAX - 1) << bit;
                 if wide >> bit & 1 == 1 {
                     if start >= done {
                         let begin = ascii_begin(text, start).max(done);
                         done = run_end(text, start, to);
                         self.unicode(text, (begin, done), recent, hits);
+                        phrase_until = recent.until();
+                        begins |= on_a_phrase(phrase_until) & ascii & after;
                     }
                     continue;
                 }
@@ -204,19 +223,43 @@ impl Lexicon {
                     0 => Words::end_after(classes, group) - start,
                     ends => ends.trailing_zeros() as usize + 1,
                 };
-                // Nearly all words are none of ours, and their shape says so.
+                let goes_on = start < phrase_until;
+                if !goes_on && likely >> bit & 1 == 0 {
+                    continue;
+                }
                 let hash = Shapes::hash(text, start, length);
-                let sought = shapes.may_hold(hash) || recent.is_before(start) && self.inner.may_hold(hash);
+                let mut sought = shapes.may_hold(hash) || goes_on && self.inner.may_hold(hash);
+                if sought && !goes_on && !self.alone.may_hold(hash) {
+                    // It only begins phrases.
+                    sought = self.may_go_on(text, (&words, group), (start + length) - group * 64, after);
+                }
                 if sought && start >= done {
                     let end = (start + length).min(to);
                     // One that runs into letters beyond ASCII ("naïve") is looked up with them.
                     if text.get(end).is_none_or(u8::is_ascii) {
                         let word = text.get(start..end).unwrap_or_default();
                         self.look_up(text, (start, end), (word, hash), recent, hits);
+                        phrase_until = recent.until();
+                        begins |= on_a_phrase(phrase_until) & ascii & after;
                     }
                 }
             }
         }
+    }
+
+    /// Whether the word after one that ends at an octet of a group may go on a phrase.
+    fn may_go_on(&self, text: &[u8], (words, group): (&Words, usize), end: usize, after: u64) -> bool {
+        let begins = (words.begins | words.wide) & after;
+        let next = begins.trailing_zeros();
+        let ends = words.ends.checked_shr(next + 1).unwrap_or(0);
+        if ends == 0 || words.wide >> next & 1 == 1 {
+            // It goes on beyond the group, or beyond ASCII.
+            return true;
+        }
+        let length = ends.trailing_zeros() as usize + 1;
+        let start = group * 64 + next as usize;
+        let is_ascii = text.get(start + length).is_none_or(u8::is_ascii);
+        next as usize <= end + Recent::GAP_MAX && (!is_ascii || self.inner.may_hold(Shapes::hash(text, start, length)))
     }
 
     /// Looks up `text[start..end]`, which but for ASCII capitals folds to a word with a hash.
@@ -326,10 +369,10 @@ impl Recent {
         self.length = 0;
     }
 
-    /// Whether a word that begins at a position may go on a phrase.
+    /// Before which position a word must begin to go on a phrase: 0 if none does.
     #[inline]
-    fn is_before(&self, start: usize) -> bool {
-        self.length > 0 && start <= self.end + Self::GAP_MAX
+    fn until(&self) -> usize {
+        if self.length > 0 { self.end + Self::GAP_MAX + 1 } else { 0 }
     }
 
     fn push(&mut self, text: &[u8], id: u16, start: usize, end: usize) {
@@ -360,95 +403,6 @@ impl Recent {
             (key, self.starts.get(first).copied().unwrap_or(0))
         })
     }
-}
-
-/// The end of the word that begins at `start`: letters as far as a change of case.
-pub(super) fn word_end(text: &[u8], start: usize, to: usize) -> usize {
-    let letter = |i: usize| text.get(i).copied().filter(|b| i < to && b.is_ascii_alphabetic());
-    let rest = text.get(start..to).unwrap_or_default();
-    // Small letters, as most words are, have no change of case before they end.
-    let mut at = start + rest.iter().take_while(|b| b.is_ascii_lowercase()).count().max(1);
-    while let Some(this) = letter(at) {
-        let before = letter(at - 1).unwrap_or(b'a');
-        let after = letter(at + 1).unwrap_or(b'A');
-        let begins = this.is_ascii_uppercase()
-            && (before.is_ascii_lowercase() || (before.is_ascii_uppercase() && after.is_ascii_lowercase()));
-        if begins {
-            break;
-        }
-        at += 1;
-    }
-    at
-}
-
-/// Where words begin and end in a group of 64 octets, a bit for each octet.
-struct Words {
-    /// ASCII letters that begin a word: after what is no letter, or where the case changes.
-    begins: u64,
-    /// Octets that no ASCII word goes on with.
-    ends: u64,
-    /// Octets beyond ASCII after what is none.
-    wide: u64,
-    /// Single letters beside a digit: those of hexadecimal numbers. They belong to no phrase.
-    single: u64,
-}
-
-impl Words {
-    #[inline]
-    fn of(classes: &Classes, group: usize) -> Self {
-        let [.., small, letter, digits, capital] = *classes.group(group);
-        let [.., last_small, last_letter, _, last_capital] = *classes.group(group.wrapping_sub(1));
-        let [.., next_small, _, _, _] = *classes.group(group + 1);
-        let (ascii, wide) = (small | capital, letter & !(small | capital));
-        let (small_before, capital_before) = (small << 1 | last_small >> 63, capital << 1 | last_capital >> 63);
-        let letter_before = letter << 1 | last_letter >> 63;
-        let after = next_small << 63;
-        // The last capital of several begins the next word.
-        let changes = capital & (small_before | capital_before & (small >> 1 | after));
-        let begins = ascii & !letter_before | changes;
-        let wide_before = letter_before & !(small_before | capital_before);
-        let ends = !ascii | begins;
-        let single = begins & ends >> 1 & (digits << 1 | digits >> 1);
-        Self { begins, ends, wide: wide & !wide_before, single }
-    }
-
-    /// Where a word ends that goes on beyond a group.
-    #[inline(never)]
-    fn end_after(classes: &Classes, group: usize) -> usize {
-        let mut next = group + 1;
-        let mut ends = Self::of(classes, next).ends;
-        while ends == 0 {
-            next += 1;
-            ends = Self::of(classes, next).ends;
-        }
-        next * 64 + ends.trailing_zeros() as usize
-    }
-}
-
-/// Where the ASCII word begins that runs into the letter beyond ASCII at `at`.
-#[inline(never)]
-fn ascii_begin(text: &[u8], at: usize) -> usize {
-    let before = text.get(..at).unwrap_or_default();
-    let letters = before.iter().rev().take_while(|octet| octet.is_ascii_alphabetic()).count();
-    let mut begin = at - letters;
-    // The last word of several that the case tells apart.
-    while begin < at {
-        let end = word_end(text, begin, at);
-        if end >= at {
-            break;
-        }
-        begin = end;
-    }
-    begin
-}
-
-/// The end of a run of ASCII letters and octets beyond ASCII.
-fn run_end(text: &[u8], start: usize, to: usize) -> usize {
-    let mut at = start;
-    while at < to && text.get(at).is_some_and(|b| b.is_ascii_alphabetic() || *b >= 0x80) {
-        at += 1;
-    }
-    at
 }
 
 /// Characters that folding leaves as they are: kana, the usual ideographs, Hangul syllables.
@@ -543,37 +497,6 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(found(&words, text), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn words_begin_and_end_where_letters_and_cases_change() {
-        let text = "Information INFO INFOx HTTPServer A Ab ABc AbC ABC1 Ab1 user_id XMLHttpRequest camelCaseWord x1y2";
-        for shift in 0..70 {
-            let text = [&b" ".repeat(shift), text.as_bytes()].concat();
-            let classes = classes(&text);
-            let mut expected = Vec::new();
-            let mut at = 0;
-            while at < text.len() {
-                match text[at].is_ascii_alphabetic() {
-                    true => {
-                        expected.push((at, word_end(&text, at, text.len())));
-                        at = expected[expected.len() - 1].1;
-                    }
-                    false => at += 1,
-                }
-            }
-            let begins = |at: &usize| Words::of(&classes, at / 64).begins >> (at % 64) & 1 == 1;
-            let end = |at: usize| {
-                let ends = Words::of(&classes, at / 64).ends & (u64::MAX - 1) << (at % 64);
-                if ends == 0 {
-                    Words::end_after(&classes, at / 64)
-                } else {
-                    at / 64 * 64 + ends.trailing_zeros() as usize
-                }
-            };
-            let found: Vec<_> = (0..text.len()).filter(begins).map(|at| (at, end(at))).collect();
-            assert_eq!(found, expected, "{shift}");
         }
     }
 

@@ -124,13 +124,14 @@ fn nanp(value: Value<'_>) -> Check {
     let d = value.digits();
     let from = d.len().saturating_sub(10);
     let (area, exchange) = (d.small(from, from + 3), d.small(from + 3, from + 6));
-    let open = value.octets().contains(&b'(') != value.octets().contains(&b')');
+    let digits_alone = d.len() == value.octets().len();
+    let open = !digits_alone && value.octets().contains(&b'(') != value.octets().contains(&b')');
     // N11 codes are services, never areas or exchanges.
     let service = area % 100 == 11 || exchange % 100 == 11;
     if open || service || d.len() < 10 {
         return Check::Refuse;
     }
-    let separated = value.octets().iter().filter(|b| !b.is_ascii_digit()).count() >= 2;
+    let separated = !digits_alone && value.octets().iter().filter(|b| !b.is_ascii_digit()).count() >= 2;
     // Kept for a longer plan: no area has these yet.
     let kept = area / 10 % 10 == 9 || matches!(area / 10, 37 | 96);
     Check::bonus(if separated && !kept { 25 } else { 0 }).test_when(fiction(exchange, d.small(from + 6, from + 10)))

@@ -139,14 +139,17 @@ fn nhs(value: Value<'_>) -> Check {
 /// ISO 7064 MOD 11,10; among the first ten digits exactly one occurs more than once, twice or three times.
 fn steuer_id(value: Value<'_>) -> Check {
     let d = value.digits();
+    if !mod_11_10(d.as_slice()) {
+        return Check::Refuse;
+    }
     let mut counts = [0_u8; 10];
     for &digit in d.as_slice().iter().take(10) {
         if let Some(count) = counts.get_mut(usize::from(digit)) {
             *count += 1;
         }
     }
-    let repeated: Vec<u8> = counts.into_iter().filter(|&c| c > 1).collect();
-    Check::when(matches!(repeated.as_slice(), [2 | 3]) && mod_11_10(d.as_slice()))
+    let mut repeated = counts.into_iter().filter(|&c| c > 1);
+    Check::when(matches!((repeated.next(), repeated.next()), (Some(2 | 3), None)))
 }
 
 fn nir(value: Value<'_>) -> Check {
@@ -231,10 +234,10 @@ fn hetu(value: Value<'_>) -> Check {
 
 fn fnr(value: Value<'_>) -> Check {
     let d = value.digits();
-    let first = d.weighted(&[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]) % 11 == 0;
-    let second = d.weighted(&[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0;
-    let date = is_short_date(d.small(4, 6), d.small(2, 4) % 40, d.small(0, 2) % 40);
-    Check::when(d.len() == 11 && first && second && date).test_when(d.small(2, 4) > 40)
+    let first = || d.weighted(&[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]) % 11 == 0;
+    let second = || d.weighted(&[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0;
+    let date = || is_short_date(d.small(4, 6), d.small(2, 4) % 40, d.small(0, 2) % 40);
+    Check::when(d.len() == 11 && first() && second() && date()).test_when(d.small(2, 4) > 40)
 }
 
 fn cartao_de_cidadao(value: Value<'_>) -> Check {

@@ -38,7 +38,12 @@ fn is_grouped(text: &[u8]) -> bool {
 /// the range is rare, and whether the check digit is right. Public tables do not say whether UnionPay numbers have one: there
 /// a failing one costs so much that only context saves the number.
 fn issued(d: &Digits) -> Option<(bool, bool)> {
-    let (two, three, four, six) = (d.small(0, 2), d.small(0, 3), d.small(0, 4), d.small(0, 6));
+    let checked = luhn(d.as_slice());
+    let two = d.small(0, 2);
+    if !checked && two != 62 {
+        return None;
+    }
+    let (three, four, six) = (d.small(0, 3), d.small(0, 4), d.small(0, 6));
     let lengths: &[usize] = match four {
         _ if d.at(0) == 4 => &[13, 16, 19],
         2221..=2720 | 5100..=5599 => &[16],
@@ -55,8 +60,7 @@ fn issued(d: &Digits) -> Option<(bool, bool)> {
     };
     // Nobody's range that is known, but a right check digit: only a label makes it a card.
     let unknown = lengths.is_empty() && (13..=19).contains(&d.len());
-    let checked = luhn(d.as_slice());
-    let possible = (lengths.contains(&d.len()) || unknown) && !d.all_equal() && (checked || two == 62);
+    let possible = (lengths.contains(&d.len()) || unknown) && !d.all_equal();
     // Within what is set aside for Maestro and others, these are nobody's that is known.
     let vacant =
         matches!(two, 59 | 61 | 66 | 68 | 69) && four != 5893 || two == 63 && !matches!(four, 6304 | 6360..=6399);
