@@ -282,8 +282,6 @@ impl Catalogue {
         let starting = Matcher::new(&group(|e, _| matches!(e, Edge::Start | Edge::Document)))?;
         let lines = Matcher::new(&group(|e, _| e == Edge::Line))?;
         let free = Matcher::new(&group(|e, _| e == Edge::Free))?;
-        // Nearly all words begin with two small letters: numbers of documents do where a key names them, and are not looked
-        // for elsewhere.
         let plain_words = Matcher::new(&group(|e, c| e == Edge::Word && !c.folds))?;
         let mut needed = Lists::default();
         compiled.iter().filter(|c: &&Compiled| c.needy).for_each(|c| needed.extend(&c.context));

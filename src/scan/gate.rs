@@ -17,6 +17,12 @@ pub(super) const KEY: u8 = 32;
 /// they are no more than this: `"` begins one, and nearly all JSON.
 const FOLLOWERS_FEW: usize = 4;
 
+/// Whether two octets are letters of which one is small, as nearly all words begin: numbers of documents that begin so are
+/// read where a key names them, and are not looked for elsewhere.
+fn is_folded_word(first: u8, second: u8) -> bool {
+    first.is_ascii_alphabetic() && second.is_ascii_alphabetic() && (first | second) & 0x20 != 0
+}
+
 /// An octet that passed: its place, what it may be, and how many digits follow each other from there on.
 pub(super) type Passed = (u32, u8, u8);
 
@@ -72,7 +78,7 @@ impl Gate {
         };
         let begins_with_pair = |pair: u16| {
             let [first, second] = pair.to_be_bytes();
-            let folded = first.is_ascii_lowercase() && second.is_ascii_alphabetic();
+            let folded = is_folded_word(first, second);
             let hidden = if folded && !plain_words.begins_with_pair(pair) { WORDS } else { 0 };
             bits(&|m| m.begins_with_pair(pair)) & !hidden
         };
@@ -272,8 +278,7 @@ mod tests {
             for at in 0..text.len() {
                 let before = at.checked_sub(1).map(|before| text[before]);
                 let begins = !before.is_some_and(is_word);
-                // Numbers of documents in small letters are looked for where a key names them.
-                let small = text[at].is_ascii_lowercase() && text.get(at + 1).is_some_and(u8::is_ascii_alphabetic);
+                let small = text.get(at + 1).is_some_and(|next| is_folded_word(text[at], *next));
                 let mut expected = 0;
                 let mut expect = |is: bool, act: u8| expected |= if is { act } else { 0 };
                 expect(begins && !small && matches(&catalogue.words, at), WORDS);

@@ -16,8 +16,8 @@
 //! if such a word stands there.
 //!
 //! *Small letters.* Numbers of documents have capital letters. Their patterns take small ones too, for 20 less, but not at a
-//! word's beginning if two of them stand there, as in nearly all words: such numbers are found where a key names them, and
-//! are read in capitals then.
+//! word's beginning if two letters stand there of which one is small, as in nearly all words: such numbers are found where a
+//! key names them, and are read in capitals then.
 //!
 //! *Score.* A signature has a score for its shape and checks. To that come 60 for a *label* (a word that names just
 //! this signature) as the key of the value or directly before it, or else 30 for a word of its context within 40

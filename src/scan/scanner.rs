@@ -22,10 +22,6 @@ use crate::model::{Finding, Text};
 /// Octets of a block.
 pub const BLOCK_OCTETS: usize = 16 << 10;
 
-/// Octets of a block that the gate goes through before what passed is looked at: few, so that the tables stay in the
-/// processor's first cache beside them.
-const STRETCH_OCTETS: usize = 2 << 10;
-
 /// Octets after a block that must be there (or the document's end) before it is scanned: the longest value and its
 /// context.
 const AHEAD_OCTETS: usize = 2 << 10;
@@ -241,13 +237,10 @@ impl Scanner {
         let mut passed = std::mem::take(&mut self.scratch.passed);
         // Lists are asked about parts of numbers too.
         let parts = self.watcher.is_some() || self.probe.is_some();
-        for begin in (begin..finish).step_by(STRETCH_OCTETS) {
-            passed.clear();
-            let stretch = (begin, finish.min(begin + STRETCH_OCTETS));
-            catalogue.gate.pass((&document.text, &self.scratch.classes), stretch, parts, &mut passed);
-            for &(at, acts, digits) in &passed {
-                self.act(document, &catalogue, (at as usize, usize::from(digits)), acts);
-            }
+        passed.clear();
+        catalogue.gate.pass((&document.text, &self.scratch.classes), (begin, finish), parts, &mut passed);
+        for &(at, acts, digits) in &passed {
+            self.act(document, &catalogue, (at as usize, usize::from(digits)), acts);
         }
         self.scratch.passed = passed;
         settle(&catalogue, &mut self.digester, document, &mut self.scratch.candidates);
